@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dp.h -- the data plane behind one table: what the daemon may ask of a driver.
+ *
+ * A driver is a transaction on generations: prepare() builds and verifies the inactive side and may
+ * fail; commit() is one pointer and cannot fail half-way; abort() forgets what was prepared. All
+ * functions are called from the daemon's only thread. They return 0 or -errno and write a sentence
+ * (what was attempted, on what, why) into err.
+ */
+#ifndef DBX_DATAPLANE_DP_H
+#define DBX_DATAPLANE_DP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbx/abi.h"
+
+struct dbx_dp;
+
+struct dbx_dp_error {
+	char text[512];
+};
+
+struct dbx_dp_opts {
+	const char *object_path; /* egress_xdp.bpf.o */
+	const char *pin_dir;	 /* e.g. /sys/fs/bpf/dbx-egress */
+	uint32_t counters_max;	 /* 0 = default */
+};
+
+struct dbx_dp_state {
+	bool has_image;
+	bool adopted;	     /* pinned program and maps were found and kept */
+	bool upgraded;	     /* the pinned program was of another build and was replaced in place */
+	uint64_t generation; /* of the active image */
+	uint64_t content_hash;
+	uint32_t checksum;
+	char program_id[64]; /* kernel's program id and tag */
+};
+
+struct dbx_dp_link {
+	char ifname[16];
+	uint32_t ifindex;
+	bool is_attached;
+	bool is_native;
+};
+
+struct dbx_dp_counter {
+	struct dbx_counter_key key;
+	struct dbx_counter value; /* summed over CPUs */
+};
+
+typedef void (*dbx_dp_event_fn)(void *arg, const struct dbx_event *e);
+typedef int (*dbx_dp_counter_fn)(void *arg, const struct dbx_dp_counter *c);
+
+struct dbx_dp_ops {
+	const char *name;
+	/* Says why this driver cannot work here (kernel, privilege, bpffs), or 0. */
+	int (*probe)(const struct dbx_dp_opts *o, struct dbx_dp_error *err);
+	/* Loads or adopts program and maps. Before the first commit everything is denied. */
+	int (*open)(struct dbx_dp **dp, const struct dbx_dp_opts *o, struct dbx_dp_state *state,
+		    struct dbx_dp_error *err);
+	void (*close)(struct dbx_dp **dp); /* lets go; enforcement goes on */
+	/* Attaches to an interface and notes dbx_port_hash(ifname) for its ifindex. Idempotent. */
+	int (*attach)(struct dbx_dp *dp, uint32_t ifindex, const char *ifname, struct dbx_dp_error *err);
+	int (*detach)(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err);
+	/* The interface is gone from the kernel: forget link and port. */
+	int (*forget)(struct dbx_dp *dp, const char *ifname);
+	int (*links)(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
+	/* image: checked with dbx_image_open by the caller. The old image stays until commit. */
+	int (*prepare)(struct dbx_dp *dp, const void *image, size_t n_bytes, struct dbx_dp_error *err);
+	int (*commit)(struct dbx_dp *dp, struct dbx_dp_error *err);
+	void (*abort)(struct dbx_dp *dp);
+	int (*state)(struct dbx_dp *dp, struct dbx_dp_state *state);
+	int (*counters)(struct dbx_dp *dp, dbx_dp_counter_fn fn, void *arg);
+	int (*totals)(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
+	int (*event_fd)(struct dbx_dp *dp); /* for the event loop; -1 = none */
+	int (*poll_events)(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg); /* never blocks */
+	/* Removes links, pins, everything: `dbx-egressd --uninstall`. */
+	int (*uninstall)(const struct dbx_dp_opts *o, struct dbx_dp_error *err);
+};
+
+extern const struct dbx_dp_ops dbx_dp_xdp;
+extern const struct dbx_dp_ops dbx_dp_mem; /* in memory: tests, and injected faults */
+
+#endif
