@@ -1,0 +1,137 @@
+# rules.mk -- how sources become objects, archives and programs.
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The user-space code is built in variants, each in a folder of its own, by one set of rules:
+#	$(O)		plain
+#	$(O)/asan	with ASan and UBSan
+#	$(O)/fuzz	with libFuzzer's coverage (pure libraries and fuzz targets only)
+# Sources are found by folder, so a new file needs no line here.
+
+SRC_LIB    := $(sort $(wildcard ctl/lib/*.c))
+SRC_POLICY := $(sort $(wildcard ctl/policy/*.c))
+SRC_DP     := $(sort $(wildcard dataplane/*.c))
+SRC_CLI    := $(sort $(wildcard ctl/cli/*.c))
+SRC_DAEMON := $(sort $(wildcard ctl/daemon/*.c))
+SRC_COMMON := $(sort $(wildcard tests/common/*.c))
+SRC_UNIT   := $(sort $(wildcard tests/unit/test_*.c))
+SRC_TOOLS  := $(sort $(wildcard tests/tools/*.c))
+SRC_BENCH  := $(sort $(wildcard tests/bench/bench_*.c))
+SRC_FUZZ   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+SRC_BPF    := $(sort $(wildcard ebpf/*.bpf.c))
+SRC_DPDK   := $(sort $(wildcard dataplane/dpdk/*.c))
+SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) $(SRC_COMMON) \
+              $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
+
+BPF_OBJS    := $(patsubst ebpf/%.bpf.c,$(O)/%.bpf.o,$(SRC_BPF))
+PROGRAMS    := $(if $(SRC_CLI),dbx-egressctl) $(if $(SRC_DAEMON),dbx-egressd)
+ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxdp.a libdbxtest.a
+UNIT_NAMES  := $(SRC_UNIT:tests/unit/%.c=tests/%)
+TOOL_NAMES  := $(SRC_TOOLS:tests/tools/%.c=tests/tools/%)
+BENCH_NAMES := $(SRC_BENCH:tests/bench/%.c=bench/%)
+FUZZ_NAMES  := $(SRC_FUZZ:tests/fuzz/%.c=%)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+endif
+
+# $(call objs,DIR,SOURCES)
+objs = $(patsubst %.c,$(1)/obj/%.o,$(2))
+
+# A file that changes only when its text does: what depends on it is made again exactly then.
+# $(call stamp,FILE,TEXT)
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D); printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || \
+		printf '%s\n' '$(subst ','\'',$(2))' > $$@
+endef
+
+# $(call archive,DIR,NAME,SOURCES)
+define archive
+$(1)/$(2): $(call objs,$(1),$(3)) $(1)/.sources
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && ar rcsD $$@ $$(filter %.o,$$^)
+endef
+
+# $(call program,DIR,PATH,OBJECTS,ARCHIVES,LIBS): the stamps are in the way of $^, hence the filter.
+define program
+$(1)/$(2): $(3) $(addprefix $(1)/,$(4)) $(1)/.sources
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(VARIANT_CC_$(1)) $$(VARIANT_LD_$(1)) $(ALL_LDFLAGS) -o $$@ \
+		$$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(5)
+endef
+
+# What a unit test links beyond the pure libraries follows from its name.
+PURE     := libdbxpolicy.a libdbxlib.a
+of_dp     = $(filter tests/unit/test_dp_%,$(1))
+of_daemon = $(filter tests/unit/test_daemon_%,$(1))
+of_cli    = $(filter tests/unit/test_cli_%,$(1))
+test_objs     = $(call objs,$(1),$(2) \
+                $(if $(call of_daemon,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))) \
+                $(if $(call of_cli,$(2)),$(filter-out %/main.c,$(SRC_CLI))))
+test_archives = libdbxtest.a $(PURE) $(if $(call of_dp,$(1))$(call of_daemon,$(1)),libdbxdp.a)
+test_libs     = $(LIBS_TEST) $(LIBS_POLICY) -lm $(if $(call of_dp,$(1)),$(LIBS_DP)) \
+                $(if $(call of_daemon,$(1)),$(LIBS_DAEMON)) $(if $(call of_cli,$(1)),$(LIBS_CTL))
+# Test tools and benchmarks may use everything but the two programs.
+TOOL_ARCHIVES := libdbxtest.a libdbxdp.a $(PURE)
+TOOL_LIBS     := $(LIBS_DP) $(LIBS_POLICY) $(if $(HAVE_PCAP),-lpcap) -lm
+
+# $(call variant,DIR,CC,CFLAGS,LDFLAGS)
+define variant
+VARIANT_CC_$(1) := $(2)
+VARIANT_LD_$(1) := $(4)
+
+$(1)/obj/%.o: %.c $(1)/.flags | have-deps
+	$$(call say,CC,$$@)
+	$$(Q)mkdir -p $$(@D) && $(2) $(ALL_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+
+$(call stamp,$(1)/.flags,$(2) $(ALL_CFLAGS) $(3))
+$(call stamp,$(1)/.sources,$(SRC_ALL))
+
+$(call archive,$(1),libdbxlib.a,$(SRC_LIB))
+$(call archive,$(1),libdbxpolicy.a,$(SRC_POLICY))
+$(call archive,$(1),libdbxdp.a,$(SRC_DP))
+$(call archive,$(1),libdbxtest.a,$(SRC_COMMON))
+
+$(call program,$(1),dbx-egressctl,$(call objs,$(1),$(SRC_CLI)),$(PURE),$(LIBS_CTL) -lm)
+$(call program,$(1),dbx-egressd,$(call objs,$(1),$(SRC_DAEMON)),libdbxdp.a $(PURE),$(LIBS_DAEMON) -lm)
+
+$(foreach t,$(SRC_UNIT),$(eval $(call program,$(1),$(t:tests/unit/%.c=tests/%),$(call \
+	test_objs,$(1),$(t)),$(call test_archives,$(t)),$(call test_libs,$(t)))))
+$(foreach t,$(SRC_TOOLS),$(eval $(call program,$(1),$(t:tests/tools/%.c=tests/tools/%),$(call \
+	objs,$(1),$(t)),$(TOOL_ARCHIVES),$(TOOL_LIBS))))
+endef
+
+$(eval $(call variant,$(O),$(CC),$(PLAIN_CFLAGS),))
+$(eval $(call variant,$(O)/asan,$(CC),$(SAN),$(SAN)))
+$(eval $(call variant,$(O)/fuzz,$(CLANG),$(FUZZ_SAN) -Wno-missing-prototypes,$(FUZZ_SAN)))
+
+$(foreach t,$(SRC_BENCH),$(eval $(call program,$(O),$(t:tests/bench/%.c=bench/%),$(call \
+	objs,$(O),$(t)),$(TOOL_ARCHIVES),$(TOOL_LIBS))))
+$(foreach t,$(SRC_FUZZ),$(eval $(call program,$(O)/fuzz,$(t:tests/fuzz/%.c=%),$(call \
+	objs,$(O)/fuzz,$(t)),libdbxtest.a $(PURE),-fsanitize=fuzzer $(LIBS_POLICY) -lm)))
+
+# ---- kernel programs ----------------------------------------------------------------------------
+
+$(eval $(call stamp,$(O)/.bpfflags,$(CLANG) $(BPF_CFLAGS)))
+
+# BTF stays in: the loader needs it for map types, and stack traces read better with it.
+$(O)/%.bpf.o: ebpf/%.bpf.c $(O)/.bpfflags | have-deps
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- the optional fast path ---------------------------------------------------------------------
+
+ifneq ($(and $(HAVE_DPDK),$(SRC_DPDK)),)
+PROGRAMS_DPDK := $(O)/dbx-egress-dpdk
+DPDK_CFLAGS := $(shell $(PKG_CONFIG) --cflags libdpdk)
+$(O)/dbx-egress-dpdk: $(SRC_DPDK) $(wildcard dataplane/dpdk/*.h include/dbx/*) $(O)/.flags
+	$(call say,DPDK,$@)
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(REPRO) $(DEFS) -Iinclude -I. $(DPDK_CFLAGS) -o $@ \
+		$(SRC_DPDK) $(call pkg_libs,libdpdk)
+endif
+
+-include $(shell test -d $(O) && find $(O) -name '*.d')
