@@ -35,11 +35,12 @@ struct dbx_eval_result {
 	const struct dbx_where *rule; /* NULL = none */
 };
 
-struct dbx_eval_frag { /* one remembered datagram */
+struct dbx_eval_frag { /* one remembered datagram: its key, and what its first fragment said */
 	struct dbx_addr src, dst;
 	uint32_t domain, id;
+	uint8_t key_proto; /* 0 for IPv6 */
 	uint8_t proto;
-	struct dbx_eval_result res;
+	uint16_t sport, dport;
 };
 
 struct dbx_eval { /* fragments seen so far; zero-initialised by the caller, unbounded list */

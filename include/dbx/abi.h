@@ -78,8 +78,8 @@ enum dbx_product {
  * 0 untagged; 1..4094 one VLAN tag; QINQ | outer << 12 | inner; VNI | 24-bit VNI.
  */
 #define DBX_DOMAIN_QINQ (1u << 30)
-#define DBX_DOMAIN_VNI (2u << 30)
-#define DBX_DOMAIN_ANY 0xffffffffu /* key of the sole owner of an address, whatever its domain */
+#define DBX_DOMAIN_VNI  (2u << 30)
+#define DBX_DOMAIN_ANY  0xffffffffu /* key of the sole owner of an address, whatever its domain */
 
 /*
  * Key of the per-CPU counters. Ids are stable over generations: rule_uid is a hash of what the rule
@@ -104,8 +104,8 @@ struct dbx_counter {
 enum dbx_total {
 	DBX_TOTAL_REASON_BASE = 0, /* + reason * DBX_VERDICT_MAX + verdict */
 	DBX_TOTAL_UNKEYED = DBX_REASON_MAX * DBX_VERDICT_MAX, /* the counter table was full */
-	DBX_TOTAL_EVENTS,				      /* events put on the ring */
-	DBX_TOTAL_EVENTS_LOST,				      /* events that found the ring full */
+	DBX_TOTAL_EVENTS,                                     /* events put on the ring */
+	DBX_TOTAL_EVENTS_LOST,                                /* events that found the ring full */
 	DBX_TOTAL_MAX,
 };
 
@@ -113,10 +113,10 @@ enum dbx_total {
  * One denied (or dry-run) packet, as put on the ring. Addresses in network byte order, IPv4 in the
  * first four bytes; ports in host byte order; for ICMP and ICMPv6 dport is type << 8 | code.
  */
-#define DBX_EVENT_F_IPV6 1
+#define DBX_EVENT_F_IPV6      1
 #define DBX_EVENT_F_HAS_TUPLE 2 /* src, dst and proto are valid */
 #define DBX_EVENT_F_HAS_PORTS 4
-#define DBX_EVENT_F_FRAGMENT 8
+#define DBX_EVENT_F_FRAGMENT  8
 struct dbx_event {
 	dbx_u64 time_ns; /* CLOCK_MONOTONIC */
 	dbx_u64 generation;
@@ -126,7 +126,7 @@ struct dbx_event {
 	dbx_u8 dst[16];
 	dbx_u32 domain;
 	dbx_u32 ifindex;
-	dbx_u32 rule;	/* index into the image's rule table of that generation */
+	dbx_u32 rule;   /* index into the image's rule table of that generation */
 	dbx_u32 policy; /* index into the image's policy table of that generation */
 	dbx_u32 frame_bytes;
 	dbx_u16 sport;

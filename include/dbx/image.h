@@ -28,26 +28,26 @@
 
 #include "abi.h"
 
-#define DBX_IMAGE_MAGIC 0x49584244u /* "DBXI" */
-#define DBX_CHUNK_SHIFT 18
-#define DBX_CHUNK_BYTES (1u << DBX_CHUNK_SHIFT)
+#define DBX_IMAGE_MAGIC  0x49584244u /* "DBXI" */
+#define DBX_CHUNK_SHIFT  18
+#define DBX_CHUNK_BYTES  (1u << DBX_CHUNK_SHIFT)
 #define DBX_ROOT_ENTRIES 65536u /* u32 each: exactly one chunk */
 
-#define DBX_LEAF 0x80000000u
-#define DBX_SAME 0x40000000u
-#define DBX_REF_MASK 0x3fffffffu
+#define DBX_LEAF       0x80000000u
+#define DBX_SAME       0x40000000u
+#define DBX_REF_MASK   0x3fffffffu
 #define DBX_VALUE_MASK 0x7fffffffu
 
 /* Items of each kind in a chunk, as shifts; an item never crosses a chunk. */
-#define DBX_RUN4_SHIFT 16    /* struct dbx_run4, 4 bytes */
-#define DBX_RUN32_SHIFT 15   /* struct dbx_run32, 8 bytes */
+#define DBX_RUN4_SHIFT    16 /* struct dbx_run4, 4 bytes */
+#define DBX_RUN32_SHIFT   15 /* struct dbx_run32, 8 bytes */
 #define DBX_BINDING_SHIFT 12 /* struct dbx_binding, 64 bytes */
 #define DBX_PROFILE_SHIFT 13 /* struct dbx_profile, 32 bytes */
-#define DBX_CELL_SHIFT 17    /* u16 */
+#define DBX_CELL_SHIFT    17 /* u16 */
 #define DBX_RULESET_SHIFT 16 /* u32 */
 #define DBX_OUTCOME_SHIFT 14 /* struct dbx_outcome, 16 bytes */
 
-#define DBX_CLASSES_MAX 65535u
+#define DBX_CLASSES_MAX  65535u
 #define DBX_RULESETS_MAX 65535u
 
 struct dbx_run4 {
@@ -62,7 +62,7 @@ struct dbx_run32 {
 
 /* A source of a workspace. port: dbx_port_hash() of the interface's name, 0 = any interface. */
 #define DBX_BINDING_F_DRY_RUN 1 /* the policy is in dry-run for this source's product */
-#define DBX_BINDING_F_MAC 2	/* mac must be the frame's source address */
+#define DBX_BINDING_F_MAC     2 /* mac must be the frame's source address */
 struct dbx_binding {
 	dbx_u64 workspace_id;
 	dbx_u32 workspace; /* index into the image's workspace table */
@@ -85,9 +85,10 @@ struct dbx_profile {
 	dbx_u32 zero[4];
 };
 
-#define DBX_OUTCOME_F_WORKSPACE 1 /* the class is a workspace's prefix: profile.workspaces decides; \
+#define DBX_OUTCOME_F_WORKSPACE \
+	1                    /* the class is a workspace's prefix: profile.workspaces decides; \
 				     rule is then the rule set of blocked entries, 0 = none */
-#define DBX_OUTCOME_F_SOFT 2	  /* becomes DRY_RUN for a source in dry-run */
+#define DBX_OUTCOME_F_SOFT 2 /* becomes DRY_RUN for a source in dry-run */
 struct dbx_outcome {
 	dbx_u64 rule_uid;
 	dbx_u32 rule; /* index + 1 into the image's rule table, 0 = none */
@@ -124,9 +125,9 @@ enum dbx_section_id {
 };
 
 struct dbx_section {
-	dbx_u32 chunk;	 /* kernel sections: first chunk. Others: 0 */
+	dbx_u32 chunk;   /* kernel sections: first chunk. Others: 0 */
 	dbx_u32 n_items; /* entries in use; index 0 of RUNS32, RULESETS and OUTCOMES denies */
-	dbx_u64 offset;	 /* bytes from the start of the image */
+	dbx_u64 offset;  /* bytes from the start of the image */
 	dbx_u64 n_bytes; /* bytes in use */
 };
 

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * classify.h -- the one classifier: frame or tuple, and image, to verdict.
+ *
+ * Compiled unchanged for BPF (5.15 and later: bounded loops, one map lookup a chunk), for the host
+ * tools and for DPDK. It reads nothing but the packet and the image, allocates nothing, and denies
+ * whatever it cannot look up. See image.h for the structures, env.h for the hooks.
+ */
+#ifndef DBX_CLASSIFY_H
+#define DBX_CLASSIFY_H
+
+#include "env.h"
+#include "image.h"
+#include "parse.h"
+
+#define DBX_NO_POLICY 0xffffffffu
+
+struct dbx_result {
+	dbx_u64 generation;
+	dbx_u64 workspace_id; /* 0: not known */
+	dbx_u64 rule_uid;     /* 0: none */
+	dbx_u32 rule;         /* index + 1 into the image's rule table, 0 = none */
+	dbx_u32 policy;       /* index into the image's policy table, DBX_NO_POLICY = none */
+	dbx_u8 verdict;
+	dbx_u8 reason;
+	dbx_u8 path;
+	dbx_u8 product;
+	dbx_u32 class_id;
+};
+
+/* Keeps the compiler from turning the branchless search below back into branches. */
+#define DBX_OPAQUE(v) __asm__ volatile("" : "+r"(v))
+
+static __always_inline const struct dbx_image_header *dbx_classify_header(const struct dbx_env *env)
+{
+	return dbx_env_chunk(env, 0);
+}
+
+/* Item `index` of a kernel section, or NULL. Items never cross a chunk, so masks bound the read. */
+static __always_inline const void *dbx_item(const struct dbx_env *env,
+					    const struct dbx_section *sec, dbx_u32 index,
+					    dbx_u32 shift, dbx_u32 bytes)
+{
+	const dbx_u8 *chunk;
+
+	if (index >= sec->n_items)
+		return 0;
+	chunk = dbx_env_chunk(env, sec->chunk + (index >> shift));
+	if (!chunk)
+		return 0;
+	return chunk + (dbx_u64)(index & ((1u << shift) - 1)) * bytes;
+}
+
+/* Value of key in the run at ref, following splits; DBX_LEAF (the value 0: none) when it is bad. */
+static __always_inline dbx_u32 dbx_run32_step(const struct dbx_env *env,
+					      const struct dbx_section *sec, dbx_u32 ref,
+					      dbx_u32 key)
+{
+	const dbx_u32 mask = (1u << DBX_RUN32_SHIFT) - 1;
+	const struct dbx_run32 *v;
+	dbx_u32 lo, n;
+	int i;
+
+	if (ref >= sec->n_items)
+		return DBX_LEAF;
+	v = dbx_env_chunk(env, sec->chunk + (ref >> DBX_RUN32_SHIFT));
+	if (!v)
+		return DBX_LEAF;
+	lo = ref & mask;
+	n = v[lo].start + 1;
+	for (i = 0; i < DBX_RUN32_SHIFT; i++) {
+		dbx_u32 h = n >> 1;
+		dbx_s64 m;
+
+		if (n < 2)
+			break;
+		m = ((dbx_s64)(dbx_u64)key - (dbx_s64)(dbx_u64)v[(lo + h) & mask].start) >> 63;
+		DBX_OPAQUE(m);
+		lo += h & ~(dbx_u32)m;
+		n -= h;
+	}
+	return v[lo & mask].value;
+}
+
+static __always_inline dbx_u32 dbx_run32_find(const struct dbx_env *env,
+					      const struct dbx_section *sec, dbx_u32 ref,
+					      dbx_u32 key)
+{
+	dbx_u32 v = dbx_run32_step(env, sec, ref & DBX_REF_MASK, key);
+
+	if (!(v & DBX_LEAF) && (v & DBX_SAME))
+		v = dbx_run32_step(env, sec, v & DBX_REF_MASK, key);
+	return v;
+}
+
+/* Root entry for the top 16 bits; DBX_LEAF when there is none. */
+static __always_inline dbx_u32 dbx_root(const struct dbx_env *env, const struct dbx_section *sec,
+					dbx_u32 top)
+{
+	const dbx_u32 *v = dbx_env_chunk(env, sec->chunk);
+
+	return v ? v[top & (DBX_ROOT_ENTRIES - 1)] : DBX_LEAF;
+}
+
+static __always_inline dbx_u32 dbx_dst4_class(const struct dbx_env *env,
+					      const struct dbx_image_header *hdr, dbx_u32 addr)
+{
+	const dbx_u32 mask = (1u << DBX_RUN4_SHIFT) - 1;
+	const struct dbx_section *sec = &hdr->sec[DBX_SEC_DST4_RUNS];
+	dbx_u32 v = dbx_root(env, &hdr->sec[DBX_SEC_DST4_ROOT], addr >> 16);
+	const struct dbx_run4 *r;
+	dbx_u32 lo, n;
+	int i;
+
+	if (v & DBX_LEAF)
+		return v & DBX_VALUE_MASK;
+	if (v >= sec->n_items)
+		return 0;
+	r = dbx_env_chunk(env, sec->chunk + (v >> DBX_RUN4_SHIFT));
+	if (!r)
+		return 0;
+	lo = v & mask;
+	n = r[lo].start + 1u;
+	for (i = 0; i < DBX_RUN4_SHIFT; i++) {
+		dbx_u32 h = n >> 1;
+		dbx_s64 m;
+
+		if (n < 2)
+			break;
+		m = ((dbx_s64)(addr & 0xffff) - (dbx_s64)r[(lo + h) & mask].start) >> 63;
+		DBX_OPAQUE(m);
+		lo += h & ~(dbx_u32)m;
+		n -= h;
+	}
+	return r[lo & mask].class_id;
+}
+
+/* The four levels of an IPv6 table; returns the leaf's value. */
+static __always_inline dbx_u32 dbx_walk6(const struct dbx_env *env,
+					 const struct dbx_image_header *hdr,
+					 const struct dbx_section *root, const dbx_u32 a[4])
+{
+	const struct dbx_section *runs = &hdr->sec[DBX_SEC_RUNS32];
+	dbx_u32 v = dbx_root(env, root, a[0] >> 16);
+
+	if (!(v & DBX_LEAF))
+		v = dbx_run32_find(env, runs, v, a[0] & 0xffff);
+	if (!(v & DBX_LEAF))
+		v = dbx_run32_find(env, runs, v, a[1]);
+	if (!(v & DBX_LEAF))
+		v = dbx_run32_find(env, runs, v, a[2]);
+	if (!(v & DBX_LEAF))
+		v = dbx_run32_find(env, runs, v, a[3]);
+	return v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
+}
+
+/* Class of a destination; 0 is the class of addresses that no set contains. */
+static __always_inline dbx_u32 dbx_dst_class(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr, const dbx_u32 a[4],
+					     int is_v6)
+{
+	if (is_v6)
+		return dbx_walk6(env, hdr, &hdr->sec[DBX_SEC_DST6_ROOT], a);
+	return dbx_dst4_class(env, hdr, a[0]);
+}
+
+/* Owner run of an address, 0 = no workspace has it. */
+static __always_inline dbx_u32 dbx_src_owner(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr, const dbx_u32 a[4],
+					     int is_v6)
+{
+	dbx_u32 v;
+
+	if (is_v6)
+		return dbx_walk6(env, hdr, &hdr->sec[DBX_SEC_SRC6_ROOT], a);
+	v = dbx_root(env, &hdr->sec[DBX_SEC_SRC4_ROOT], a[0] >> 16);
+	if (!(v & DBX_LEAF))
+		v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v, a[0] & 0xffff);
+	return v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
+}
+
+/* Binding of an owner in a domain, or NULL. */
+static __always_inline const struct dbx_binding *
+dbx_owner_binding(const struct dbx_env *env, const struct dbx_image_header *hdr, dbx_u32 owner,
+		  dbx_u32 domain)
+{
+	dbx_u32 v;
+
+	if (!owner)
+		return 0;
+	v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], owner, domain);
+	if (!(v & DBX_LEAF) || !(v & DBX_VALUE_MASK))
+		return 0;
+	return dbx_item(env, &hdr->sec[DBX_SEC_BINDINGS], (v & DBX_VALUE_MASK) - 1,
+			DBX_BINDING_SHIFT, sizeof(struct dbx_binding));
+}
+
+static __always_inline const struct dbx_outcome *
+dbx_outcome_at(const struct dbx_env *env, const struct dbx_image_header *hdr, dbx_u32 value)
+{
+	if (!(value & DBX_LEAF))
+		return 0;
+	return dbx_item(env, &hdr->sec[DBX_SEC_OUTCOMES], value & DBX_VALUE_MASK, DBX_OUTCOME_SHIFT,
+			sizeof(struct dbx_outcome));
+}
+
+/*
+ * Outcome of rule set `index` for the packet's protocol and port, or NULL when the image lacks it.
+ * *unsure is set when the ports are not known and matter.
+ */
+static __always_inline const struct dbx_outcome *
+dbx_ruleset_outcome(const struct dbx_env *env, const struct dbx_image_header *hdr, dbx_u32 index,
+		    const struct dbx_pkt *pkt, int *unsure)
+{
+	const struct dbx_section *runs = &hdr->sec[DBX_SEC_RUNS32];
+	const dbx_u32 *set = dbx_item(env, &hdr->sec[DBX_SEC_RULESETS], index, DBX_RULESET_SHIFT,
+				      sizeof(dbx_u32));
+	dbx_u32 v, w, key = (dbx_u32)pkt->proto << 16;
+
+	if (!set)
+		return 0;
+	v = *set;
+	if (v & DBX_LEAF)
+		return dbx_outcome_at(env, hdr, v);
+	if (pkt->flags & DBX_PKT_F_PORTS)
+		return dbx_outcome_at(env, hdr, dbx_run32_find(env, runs, v, key | pkt->dport));
+	w = dbx_run32_find(env, runs, v, key | 0xffff);
+	v = dbx_run32_find(env, runs, v, key);
+	if (v != w) {
+		*unsure = 1;
+		return 0;
+	}
+	return dbx_outcome_at(env, hdr, v);
+}
+
+static __always_inline void dbx_result_set(struct dbx_result *res, dbx_u8 verdict, dbx_u8 reason,
+					   dbx_u8 path)
+{
+	res->verdict = verdict;
+	res->reason = reason;
+	res->path = path;
+}
+
+static __always_inline void dbx_result_deny(struct dbx_result *res, dbx_u8 reason)
+{
+	dbx_result_set(res, DBX_VERDICT_DROP, reason, DBX_PATH_NONE);
+}
+
+static __always_inline void dbx_result_outcome(struct dbx_result *res, const struct dbx_outcome *o,
+					       int dry_run)
+{
+	res->rule_uid = o->rule_uid;
+	res->rule = o->rule;
+	res->reason = o->reason;
+	res->verdict = o->verdict;
+	res->path = o->path;
+	if ((o->flags & DBX_OUTCOME_F_SOFT) && dry_run)
+		res->verdict = DBX_VERDICT_DRY_RUN;
+	else if (o->verdict == DBX_VERDICT_DROP)
+		res->path = DBX_PATH_NONE;
+}
+
+/* The destination is a workspace's prefix; blocked: rule set in which a DROP overrules a pass. */
+static __always_inline void
+dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		       const struct dbx_binding *from, const struct dbx_profile *profile,
+		       dbx_u32 blocked, const struct dbx_pkt *pkt, struct dbx_result *res)
+{
+	dbx_u32 owner = dbx_src_owner(env, hdr, pkt->dst, pkt->flags & DBX_PKT_F_IPV6);
+	const struct dbx_binding *to = dbx_owner_binding(env, hdr, owner, from->domain);
+	const struct dbx_outcome *o;
+	int unsure = 0;
+
+	dbx_result_deny(res, DBX_REASON_WORKSPACE_ISOLATION);
+	if (!to)
+		to = dbx_owner_binding(env, hdr, owner, DBX_DOMAIN_ANY);
+	if (!to)
+		return;
+	if (to->workspace == from->workspace) {
+		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL);
+	} else {
+		o = dbx_outcome_at(env, hdr,
+				   dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32],
+						  profile->workspaces, to->workspace));
+		if (!o)
+			return;
+		dbx_result_outcome(res, o, 0);
+	}
+	if (res->verdict != DBX_VERDICT_PASS || !blocked)
+		return;
+	o = dbx_ruleset_outcome(env, hdr, blocked, pkt, &unsure);
+	if (o && o->verdict == DBX_VERDICT_PASS)
+		return;
+	res->rule = 0;
+	res->rule_uid = 0;
+	if (o)
+		dbx_result_outcome(res, o, 0);
+	else
+		dbx_result_deny(res, unsure ? DBX_REASON_FRAGMENT_NO_FIRST : DBX_REASON_BAD_IMAGE);
+}
+
+/* Whether the frame came by the way that its source is bound to. */
+static __always_inline int dbx_binding_fits(const struct dbx_env *env, const struct dbx_binding *b,
+					    const struct dbx_pkt *pkt)
+{
+	dbx_u8 differs = 0;
+	int i;
+
+	if (b->port && env->port != DBX_PORT_ANY && b->port != env->port)
+		return 0;
+	if (!(b->flags & DBX_BINDING_F_MAC) || (pkt->flags & DBX_PKT_F_NO_MAC))
+		return 1;
+	for (i = 0; i < 6; i++)
+		differs |= b->mac[i] ^ pkt->mac[i];
+	return !differs;
+}
+
+/*
+ * Judges a tuple whose source binding is known. res holds workspace, policy, product and
+ * generation already.
+ */
+static __always_inline void dbx_classify_dst(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr,
+					     const struct dbx_binding *b, const struct dbx_pkt *pkt,
+					     struct dbx_result *res)
+{
+	const struct dbx_profile *profile;
+	const struct dbx_outcome *o;
+	const dbx_u16 *cell;
+	int unsure = 0;
+
+	dbx_result_deny(res, DBX_REASON_BAD_IMAGE);
+	profile = dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], b->profile, DBX_PROFILE_SHIFT,
+			   sizeof(*profile));
+	if (!profile)
+		return;
+	res->class_id = dbx_dst_class(env, hdr, pkt->dst, pkt->flags & DBX_PKT_F_IPV6);
+	if (res->class_id >= hdr->n_classes)
+		return;
+	cell = dbx_item(env, &hdr->sec[DBX_SEC_CELLS], profile->row + res->class_id, DBX_CELL_SHIFT,
+			sizeof(*cell));
+	if (!cell)
+		return;
+	o = dbx_ruleset_outcome(env, hdr, *cell, pkt, &unsure);
+	if (!o) {
+		if (unsure)
+			dbx_result_deny(res, DBX_REASON_FRAGMENT_NO_FIRST);
+		return;
+	}
+	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
+		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
+	else
+		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+}
+
+static __always_inline void dbx_frag_key_of(const struct dbx_pkt *pkt, struct dbx_frag_key *key)
+{
+	int i, is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
+
+	for (i = 0; i < 4; i++) {
+		key->src[i] = pkt->src[i];
+		key->dst[i] = pkt->dst[i];
+	}
+	key->domain = pkt->domain;
+	key->id = pkt->frag_id;
+	key->proto_v6 = is_v6 ? 1u << 8 : pkt->proto;
+}
+
+/* A first fragment is remembered, whatever its verdict; a later one learns its ports from it. */
+static __always_inline void dbx_classify_fragment(const struct dbx_env *env, struct dbx_pkt *pkt)
+{
+	struct dbx_frag_value value = {pkt->sport, pkt->dport, pkt->proto};
+	struct dbx_frag_key key;
+
+	dbx_frag_key_of(pkt, &key);
+	if (pkt->frag == DBX_FRAG_FIRST) {
+		dbx_env_frag_put(env, &key, &value);
+	} else if (dbx_env_frag_get(env, &key, &value)) {
+		pkt->sport = value.sport;
+		pkt->dport = value.dport;
+		pkt->proto = (dbx_u8)value.proto;
+		pkt->flags = (pkt->flags | DBX_PKT_F_PORTS) & ~DBX_PKT_F_PROTO_UNKNOWN;
+	}
+}
+
+/* Judges a parsed packet. Later fragments leave with the ports of their first, when remembered. */
+static __always_inline void dbx_classify(const struct dbx_env *env,
+					 const struct dbx_image_header *hdr, struct dbx_pkt *pkt,
+					 struct dbx_result *res)
+{
+	dbx_u32 owner = dbx_src_owner(env, hdr, pkt->src, pkt->flags & DBX_PKT_F_IPV6);
+	const struct dbx_binding *b = dbx_owner_binding(env, hdr, owner, pkt->domain);
+
+	if (!b) {
+		dbx_result_deny(res, DBX_REASON_UNKNOWN_SOURCE);
+		return;
+	}
+	res->workspace_id = b->workspace_id;
+	res->policy = b->policy;
+	res->product = b->product;
+	if (!dbx_binding_fits(env, b, pkt)) {
+		dbx_result_deny(res, DBX_REASON_SPOOFED_SOURCE);
+		return;
+	}
+	if (pkt->frag != DBX_FRAG_NONE)
+		dbx_classify_fragment(env, pkt);
+	if (pkt->flags & DBX_PKT_F_PROTO_UNKNOWN)
+		dbx_result_deny(res, DBX_REASON_FRAGMENT_NO_FIRST);
+	else
+		dbx_classify_dst(env, hdr, b, pkt, res);
+}
+
+/* Prepares *res, and returns the header, or NULL with the denial in *res. */
+static __always_inline const struct dbx_image_header *dbx_classify_start(const struct dbx_env *env,
+									 struct dbx_result *res)
+{
+	const struct dbx_image_header *hdr = dbx_classify_header(env);
+
+	__builtin_memset(res, 0, sizeof(*res));
+	res->policy = DBX_NO_POLICY;
+	if (!hdr) {
+		dbx_result_deny(res, DBX_REASON_NO_IMAGE);
+		return 0;
+	}
+	if (hdr->magic != DBX_IMAGE_MAGIC || hdr->abi != DBX_ABI_VERSION) {
+		dbx_result_deny(res, DBX_REASON_BAD_IMAGE);
+		return 0;
+	}
+	res->generation = hdr->generation;
+	return hdr;
+}
+
+/* The whole of it: a frame to *res; *pkt is what was read of it. */
+static __always_inline void dbx_classify_frame(const struct dbx_env *env, const void *data,
+					       const void *end, struct dbx_pkt *pkt,
+					       struct dbx_result *res)
+{
+	int stop = dbx_parse(data, end, pkt);
+	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
+
+	if (!hdr)
+		return;
+	if (stop == DBX_REASON_ARP || stop == DBX_REASON_NEIGHBOUR_DISCOVERY)
+		dbx_result_set(res, DBX_VERDICT_PASS, (dbx_u8)stop, DBX_PATH_LOCAL);
+	else if (stop != DBX_PARSE_GO_ON)
+		dbx_result_deny(res, (dbx_u8)stop);
+	else
+		dbx_classify(env, hdr, pkt, res);
+}
+
+_Static_assert(sizeof(struct dbx_result) == 40, "result");
+
+#endif
