@@ -4,7 +4,8 @@
  *
  * A finding names the document (file name or resource), the JSON pointer (RFC 6901) in it, and says
  * what was attempted, why it was refused or is doubtful, and the accepted form. Findings are kept in
- * the order added; at most DBX_DIAG_MAX are kept, the rest is only counted.
+ * the order added; at most DBX_DIAG_MAX are kept, the rest is only counted. A full list makes room for
+ * an error by dropping its latest warning or info.
  */
 #ifndef DBX_POLICY_DIAG_H
 #define DBX_POLICY_DIAG_H

@@ -345,6 +345,7 @@ struct dbx_model {
 	struct dbx_gateway gateway;
 	struct dbx_feed *feeds;
 	size_t n_feeds;
+	struct dbx_model_index *index; /* private: makes the look-ups below fast after resolving */
 };
 
 struct dbx_model *dbx_model_new(void); /* NULL: out of memory */
