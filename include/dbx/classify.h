@@ -341,7 +341,7 @@ static __always_inline void dbx_classify_dst(const struct dbx_env *env,
 			sizeof(*cell));
 	if (!cell)
 		return;
-	o = dbx_ruleset_outcome(env, hdr, *cell, pkt, &unsure);
+	o = dbx_ruleset_outcome(env, hdr, profile->rulesets + *cell, pkt, &unsure);
 	if (!o) {
 		if (unsure)
 			dbx_result_deny(res, DBX_REASON_FRAGMENT_NO_FIRST);

@@ -20,7 +20,7 @@
  *   src6   root16 -> owner | runs32 as dst6
  *   owner  a runs32 reference (0: none), searched by domain; value = binding + 1 (0: none);
  *          the entry at key DBX_DOMAIN_ANY names the sole owner whatever the domain
- *   cells  u16[profile row][class] -> rule set
+ *   cells  u16[profile row][class] -> rule set, counted from profile.rulesets
  *   rule set  outcome | runs32 on proto << 16 | port  (port: dport, or ICMP type << 8 | code)
  */
 #ifndef DBX_IMAGE_H
@@ -47,8 +47,8 @@
 #define DBX_RULESET_SHIFT 16 /* u32 */
 #define DBX_OUTCOME_SHIFT 14 /* struct dbx_outcome, 16 bytes */
 
-#define DBX_CLASSES_MAX  65535u
-#define DBX_RULESETS_MAX 65535u
+#define DBX_CLASSES_MAX 65535u
+#define DBX_CELL_MAX    65535u
 
 struct dbx_run4 {
 	dbx_u16 start;
@@ -79,10 +79,11 @@ struct dbx_binding {
 /* A (policy, NCC) pair: what decides a row of cells. row: first cell, as cell index in the section. */
 struct dbx_profile {
 	dbx_u32 row;
+	dbx_u32 rulesets;   /* a cell's number counts from here */
 	dbx_u32 workspaces; /* runs32 on the destination's workspace index -> LEAF | outcome */
-	dbx_u32 policy;
-	dbx_u32 ncc; /* index + 1 into the image's NCC table, 0 = none */
-	dbx_u32 zero[4];
+	dbx_u32 policy;     /* index into the image's policy table, 0xffffffff = none */
+	dbx_u32 ncc;        /* index + 1 into the image's NCC table, 0 = none */
+	dbx_u32 zero[3];
 };
 
 #define DBX_OUTCOME_F_WORKSPACE \
