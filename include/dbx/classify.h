@@ -144,7 +144,7 @@ static __always_inline dbx_u32 dbx_walk6(const struct dbx_env *env,
 	dbx_u32 v = dbx_root(env, root, a[0] >> 16);
 
 	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, runs, v, a[0] & 0xffff);
+		v = dbx_run32_find(env, runs, v, a[0]);
 	if (!(v & DBX_LEAF))
 		v = dbx_run32_find(env, runs, v, a[1]);
 	if (!(v & DBX_LEAF))
@@ -175,7 +175,7 @@ static __always_inline dbx_u32 dbx_src_owner(const struct dbx_env *env,
 		return dbx_walk6(env, hdr, &hdr->sec[DBX_SEC_SRC6_ROOT], a);
 	v = dbx_root(env, &hdr->sec[DBX_SEC_SRC4_ROOT], a[0] >> 16);
 	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v, a[0] & 0xffff);
+		v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v, a[0]);
 	return v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
 }
 

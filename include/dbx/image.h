@@ -18,6 +18,7 @@
  *   dst6   root16 -> class | runs32 on bits 16-31, 32-63, 64-95, 96-127
  *   src4   root16 -> owner | runs32 on the low 16 bits
  *   src6   root16 -> owner | runs32 as dst6
+ *          (keys of the first level of src4, dst6 and src6 are the whole 32-bit word)
  *   owner  a runs32 reference (0: none), searched by domain; value = binding + 1 (0: none);
  *          the entry at key DBX_DOMAIN_ANY names the sole owner whatever the domain
  *   cells  u16[profile row][class] -> rule set, counted from profile.rulesets
