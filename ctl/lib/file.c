@@ -8,6 +8,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,7 @@ struct bytes {
 };
 
 #define READ_STEP_BYTES ((size_t)64 << 10)
+#define FIFO_WAIT_MS    10000
 
 static int read_all(int fd, size_t limit, struct bytes *b)
 {
@@ -123,15 +126,45 @@ int dbx_file_read_fd(int fd, size_t limit_bytes, char **out, size_t *len)
 	return 0;
 }
 
+/*
+ * An open without O_NONBLOCK waits for a writer of a FIFO for ever. So: open at once, wait for the
+ * writer's first byte for a while, then read as usual.
+ */
+static int open_to_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || fcntl(fd, F_SETFL, 0)) {
+		rc = -errno;
+		goto fail;
+	}
+	if (!S_ISFIFO(st.st_mode))
+		return fd;
+	do
+		rc = poll(&p, 1, FIFO_WAIT_MS);
+	while (rc < 0 && errno == EINTR);
+	if (rc > 0)
+		return fd;
+	rc = rc < 0 ? -errno : -ETIMEDOUT;
+fail:
+	close(fd);
+	return rc;
+}
+
 int dbx_file_read(const char *path, size_t limit_bytes, char **out, size_t *len)
 {
 	int fd, rc;
 
 	if (strcmp(path, "-") == 0)
 		return dbx_file_read_fd(STDIN_FILENO, limit_bytes, out, len);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_to_read(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	rc = dbx_file_read_fd(fd, limit_bytes, out, len);
 	close(fd);
 	return rc;
@@ -148,6 +181,10 @@ const char *dbx_file_why(int err)
 		return "is a directory";
 	case -EBADMSG:
 		return "is a broken or cut-off gzip file";
+	case -ETIMEDOUT:
+		return "is a pipe that nothing was written to";
+	case -ENXIO:
+		return "is a socket, not a file";
 	case -ENOENT:
 		return "does not exist";
 	case -EACCES:
@@ -268,7 +305,19 @@ static int sync_dir(const char *path, size_t dir_len)
 	return rc;
 }
 
-int dbx_file_write(const char *path, const void *data, size_t len, mode_t mode)
+static int write_device(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, data, len);
+	if (close(fd) && !rc)
+		rc = -errno;
+	return rc;
+}
+
+static int replace(const char *path, const void *data, size_t len, mode_t mode)
 {
 	const char *slash = strrchr(path, '/');
 	size_t dir_len = slash ? (size_t)(slash - path) + 1 : 0;
@@ -295,4 +344,19 @@ int dbx_file_write(const char *path, const void *data, size_t len, mode_t mode)
 out:
 	free(tmp);
 	return rc;
+}
+
+int dbx_file_write(const char *path, const void *data, size_t len, mode_t mode)
+{
+	char target[PATH_MAX];
+	struct stat st;
+
+	if (stat(path, &st))
+		return errno == ENOENT ? replace(path, data, len, mode) : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	/* A rename would put a file in the place of /dev/null, and of a link. */
+	if (!S_ISREG(st.st_mode))
+		return write_device(path, data, len);
+	return realpath(path, target) ? replace(target, data, len, mode) : -errno;
 }

@@ -15,9 +15,10 @@
 /*
  * Read all of path ("-": standard input) into a new buffer with a NUL after its last byte.
  * Bytes 1f 8b at the start mean gzip: the content is unpacked, all members. limit_bytes bounds both
- * what is read and what is unpacked; 0 means DBX_FILE_LIMIT_BYTES.
- * Returns 0, -EFBIG (over the limit), -EISDIR, -EBADMSG (broken or cut-off gzip), -ENOMEM, or what
- * open() and read() say (-ENOENT, -EACCES, ...). The caller frees *out.
+ * what is read and what is unpacked; 0 means DBX_FILE_LIMIT_BYTES. A regular file over the limit is
+ * not read at all. A FIFO that nobody writes to is given up after 10 s.
+ * Returns 0, -EFBIG (over the limit), -EISDIR, -EBADMSG (broken or cut-off gzip), -ETIMEDOUT (FIFO),
+ * -ENOMEM, or what open() and read() say (-ENOENT, -EACCES, ...). The caller frees *out.
  */
 int dbx_file_read(const char *path, size_t limit_bytes, char **out, size_t *len);
 int dbx_file_read_fd(int fd, size_t limit_bytes, char **out, size_t *len);
@@ -34,7 +35,9 @@ void dbx_file_list_free(char **paths, size_t n_paths);
 
 /*
  * Replace path by len bytes such that a reader, or a crash, sees the old or the new content whole:
- * a new file beside it, fsync, rename, fsync of the directory. 0 or -errno, path untouched then.
+ * a new file beside it, fsync, rename, fsync of the directory. A symbolic link is followed; a device
+ * or a pipe is written to. 0, or -errno with a regular file untouched (unless nothing but the fsync
+ * of the directory failed).
  */
 int dbx_file_write(const char *path, const void *data, size_t len, mode_t mode);
 
