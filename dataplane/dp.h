@@ -24,14 +24,14 @@ struct dbx_dp_error {
 
 struct dbx_dp_opts {
 	const char *object_path; /* egress_xdp.bpf.o */
-	const char *pin_dir;	 /* e.g. /sys/fs/bpf/dbx-egress */
-	uint32_t counters_max;	 /* 0 = default */
+	const char *pin_dir;     /* e.g. /sys/fs/bpf/dbx-egress */
+	uint32_t counters_max;   /* 0 = default */
 };
 
 struct dbx_dp_state {
 	bool has_image;
-	bool adopted;	     /* pinned program and maps were found and kept */
-	bool upgraded;	     /* the pinned program was of another build and was replaced in place */
+	bool adopted;        /* pinned program and maps were found and kept */
+	bool upgraded;       /* the pinned program was of another build and was replaced in place */
 	uint64_t generation; /* of the active image */
 	uint64_t content_hash;
 	uint32_t checksum;
@@ -62,13 +62,15 @@ struct dbx_dp_ops {
 		    struct dbx_dp_error *err);
 	void (*close)(struct dbx_dp **dp); /* lets go; enforcement goes on */
 	/* Attaches to an interface and notes dbx_port_hash(ifname) for its ifindex. Idempotent. */
-	int (*attach)(struct dbx_dp *dp, uint32_t ifindex, const char *ifname, struct dbx_dp_error *err);
+	int (*attach)(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
+		      struct dbx_dp_error *err);
 	int (*detach)(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err);
 	/* The interface is gone from the kernel: forget link and port. */
 	int (*forget)(struct dbx_dp *dp, const char *ifname);
 	int (*links)(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
 	/* image: checked with dbx_image_open by the caller. The old image stays until commit. */
-	int (*prepare)(struct dbx_dp *dp, const void *image, size_t n_bytes, struct dbx_dp_error *err);
+	int (*prepare)(struct dbx_dp *dp, const void *image, size_t n_bytes,
+		       struct dbx_dp_error *err);
 	int (*commit)(struct dbx_dp *dp, struct dbx_dp_error *err);
 	void (*abort)(struct dbx_dp *dp);
 	int (*state)(struct dbx_dp *dp, struct dbx_dp_state *state);

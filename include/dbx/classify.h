@@ -279,9 +279,11 @@ dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header 
 	if (to->workspace == from->workspace) {
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL);
 	} else {
-		o = dbx_outcome_at(env, hdr,
-				   dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32],
-						  profile->workspaces, to->workspace));
+		dbx_u32 v = profile->workspaces;
+
+		if (!(v & DBX_LEAF))
+			v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v, to->workspace);
+		o = dbx_outcome_at(env, hdr, v);
 		if (!o)
 			return;
 		dbx_result_outcome(res, o, 0);
@@ -430,12 +432,10 @@ static __always_inline const struct dbx_image_header *dbx_classify_start(const s
 	return hdr;
 }
 
-/* The whole of it: a frame to *res; *pkt is what was read of it. */
-static __always_inline void dbx_classify_frame(const struct dbx_env *env, const void *data,
-					       const void *end, struct dbx_pkt *pkt,
-					       struct dbx_result *res)
+/* What dbx_parse() returned and filled in, to *res. Apart, for the verifier's sake: see ebpf/. */
+static __always_inline void dbx_classify_parsed(const struct dbx_env *env, int stop,
+						struct dbx_pkt *pkt, struct dbx_result *res)
 {
-	int stop = dbx_parse(data, end, pkt);
 	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
 
 	if (!hdr)
@@ -446,6 +446,14 @@ static __always_inline void dbx_classify_frame(const struct dbx_env *env, const 
 		dbx_result_deny(res, (dbx_u8)stop);
 	else
 		dbx_classify(env, hdr, pkt, res);
+}
+
+/* The whole of it: a frame to *res; *pkt is what was read of it. */
+static __always_inline void dbx_classify_frame(const struct dbx_env *env, const void *data,
+					       const void *end, struct dbx_pkt *pkt,
+					       struct dbx_result *res)
+{
+	dbx_classify_parsed(env, dbx_parse(data, end, pkt), pkt, res);
 }
 
 _Static_assert(sizeof(struct dbx_result) == 40, "result");

@@ -99,11 +99,16 @@ static __always_inline int dbx_proto_has_ports(dbx_u8 proto)
 	       proto == DBX_PROTO_DCCP || proto == DBX_PROTO_UDPLITE;
 }
 
+/* By bits rather than by comparisons: each branch here would be walked by the verifier 16 times. */
 static __always_inline int dbx_proto_is_ext_header(dbx_u8 proto)
 {
-	return proto == 0 || proto == DBX_PROTO_ROUTING || proto == DBX_PROTO_FRAGMENT ||
-	       proto == DBX_PROTO_AH || proto == DBX_PROTO_DSTOPTS || proto == DBX_PROTO_MOBILITY ||
-	       proto == DBX_PROTO_HIP || proto == DBX_PROTO_SHIM6;
+	const dbx_u64 low = 1ull << 0 | 1ull << DBX_PROTO_ROUTING | 1ull << DBX_PROTO_FRAGMENT |
+			    1ull << DBX_PROTO_AH | 1ull << DBX_PROTO_DSTOPTS;
+	const dbx_u64 high = 1ull << (DBX_PROTO_MOBILITY - 128) | 1ull << (DBX_PROTO_HIP - 128) |
+			     1ull << (DBX_PROTO_SHIM6 - 128);
+	dbx_u64 set = proto & 0x40 ? 0 : proto & 0x80 ? high : low;
+
+	return set >> (proto & 63) & 1;
 }
 
 /* Ethernet and tags. *type: the ethertype behind them. */
@@ -137,35 +142,35 @@ static __always_inline int dbx_parse_ether(struct dbx_cursor *c, struct dbx_pkt 
 	return DBX_PARSE_GO_ON;
 }
 
-/* RFC 791 section 3.1: options are n bytes at p; both source routes name another destination. */
+/*
+ * RFC 791 section 3.1: options are n bytes at p; both source routes name another destination. The
+ * loop goes by byte, not by option, so that the verifier sees constant offsets: walked by option,
+ * it alone costs 600,000 steps.
+ */
 static __always_inline int dbx_parse_ipv4_options(const dbx_u8 *p, const dbx_u8 *end, dbx_u32 n)
 {
-	dbx_u32 i = 0;
-	int k;
+	dbx_u32 k, len, next = 0;
 
 	for (k = 0; k < DBX_IP_OPTIONS_MAX; k++) {
-		const dbx_u8 *o;
-		dbx_u32 len;
-
-		if (i >= n)
+		if (k >= n)
 			break;
-		o = p + (i & 63);
-		if (o + 1 > end)
-			return DBX_REASON_TRUNCATED;
-		if (o[0] == 0)
-			break;
-		if (o[0] == 1) {
-			i++;
+		if (k != next)
 			continue;
-		}
-		if (o[0] == 131 || o[0] == 137)
+		if (p + k + 1 > end)
+			return DBX_REASON_TRUNCATED;
+		if (p[k] == 0)
+			break;
+		next = k + 1;
+		if (p[k] == 1)
+			continue;
+		if (p[k] == 131 || p[k] == 137)
 			return DBX_REASON_SOURCE_ROUTED;
-		if (i + 2 > n || o + 2 > end)
+		if (k + 2 > n || p + k + 2 > end)
 			return DBX_REASON_BAD_IPV4;
-		len = o[1];
-		if (len < 2 || i + len > n)
+		len = p[k + 1];
+		next = k + len;
+		if (len < 2 || next > n)
 			return DBX_REASON_BAD_IPV4;
-		i += len;
 	}
 	return DBX_PARSE_GO_ON;
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * maps.h -- the maps of the kernel program (include/dbx/program.h says what each is for).
+ *
+ * Nothing here needs more than Linux 5.15.
+ */
+#ifndef DBX_EBPF_MAPS_H
+#define DBX_EBPF_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "dbx/env.h"
+#include "dbx/program.h"
+
+/*
+ * Shape of an image. BPF_F_INNER_MAP lets every generation have its own number of chunks; the
+ * number here is a template's.
+ */
+struct image {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, DBX_CHUNK_BYTES);
+};
+
+/* One slot. To change generations is to change this pointer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+	__array(values, struct image);
+} images SEC(".maps");
+
+/* Allocated whole at load: an entry for a new key never waits for memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, DBX_COUNTERS_MAX);
+	__type(key, struct dbx_counter_key);
+	__type(value, struct dbx_counter);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DBX_TOTAL_MAX);
+	__type(key, __u32);
+	__type(value, struct dbx_counter);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, DBX_EVENTS_BYTES);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DBX_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DBX_FRAGS_MAX);
+	__type(key, struct dbx_frag_key);
+	__type(value, struct dbx_frag_value);
+} frags SEC(".maps");
+
+#endif
