@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * changes.h -- what an apply changes, as lines for people.
+ */
+#ifndef DBX_CLI_CHANGES_H
+#define DBX_CLI_CHANGES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* From {changes[], feeds[], tags[]} as dbx_diff_json and the daemon give it. Returns how many lines. */
+size_t dbx_changes_print(const json_t *diff, bool verbose);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * cmd_apply.c -- apply: documents into force; diff: what that would change.
+ *
+ * Documents travel as they were written: the text is put into the request unchanged, so that the
+ * daemon keeps what the author wrote.
+ */
+#include "cli/changes.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/findings.h"
+#include "cli/load.h"
+#include "cli/offline.h"
+#include "cli/out.h"
+#include "lib/strbuf.h"
+#include "policy/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void add_string(struct dbx_strbuf *b, const char *key, const char *value)
+{
+	dbx_strbuf_addf(b, "\"%s\":\"", key);
+	dbx_strbuf_add_json_escaped(b, value, strlen(value));
+	dbx_strbuf_addc(b, '"');
+}
+
+static int make_body(const struct dbx_cli *cli, const struct dbx_load *l, struct dbx_strbuf *b)
+{
+	const char *message = cli->opt[DBX_OPT_MESSAGE];
+	size_t i;
+
+	dbx_strbuf_add(b, "{\"documents\":[");
+	for (i = 0; i < l->n; i++) {
+		dbx_strbuf_add(b, i ? ",{" : "{");
+		add_string(b, "source", l->v[i].name);
+		dbx_strbuf_add(b, ",\"document\":");
+		dbx_strbuf_addn(b, l->v[i].text, l->v[i].len);
+		dbx_strbuf_addc(b, '}');
+	}
+	dbx_strbuf_addf(b, "],\"dry_run\":%s,\"force\":%s,",
+			dbx_cli_has(cli, DBX_OPT_DRY_RUN) ? "true" : "false",
+			dbx_cli_has(cli, DBX_OPT_FORCE) ? "true" : "false");
+	add_string(b, "message", message ? message : "");
+	return dbx_strbuf_addc(b, '}');
+}
+
+/* Reads the operands, and sends them when each of them reads well. An enum dbx_exit. */
+static int send_documents(const struct dbx_cli *cli, struct dbx_request *r, json_t **answer)
+{
+	struct dbx_load load = {0};
+	struct dbx_model *m = NULL;
+	struct dbx_strbuf body;
+	struct dbx_diag d;
+	int rc, unread, code;
+
+	dbx_diag_init(&d);
+	dbx_strbuf_init(&body);
+	unread = dbx_load_add(&load, cli->operands.v, cli->operands.n, &d);
+	rc = unread == -ENOMEM ? unread : dbx_load_model(&load, &m, &d);
+	dbx_model_free(&m);
+	if (rc || unread) {
+		code = dbx_offline_refuse(rc ? rc : unread, &d, r->what);
+		goto out;
+	}
+	if (make_body(cli, &load, &body)) {
+		code = dbx_err_memory();
+		goto out;
+	}
+	dbx_load_fini(&load);
+	r->body = body.s;
+	r->n_body = body.len;
+	code = dbx_client_call(cli, r, answer);
+out:
+	dbx_load_fini(&load);
+	dbx_strbuf_fini(&body);
+	dbx_diag_fini(&d);
+	return code;
+}
+
+/* ---- apply ---- */
+
+static double timing(const json_t *answer, const char *key)
+{
+	return json_number_value(json_object_get(json_object_get(answer, "timing_ms"), key));
+}
+
+static void say_outcome(const json_t *answer, double took_ms)
+{
+	long long before = dbx_json_int(answer, "generation_before");
+	long long after = dbx_json_int(answer, "generation");
+
+	if (dbx_json_true(answer, "dry_run")) {
+		dbx_say("dry run: nothing was changed, generation %lld stays in force\n", before);
+	} else if (!dbx_json_true(answer, "changed")) {
+		dbx_say("no change: generation %lld stays in force\n", after);
+	} else {
+		dbx_say("generation %lld -> %lld, revision %lld\n", before, after,
+			dbx_json_int(answer, "revision"));
+		dbx_say("enforced after %.0f ms (daemon %.0f: read %.0f, check %.0f, compile %.0f, build and flip %.1f, store %.0f)\n",
+			took_ms, timing(answer, "total"), timing(answer, "read"),
+			timing(answer, "check"), timing(answer, "compile"),
+			timing(answer, "build_and_flip"), timing(answer, "store"));
+	}
+}
+
+int dbx_cmd_apply(const struct dbx_cli *cli)
+{
+	struct dbx_request r = {.method = "POST", .path = "/apply", .what = "apply"};
+	double began = now_ms();
+	json_t *answer = NULL;
+	int code;
+
+	code = send_documents(cli, &r, &answer);
+	if (code)
+		return code;
+	if (dbx_out_is_json()) {
+		code = dbx_out_json(answer);
+	} else {
+		dbx_changes_print(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE));
+		dbx_findings_print(json_object_get(answer, "findings"), stderr);
+		say_outcome(answer, now_ms() - began);
+	}
+	json_decref(answer);
+	return code;
+}
+
+/* ---- diff ---- */
+
+/* 0, -EINVAL with errors in d, -ENOMEM. */
+static int diff_files(const struct dbx_cli *cli, json_t **answer, struct dbx_diag *d)
+{
+	struct dbx_model *before = NULL, *after = NULL;
+	struct dbx_diff diff = {0};
+	char *text = NULL;
+	int rc, rc2;
+
+	/* Both sides are read, so that one run tells the mistakes of both. */
+	rc = dbx_offline_model(&cli->list[DBX_OPT_FROM], DBX_OFFLINE_READ, &before, d, NULL);
+	rc2 = dbx_offline_model(&cli->operands, DBX_OFFLINE_READ, &after, d, NULL);
+	rc = rc == -ENOMEM || !rc2 ? rc : rc2;
+	if (!rc)
+		rc = dbx_diff_models(before, after, &diff);
+	if (!rc) {
+		text = dbx_diff_json(&diff);
+		*answer = text ? json_loads(text, 0, NULL) : NULL;
+		rc = *answer ? 0 : -ENOMEM;
+	}
+	free(text);
+	dbx_diff_fini(&diff);
+	dbx_model_free(&before);
+	dbx_model_free(&after);
+	return rc;
+}
+
+static int diff_offline(const struct dbx_cli *cli, json_t **answer)
+{
+	struct dbx_diag d;
+	int rc, code = DBX_EXIT_DONE;
+
+	dbx_diag_init(&d);
+	rc = diff_files(cli, answer, &d);
+	if (rc)
+		code = dbx_offline_refuse(rc, &d, "diff");
+	dbx_diag_fini(&d);
+	return code;
+}
+
+int dbx_cmd_diff(const struct dbx_cli *cli)
+{
+	struct dbx_request r = {.method = "POST", .path = "/diff", .what = "diff"};
+	json_t *answer = NULL;
+	int code;
+
+	if (dbx_cli_has(cli, DBX_OPT_FROM))
+		code = diff_offline(cli, &answer);
+	else
+		code = send_documents(cli, &r, &answer);
+	if (code)
+		return code;
+	if (dbx_out_is_json())
+		code = dbx_out_json(answer);
+	else if (!dbx_changes_print(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE)))
+		dbx_say("no change\n");
+	json_decref(answer);
+	return code;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * cmd_explain.c -- explain: the verdict on one packet and every step that leads to it.
+ *
+ * Offline and from the daemon the answer is the same JSON object, and one function prints it.
+ */
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/findings.h"
+#include "cli/offline.h"
+#include "cli/out.h"
+#include "policy/compile.h"
+#include "policy/explain.h"
+#include "policy/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
+{
+	const char *src = cli->opt[DBX_OPT_SRC];
+	uint64_t workspace = 0;
+
+	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST]};
+	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
+	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
+		return DBX_EXIT_USAGE;
+	if (src && dbx_addr_parse(src, &q->src))
+		return dbx_cli_usage(cli->cmd, "--src '%s': not an IP address", src);
+	q->workspace_id = (int64_t)workspace;
+	q->has_src = src != NULL;
+	return 0;
+}
+
+/* ---- offline ---- */
+
+static int explain_model(const struct dbx_model *m, const struct dbx_explain_query *q,
+			 json_t **answer, struct dbx_diag *d)
+{
+	struct dbx_compile_opts opts = {.all_tags = true};
+	struct dbx_compile_stats stats;
+	struct dbx_explanation e;
+	struct dbx_image img;
+	const char *why = "";
+	void *image = NULL;
+	char *text = NULL;
+	size_t n_bytes;
+	int rc;
+
+	rc = dbx_compile(m, &opts, &image, &n_bytes, &stats, d);
+	if (rc)
+		return rc;
+	rc = dbx_image_open(&img, image, n_bytes, &why);
+	if (rc)
+		dbx_diag_add(d, DBX_SEV_ERROR, "bad-image", "", "",
+			     "the compiled image does not pass its own check: %s", why);
+	else
+		rc = dbx_explain(m, &img, q, &e, d);
+	if (!rc) {
+		text = dbx_explanation_json(&e);
+		*answer = text ? json_loads(text, 0, NULL) : NULL;
+		rc = *answer ? 0 : -ENOMEM;
+		dbx_explanation_fini(&e);
+	}
+	free(text);
+	free(image);
+	return rc;
+}
+
+/* What the daemon would say beside the explanation; the documents' own findings are for check. */
+static int tell_disagreement(const struct dbx_diag *d, json_t *answer)
+{
+	json_t *all = dbx_findings_json(d);
+	size_t i;
+
+	for (i = json_array_size(all); i-- > 0;) {
+		if (strcmp(dbx_json_str(json_array_get(all, i), "code"), "disagreement") != 0)
+			json_array_remove(all, i);
+	}
+	if (!all || json_object_set_new(answer, "findings", all))
+		return dbx_err_memory();
+	return DBX_EXIT_DONE;
+}
+
+static int explain_offline(const struct dbx_cli *cli, const struct dbx_explain_query *q,
+			   json_t **answer)
+{
+	struct dbx_model *m = NULL;
+	struct dbx_diag d;
+	int rc, code = DBX_EXIT_DONE;
+
+	dbx_diag_init(&d);
+	rc = dbx_offline_model(&cli->list[DBX_OPT_POLICY], DBX_OFFLINE_RESOLVE, &m, &d, NULL);
+	if (!rc)
+		rc = explain_model(m, q, answer, &d);
+	if (rc)
+		code = dbx_offline_refuse(rc, &d, "explain");
+	else
+		code = tell_disagreement(&d, *answer);
+	dbx_model_free(&m);
+	dbx_diag_fini(&d);
+	return code;
+}
+
+/* ---- from the daemon ---- */
+
+static json_t *query_json(const struct dbx_cli *cli, const struct dbx_explain_query *q)
+{
+	json_t *j = json_pack("{s:I, s:i, s:i}", "workspace_id", (json_int_t)q->workspace_id,
+			      "port", q->port, "protocol", q->proto);
+	bool is_bad = !j || json_object_set_new(j, "dst", dbx_json_text(q->dst));
+
+	if (!is_bad && q->has_src)
+		is_bad = json_object_set_new(j, "src", dbx_json_text(cli->opt[DBX_OPT_SRC]));
+	if (!is_bad && q->product >= 0)
+		is_bad = json_object_set_new(
+			j, "product",
+			dbx_json_text(dbx_product_name((enum dbx_product)q->product)));
+	if (!is_bad)
+		return j;
+	json_decref(j);
+	return NULL;
+}
+
+static int ask_daemon(const struct dbx_cli *cli, const struct dbx_explain_query *q, json_t **answer)
+{
+	struct dbx_request r = {.method = "POST", .path = "/explain", .what = "explain"};
+	json_t *query = query_json(cli, q);
+	char *body = query ? json_dumps(query, JSON_COMPACT) : NULL;
+	int code;
+
+	json_decref(query);
+	if (!body)
+		return dbx_err_memory();
+	r.body = body;
+	r.n_body = strlen(body);
+	code = dbx_client_call(cli, &r, answer);
+	free(body);
+	return code;
+}
+
+/* ---- for people ---- */
+
+static enum dbx_colour colour_of(const char *verdict)
+{
+	if (strcmp(verdict, "PASS") == 0)
+		return DBX_GREEN;
+	return strcmp(verdict, "DROP") == 0 ? DBX_RED : DBX_YELLOW;
+}
+
+static const char *reason_text(const char *slug)
+{
+	int i;
+
+	for (i = 0; i < DBX_REASON_MAX; i++) {
+		if (strcmp(slug, dbx_reason_slug((enum dbx_reason)i)) == 0)
+			return dbx_reason_text((enum dbx_reason)i);
+	}
+	return "";
+}
+
+static void say_place(const char *doc, const char *ptr)
+{
+	if (*doc)
+		dbx_say_in(stdout, DBX_DIM, " (%s%s%s)", doc, *ptr ? ": " : "", ptr);
+}
+
+static void say_line(const char *title, const char *value)
+{
+	if (*value)
+		dbx_say("%-10s  %s\n", title, value);
+}
+
+static void say_tags(const json_t *tags)
+{
+	const json_t *tag;
+	size_t i;
+
+	json_array_foreach(tags, i, tag)
+		dbx_say("%-10s  %s\n", i ? "" : "in", json_string_value(tag));
+}
+
+static int say_steps(const json_t *steps)
+{
+	static const struct dbx_column cols[] = {{"step", false}, {"result", false}, {"", false}};
+	struct dbx_table t;
+	const json_t *s;
+	const char *doc, *ptr;
+	size_t i;
+	int code;
+
+	dbx_table_init(&t, cols, 3);
+	json_array_foreach(steps, i, s) {
+		doc = dbx_json_str(s, "doc");
+		ptr = dbx_json_str(s, "ptr");
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(s, "name"));
+		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(s, "result"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s%s%s%s%s%s", dbx_json_str(s, "text"),
+			       *doc ? " (" : "", doc, *doc && *ptr ? ": " : "", *doc ? ptr : "",
+			       *doc ? ")" : "");
+	}
+	dbx_say("\n");
+	code = dbx_table_print(&t, stdout);
+	dbx_table_fini(&t);
+	return code;
+}
+
+static int print_text(const json_t *e)
+{
+	const char *verdict = dbx_json_str(e, "verdict"), *reason = dbx_json_str(e, "reason");
+	const char *rule = dbx_json_str(e, "rule"), *advice = dbx_json_str(e, "advice");
+	int code;
+
+	dbx_say_in(stdout, colour_of(verdict), "%s", verdict);
+	dbx_say_in(stdout, DBX_BOLD, "  %s", reason);
+	dbx_say(": %s\n", reason_text(reason));
+	dbx_say("%-10s  %lld\n", "workspace", dbx_json_int(e, "workspace_id"));
+	say_line("policy", dbx_json_str(e, "policy"));
+	if (*rule) {
+		dbx_say("%-10s  ", "rule");
+		dbx_say_in(stdout, DBX_PLAIN, "%s", rule);
+		say_place(dbx_json_str(e, "rule_doc"), dbx_json_str(e, "rule_ptr"));
+		dbx_say("\n");
+	}
+	say_line("path", dbx_json_str(e, "path"));
+	say_tags(json_object_get(e, "tags"));
+	code = say_steps(json_object_get(e, "steps"));
+	if (*advice)
+		dbx_say("\nto allow it: %s\n", advice);
+	dbx_findings_print(json_object_get(e, "findings"), stderr);
+	return code;
+}
+
+int dbx_cmd_explain(const struct dbx_cli *cli)
+{
+	struct dbx_explain_query q;
+	json_t *answer = NULL;
+	int code;
+
+	if (read_query(cli, &q))
+		return DBX_EXIT_USAGE;
+	if (dbx_cli_has(cli, DBX_OPT_POLICY))
+		code = explain_offline(cli, &q, &answer);
+	else
+		code = ask_daemon(cli, &q, &answer);
+	if (!code)
+		code = dbx_out_is_json() ? dbx_out_json(answer) : print_text(answer);
+	json_decref(answer);
+	return code;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * cmd_status.c -- status: what is enforced, and whether all is well.
+ */
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/out.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void say_key(const char *key, const json_t *value)
+{
+	char *word;
+
+	if (!value || json_is_null(value))
+		return;
+	word = dbx_json_word(value);
+	dbx_say("%-13s ", key);
+	dbx_say_in(stdout, DBX_PLAIN, "%s", word ? word : "?");
+	dbx_say("\n");
+	free(word);
+}
+
+static void say_seconds(const char *key, long long s)
+{
+	if (s >= 86400)
+		dbx_say("%-13s %lld d %lld h\n", key, s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		dbx_say("%-13s %lld h %lld min\n", key, s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		dbx_say("%-13s %lld min %lld s\n", key, s / 60, s % 60);
+	else
+		dbx_say("%-13s %lld s\n", key, s);
+}
+
+static void say_lost(const json_t *status)
+{
+	long long lost = dbx_json_int(status, "events_lost");
+
+	dbx_say("%-13s %lld", "events", dbx_json_int(status, "events"));
+	if (lost)
+		dbx_say_in(stdout, DBX_YELLOW, ", %lld lost (counters are exact all the same)",
+			   lost);
+	dbx_say("\n");
+}
+
+static void say_dry_run(const json_t *policies)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(policies, i, v) {
+		dbx_say("%-13s ", i ? "" : "dry run");
+		dbx_say_in(stdout, DBX_YELLOW, "%s",
+			   json_is_string(v) ? json_string_value(v) : "?");
+		dbx_say("\n");
+	}
+}
+
+static enum dbx_colour state_colour(const char *state)
+{
+	if (strcmp(state, "attached") == 0)
+		return DBX_GREEN;
+	return strcmp(state, "failed") == 0 ? DBX_RED : DBX_YELLOW;
+}
+
+static int print_interfaces(const json_t *interfaces)
+{
+	static const struct dbx_column cols[] = {
+		{"interface", false}, {"state", false}, {"index", true}, {"", false}};
+	struct dbx_table t;
+	const json_t *v;
+	size_t i;
+	int code;
+
+	dbx_table_init(&t, cols, 4);
+	json_array_foreach(interfaces, i, v) {
+		const char *state = dbx_json_str(v, "state");
+
+		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(v, "name"));
+		dbx_table_cell(&t, state_colour(state), "%s", state);
+		dbx_table_cell(&t, DBX_PLAIN, "%lld", dbx_json_int(v, "ifindex"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "error"));
+	}
+	if (t.n)
+		dbx_say("\n");
+	code = dbx_table_print(&t, stdout);
+	dbx_table_fini(&t);
+	return code;
+}
+
+static int print_feeds(const json_t *feeds)
+{
+	static const struct dbx_column cols[] = {{"feed", false},
+						 {"version", false},
+						 {"tags", true},
+						 {"prefixes", true},
+						 {"age", true}};
+	struct dbx_table t;
+	const json_t *v;
+	size_t i;
+	int code;
+
+	dbx_table_init(&t, cols, 5);
+	json_array_foreach(feeds, i, v) {
+		char *version = dbx_json_word(json_object_get(v, "version"));
+
+		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(v, "cloud"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", version ? version : "");
+		dbx_table_cell(&t, DBX_PLAIN, "%lld", dbx_json_int(v, "tags"));
+		dbx_table_cell(&t, DBX_PLAIN, "%lld", dbx_json_int(v, "prefixes"));
+		dbx_table_cell(&t, DBX_PLAIN, "%lld s", dbx_json_int(v, "age_s"));
+		free(version);
+	}
+	if (t.n)
+		dbx_say("\n");
+	code = dbx_table_print(&t, stdout);
+	dbx_table_fini(&t);
+	return code;
+}
+
+static int print_text(const json_t *s)
+{
+	int code;
+
+	say_key("version", json_object_get(s, "version"));
+	say_key("program", json_object_get(s, "program"));
+	say_key("adopted", json_object_get(s, "adopted"));
+	say_key("pid", json_object_get(s, "pid"));
+	say_seconds("up", dbx_json_int(s, "uptime_s"));
+	say_key("generation", json_object_get(s, "generation"));
+	say_key("revision", json_object_get(s, "revision"));
+	say_key("content", json_object_get(s, "content_hash"));
+	say_key("image bytes", json_object_get(s, "image_bytes"));
+	say_key("workspaces", json_object_get(s, "workspaces"));
+	say_key("policies", json_object_get(s, "policies"));
+	say_key("names waiting", json_object_get(s, "names_waiting"));
+	say_lost(s);
+	say_dry_run(json_object_get(s, "dry_run_policies"));
+	code = print_interfaces(json_object_get(s, "interfaces"));
+	return code ? code : print_feeds(json_object_get(s, "feeds"));
+}
+
+int dbx_cmd_status(const struct dbx_cli *cli)
+{
+	json_t *answer = NULL;
+	int code;
+
+	code = dbx_client_get(cli, "/status", "show the status", &answer);
+	if (!code)
+		code = dbx_out_is_json() ? dbx_out_json(answer) : print_text(answer);
+	json_decref(answer);
+	return code;
+}
