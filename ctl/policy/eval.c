@@ -63,14 +63,14 @@ static bool step_source(struct judgement *j)
 	j->source = dbx_eval_binding(j->m, t->domain, &t->src, &j->ws);
 	if (!j->source)
 		return drop(j, DBX_REASON_UNKNOWN_SOURCE, NULL);
-	if (t->interface && j->source->interface && strcmp(t->interface, j->source->interface) != 0)
-		return drop(j, DBX_REASON_SPOOFED_SOURCE, NULL);
-	if (t->has_mac && j->source->has_mac && memcmp(t->mac, j->source->mac, 6) != 0)
-		return drop(j, DBX_REASON_SPOOFED_SOURCE, NULL);
 	j->policy = dbx_model_policy_of(j->m, j->ws->id, &id);
 	j->ncc = dbx_model_ncc_of(j->m, j->ws->id);
 	j->res->workspace_id = j->ws->id;
 	j->res->policy_id = j->policy ? j->policy->id : NULL;
+	if (t->interface && j->source->interface && strcmp(t->interface, j->source->interface) != 0)
+		return drop(j, DBX_REASON_SPOOFED_SOURCE, NULL);
+	if (t->has_mac && j->source->has_mac && memcmp(t->mac, j->source->mac, 6) != 0)
+		return drop(j, DBX_REASON_SPOOFED_SOURCE, NULL);
 	return false;
 }
 
