@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * dp_xdp.c -- the XDP driver: enforcement that outlives the daemon, and is changed without a gap.
+ *
+ * open() finds one of four things under the pin directory:
+ *   nothing                       the program is loaded and pinned
+ *   our build                     it is taken up as it is
+ *   another build, the same ABI   the new program gets the old one's maps, and the links move over
+ *   another ABI                   the new program waits with maps of its own; the old one goes on
+ *                                 enforcing, until the first commit gives the new one an image
+ * Whatever fails, the links keep running what they ran.
+ */
+#include "dataplane/dp_xdp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/dp_util.h"
+
+static const char *pin_dir_of(const struct dbx_dp_opts *o)
+{
+	return o->pin_dir && o->pin_dir[0] ? o->pin_dir : DP_PIN_DIR;
+}
+
+static int xdp_probe(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
+{
+	uint64_t build;
+	int fd, rc;
+
+	dp_libbpf_listen();
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "probe", 0, 0, (uint32_t)getpagesize(), NULL);
+	if (fd == -EPERM)
+		return dp_fail(
+			err, fd,
+			"XDP: the kernel's bpf() is refused; root is needed (CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)");
+	if (fd < 0)
+		return dp_fail(
+			err, fd,
+			"XDP: this kernel has no BPF ring buffer: %s; Linux 5.15 or later is needed",
+			strerror(-fd));
+	close(fd);
+	rc = dp_prog_build(o->object_path, &build, err);
+	return rc ? rc : dp_pin_open(pin_dir_of(o), err);
+}
+
+/* The pinned program, or the one that a pinned link runs; -ENOENT when there is neither. */
+static int find_old(struct dbx_dp *dp, struct dp_prog *old)
+{
+	int fd = dp_pin_get(dp->pin_dir, "prog"), rc = -ENOENT;
+	size_t i;
+
+	dp_prog_init(old);
+	if (fd >= 0)
+		rc = dp_prog_adopt(old, fd);
+	for (i = 0; rc && i < dp->n_links; i++) {
+		if (!dp->links[i].ifindex)
+			continue;
+		fd = bpf_prog_get_fd_by_id(dp->links[i].prog_id);
+		rc = fd < 0 ? fd : dp_prog_adopt(old, fd);
+	}
+	return rc;
+}
+
+static int pin_prog(struct dbx_dp *dp, struct dbx_dp_error *err)
+{
+	int rc = dp_pin_put(dp->pin_dir, "prog", dp->live.fd);
+
+	if (!rc)
+		rc = dp_pin_maps(dp->pin_dir, &dp->live);
+	return rc ? dp_fail(err, rc, "pin directory %s: cannot pin the program: %s", dp->pin_dir,
+			    strerror(-rc))
+		  : 0;
+}
+
+/* Another build of the same ABI, with the image still there: the links move over now. */
+static int upgrade(struct dbx_dp *dp, struct dp_prog *old, struct dp_prog *fresh,
+		   struct dbx_dp_error *err)
+{
+	int rc = dp_links_switch(dp, old, fresh, err);
+
+	if (rc)
+		return rc;
+	dp->live = *fresh;
+	dp_prog_init(fresh);
+	dp->adopted = true;
+	dp->upgraded = true;
+	return pin_prog(dp, err);
+}
+
+static int open_programs(struct dbx_dp *dp, const struct dbx_dp_opts *o, struct dbx_dp_error *err)
+{
+	struct dp_prog old, fresh;
+	bool kept_images;
+	uint64_t build;
+	int rc;
+
+	dp_prog_init(&fresh);
+	rc = dp_prog_build(o->object_path, &build, err);
+	if (rc)
+		return rc;
+	rc = find_old(dp, &old);
+	if (rc) { /* nothing of ours: load, and take over whatever links there are */
+		rc = dp_prog_load(&dp->live, o, NULL, &kept_images, err);
+		if (!rc)
+			rc = pin_prog(dp, err);
+		return rc ? rc : dp_links_switch(dp, NULL, &dp->live, err);
+	}
+	if (old.ident.build == build && old.ident.abi == DBX_ABI_VERSION) {
+		dp->live = old;
+		dp->adopted = true;
+		rc = dp_links_switch(dp, NULL, &dp->live,
+				     err); /* a crash may have left some behind */
+		return rc ? rc : pin_prog(dp, err);
+	}
+	rc = dp_prog_load(&fresh, o, &old, &kept_images, err);
+	if (!rc && kept_images) {
+		rc = upgrade(dp, &old, &fresh, err);
+		dp_prog_fini(&fresh);
+	} else if (!rc) {
+		dp->live = old;
+		dp->next = fresh;
+		dp->adopted = true;
+		return 0;
+	}
+	dp_prog_fini(&old);
+	return rc;
+}
+
+static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
+{
+	const struct dp_prog *p = dp->next.fd >= 0 ? &dp->next : &dp->live;
+	struct dbx_image_header hdr = {0};
+	int rc = dp_image_active(p->map[DBX_MAP_IMAGES], &hdr);
+
+	if (rc && rc != -ENOENT && rc != -EPROTO)
+		return rc;
+	memset(state, 0, sizeof(*state));
+	state->has_image = !rc;
+	state->adopted = dp->adopted;
+	state->upgraded = dp->upgraded;
+	if (!rc) {
+		state->generation = hdr.generation;
+		state->content_hash = hdr.content_hash;
+		state->checksum = hdr.checksum;
+	}
+	snprintf(state->program_id, sizeof(state->program_id),
+		 "id %u tag %02x%02x%02x%02x%02x%02x%02x%02x", dp->live.id, dp->live.tag[0],
+		 dp->live.tag[1], dp->live.tag[2], dp->live.tag[3], dp->live.tag[4],
+		 dp->live.tag[5], dp->live.tag[6], dp->live.tag[7]);
+	return 0;
+}
+
+static void xdp_abort(struct dbx_dp *dp)
+{
+	if (dp->inner_fd >= 0)
+		close(dp->inner_fd);
+	dp->inner_fd = -1;
+}
+
+static void xdp_close(struct dbx_dp **dpp)
+{
+	struct dbx_dp *dp = *dpp;
+
+	if (!dp)
+		return;
+	xdp_abort(dp);
+	dp_ring_close(dp);
+	dp_links_close(dp);
+	dp_prog_fini(&dp->live);
+	dp_prog_fini(&dp->next);
+	if (dp->epoll_fd >= 0)
+		close(dp->epoll_fd);
+	free(dp);
+	*dpp = NULL;
+}
+
+static int xdp_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx_dp_state *state,
+		    struct dbx_dp_error *err)
+{
+	struct dbx_dp *dp = calloc(1, sizeof(*dp));
+	int rc;
+
+	if (!dp)
+		return dp_fail(err, -ENOMEM, "XDP: out of memory");
+	dp_prog_init(&dp->live);
+	dp_prog_init(&dp->next);
+	dp->inner_fd = -1;
+	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rc = dp->epoll_fd < 0 ? -errno : 0;
+	if (!rc && (size_t)snprintf(dp->pin_dir, sizeof(dp->pin_dir), "%s", pin_dir_of(o)) >=
+			   sizeof(dp->pin_dir))
+		rc = -ENAMETOOLONG;
+	if (rc) {
+		dp_fail(err, rc, "XDP: pin directory %s: %s", pin_dir_of(o), strerror(-rc));
+		goto out;
+	}
+	rc = dp_pin_open(dp->pin_dir, err);
+	if (!rc)
+		rc = dp_links_open(dp, err);
+	if (!rc)
+		rc = open_programs(dp, o, err);
+	if (rc)
+		goto out;
+	rc = dp_ring_open(dp);
+	if (!rc)
+		rc = xdp_state(dp, state);
+	if (rc)
+		dp_fail(err, rc, "XDP: cannot read the maps: %s", strerror(-rc));
+out:
+	if (rc)
+		xdp_close(&dp);
+	else
+		*out = dp;
+	return rc;
+}
+
+static int xdp_prepare(struct dbx_dp *dp, const void *image, size_t n_bytes,
+		       struct dbx_dp_error *err)
+{
+	int fd = -1, rc = dp_image_load(image, n_bytes, &fd, err);
+
+	if (rc)
+		return rc;
+	xdp_abort(dp);
+	dp->inner_fd = fd;
+	return 0;
+}
+
+/*
+ * The staged program takes over: every link, or none. From then on it enforces, so what is left
+ * cannot fail the commit: without its pin the links keep it, and the next open() pins it again.
+ */
+static int take_over(struct dbx_dp *dp, struct dbx_dp_error *err)
+{
+	struct dp_prog old = dp->live;
+	int rc = dp_links_switch(dp, &old, &dp->next, err);
+
+	if (rc) {
+		dp_image_deactivate(dp->next.map[DBX_MAP_IMAGES]);
+		return rc;
+	}
+	dp->live = dp->next;
+	dp_prog_init(&dp->next);
+	dp_prog_fini(&old);
+	dp->upgraded = true;
+	pin_prog(dp, NULL);
+	dp_ring_open(dp);
+	return 0;
+}
+
+static int xdp_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
+{
+	const struct dp_prog *p = dp->next.fd >= 0 ? &dp->next : &dp->live;
+	int rc;
+
+	if (dp->inner_fd < 0)
+		return dp_fail(err, -EINVAL, "commit: no policy image was prepared");
+	rc = dp_image_activate(p->map[DBX_MAP_IMAGES], dp->inner_fd);
+	if (rc)
+		return dp_fail(err, rc, "commit: the kernel refused the policy image: %s",
+			       strerror(-rc));
+	xdp_abort(dp);
+	return dp->next.fd >= 0 ? take_over(dp, err) : 0;
+}
+
+static int remove_pin(void *arg, const char *dir, const char *name)
+{
+	int fd, rc = 0;
+
+	(void)arg;
+	if (!strncmp(name, "link_", 5)) {
+		fd = dp_pin_get(dir, name);
+		if (fd >= 0) {
+			rc = bpf_link_detach(fd);
+			close(fd);
+		}
+	}
+	if (rc && rc != -ENOLINK)
+		return rc;
+	return dp_pin_remove(dir, name);
+}
+
+static int xdp_uninstall(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
+{
+	const char *dir = pin_dir_of(o);
+	int rc = dp_pin_each(dir, remove_pin, NULL);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc && rmdir(dir) && errno != ENOTEMPTY)
+		rc = -errno;
+	return rc ? dp_fail(err, rc, "pin directory %s: cannot remove what is pinned: %s", dir,
+			    strerror(-rc))
+		  : 0;
+}
+
+const struct dbx_dp_ops dbx_dp_xdp = {
+	.name = "xdp",
+	.probe = xdp_probe,
+	.open = xdp_open,
+	.close = xdp_close,
+	.attach = dp_xdp_attach,
+	.detach = dp_xdp_detach,
+	.forget = dp_xdp_forget,
+	.links = dp_xdp_links,
+	.prepare = xdp_prepare,
+	.commit = xdp_commit,
+	.abort = xdp_abort,
+	.state = xdp_state,
+	.counters = dp_xdp_counters,
+	.totals = dp_xdp_totals,
+	.event_fd = dp_xdp_event_fd,
+	.poll_events = dp_xdp_poll_events,
+	.uninstall = xdp_uninstall,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dp_xdp.h -- the parts of the XDP driver; nothing outside dataplane/ and its tests includes this.
+ *
+ * The pinned program is the only truth: its maps are found through it (by id), its build through its
+ * own read-only data, its interfaces through the pinned links. The map pins beside it keep nothing
+ * alive and are there for people and for bpftool.
+ */
+#ifndef DBX_DATAPLANE_DP_XDP_H
+#define DBX_DATAPLANE_DP_XDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/dp.h"
+#include "dbx/image.h"
+#include "dbx/program.h"
+
+#define DP_PIN_DIR "/sys/fs/bpf/dbx-egress"
+
+struct bpf_object;
+struct ring_buffer;
+
+/* A program in the kernel with its maps; fds are owned, -1 where there is none. */
+struct dp_prog {
+	int fd;
+	uint32_t id;
+	uint8_t tag[8];
+	struct dbx_program_id ident;
+	int map[DBX_MAP_MAX];
+};
+
+/* A pinned link. ifindex 0: its interface is gone. */
+struct dp_link {
+	char ifname[16];
+	uint32_t ifindex;
+	uint32_t prog_id;
+	int fd;
+};
+
+struct dbx_dp {
+	char pin_dir[256];
+	struct dp_prog live; /* what the links run */
+	struct dp_prog next; /* of another ABI: takes over at the first commit; fd -1 = none */
+	struct dp_link *links;
+	size_t n_links;
+	int inner_fd; /* prepared image, not yet committed; -1 = none */
+	int epoll_fd; /* holds the ring's own, which changes when maps do */
+	struct ring_buffer *ring;
+	dbx_dp_event_fn event_fn; /* during poll_events */
+	void *event_arg;
+	bool adopted;
+	bool upgraded;
+};
+
+/* ---- dp_xdp_prog.c: programs ---- */
+void dp_prog_init(struct dp_prog *p);
+void dp_prog_fini(struct dp_prog *p);
+/*
+ * Loads the object. Maps of old (may be NULL) are kept where old speaks the same ABI and the map has
+ * the same shape. *kept_images: whether the image survived.
+ */
+int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp_prog *old,
+		 bool *kept_images, struct dbx_dp_error *err);
+/* Takes up a program that is in the kernel. fd is consumed. -ENOMSG: it is not one of ours. */
+int dp_prog_adopt(struct dp_prog *p, int fd);
+/* Hash of the object file, as dp_prog_load() puts it into ident.build. */
+int dp_prog_build(const char *object_path, uint64_t *build, struct dbx_dp_error *err);
+/* Last line that libbpf had to say, "" if nothing. */
+const char *dp_libbpf_said(void);
+void dp_libbpf_listen(void);
+
+/* ---- dp_xdp_image.c: images ---- */
+int dp_image_load(const void *image, size_t n_bytes, int *inner_fd, struct dbx_dp_error *err);
+int dp_image_activate(int images_fd, int inner_fd);
+int dp_image_deactivate(int images_fd);
+/* Header of the active image; -ENOENT: none yet, -EPROTO: of another ABI. */
+int dp_image_active(int images_fd, struct dbx_image_header *hdr);
+
+/* ---- dp_xdp_pin.c: the pin directory ---- */
+int dp_pin_open(const char *dir, struct dbx_dp_error *err);
+int dp_pin_get(const char *dir, const char *name);
+int dp_pin_put(const char *dir, const char *name, int fd);
+int dp_pin_remove(const char *dir, const char *name);
+int dp_pin_maps(const char *dir, const struct dp_prog *p);
+/* "ws1.100" <-> "link_ws1%2e100": bpffs refuses dots. */
+void dp_pin_link_name(const char *ifname, char name[64]);
+bool dp_pin_link_ifname(const char *name, char ifname[16]);
+/* Calls fn for each pin until it returns non-zero; returns that. -ENOENT: no directory. */
+int dp_pin_each(const char *dir, int (*fn)(void *arg, const char *dir, const char *name),
+		void *arg);
+
+/* ---- dp_xdp_link.c: interfaces ---- */
+int dp_links_open(struct dbx_dp *dp, struct dbx_dp_error *err);
+void dp_links_close(struct dbx_dp *dp);
+/* Puts every live link on prog; all or, on failure, none. */
+int dp_links_switch(struct dbx_dp *dp, const struct dp_prog *from, const struct dp_prog *to,
+		    struct dbx_dp_error *err);
+int dp_xdp_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
+		  struct dbx_dp_error *err);
+int dp_xdp_detach(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err);
+int dp_xdp_forget(struct dbx_dp *dp, const char *ifname);
+int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
+
+/* ---- dp_xdp_stats.c: counters and events ---- */
+int dp_ring_open(struct dbx_dp *dp);
+void dp_ring_close(struct dbx_dp *dp);
+int dp_xdp_counters(struct dbx_dp *dp, dbx_dp_counter_fn fn, void *arg);
+int dp_xdp_totals(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
+int dp_xdp_event_fd(struct dbx_dp *dp);
+int dp_xdp_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * dp_xdp_pin.c -- the directory in bpffs under which program, maps and links outlive the daemon.
+ *
+ * A pin is replaced by rename(), so a name never points nowhere. Names: prog, map_<name>,
+ * link_<interface>; anything else in the directory is not ours and is left alone.
+ */
+#include "dataplane/dp_xdp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "dataplane/dp_util.h"
+
+#define PATH_BYTES 512
+
+static int pin_path(char path[PATH_BYTES], const char *dir, const char *name)
+{
+	int n = snprintf(path, PATH_BYTES, "%s/%s", dir, name);
+
+	return n < 0 || n >= PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
+int dp_pin_open(const char *dir, struct dbx_dp_error *err)
+{
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return dp_fail(err, -errno, "pin directory %s: cannot create it: %s%s", dir,
+			       strerror(errno),
+			       errno == ENOENT ? "; its parent must exist on a bpf file system"
+					       : "");
+	if (statfs(dir, &fs))
+		return dp_fail(err, -errno, "pin directory %s: %s", dir, strerror(errno));
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC) {
+		rmdir(dir); /* only if it is empty */
+		return dp_fail(
+			err, -EINVAL,
+			"pin directory %s: not on a bpf file system; mount one: mount -t bpf bpf /sys/fs/bpf",
+			dir);
+	}
+	return 0;
+}
+
+int dp_pin_get(const char *dir, const char *name)
+{
+	char path[PATH_BYTES];
+	int rc = pin_path(path, dir, name);
+
+	return rc ? rc : bpf_obj_get(path);
+}
+
+int dp_pin_put(const char *dir, const char *name, int fd)
+{
+	char path[PATH_BYTES], fresh[PATH_BYTES], fresh_name[80];
+	int rc;
+
+	snprintf(fresh_name, sizeof(fresh_name), "new_%s", name);
+	rc = pin_path(path, dir, name);
+	if (!rc)
+		rc = pin_path(fresh, dir, fresh_name);
+	if (rc)
+		return rc;
+	if (unlink(fresh) && errno != ENOENT)
+		return -errno;
+	rc = bpf_obj_pin(fd, fresh);
+	if (rc)
+		return rc;
+	if (rename(fresh, path)) {
+		rc = -errno;
+		unlink(fresh);
+	}
+	return rc;
+}
+
+int dp_pin_remove(const char *dir, const char *name)
+{
+	char path[PATH_BYTES];
+	int rc = pin_path(path, dir, name);
+
+	if (rc)
+		return rc;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+int dp_pin_maps(const char *dir, const struct dp_prog *p)
+{
+	static const char *const names[] = {
+#define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = "map_" #name,
+		DBX_PROGRAM_MAPS(DBX_PROGRAM_MAP)
+#undef DBX_PROGRAM_MAP
+	};
+	int i, rc = 0;
+
+	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
+		rc = dp_pin_put(dir, names[i], p->map[i]);
+	return rc;
+}
+
+void dp_pin_link_name(const char *ifname, char name[64])
+{
+	char *out = stpcpy(name, "link_");
+	int i;
+
+	for (i = 0; i < 16 && ifname[i]; i++) {
+		if (ifname[i] == '.' || ifname[i] == '%')
+			out += sprintf(out, "%%%02x", (unsigned char)ifname[i]);
+		else
+			*out++ = ifname[i];
+	}
+	*out = '\0';
+}
+
+bool dp_pin_link_ifname(const char *name, char ifname[16])
+{
+	unsigned int c;
+	size_t n = 0;
+
+	if (strncmp(name, "link_", 5))
+		return false;
+	for (name += 5; *name; name++) {
+		if (n == 15)
+			return false;
+		if (*name == '%' && sscanf(name + 1, "%2x", &c) == 1 && (c == '.' || c == '%')) {
+			ifname[n++] = (char)c;
+			name += 2;
+		} else {
+			ifname[n++] = *name;
+		}
+	}
+	ifname[n] = '\0';
+	return n > 0;
+}
+
+int dp_pin_each(const char *dir, int (*fn)(void *arg, const char *dir, const char *name), void *arg)
+{
+	struct dirent **v = NULL;
+	int i, n, rc = 0;
+
+	n = scandir(dir, &v, NULL, alphasort);
+	if (n < 0)
+		return -errno;
+	for (i = 0; i < n; i++) {
+		const char *name = v[i]->d_name;
+
+		if (!rc && (!strcmp(name, "prog") || !strncmp(name, "map_", 4) ||
+			    !strncmp(name, "link_", 5) || !strncmp(name, "new_", 4)))
+			rc = fn(arg, dir, name);
+		free(v[i]);
+	}
+	free(v);
+	return rc;
+}

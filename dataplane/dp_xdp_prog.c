@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * dp_xdp_prog.c -- the kernel program: loaded from its object, or taken up where it runs already.
+ *
+ * A program knows its own build and ABI (dbx_program_id in its read-only data), so there is no second
+ * record of what is loaded that could be wrong after a crash.
+ */
+#include "dataplane/dp_xdp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/dp_util.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+
+#define MAP_IDS_MAX 32
+
+static const char *const map_names[DBX_MAP_MAX] = {
+#define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = #name,
+	DBX_PROGRAM_MAPS(DBX_PROGRAM_MAP)
+#undef DBX_PROGRAM_MAP
+};
+
+static char libbpf_line[256];
+
+static int libbpf_note(enum libbpf_print_level level, const char *format, va_list ap)
+{
+	char line[sizeof(libbpf_line)];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, ap);
+	line[strcspn(line, "\n")] = '\0';
+	/* The verifier's log comes as one call of many lines; the sentence before it is what counts. */
+	if (!strstr(line, "PROG LOAD LOG") && strncmp(line, "libbpf: failed to load", 22))
+		memcpy(libbpf_line, line, sizeof(line));
+	return 0;
+}
+
+void dp_libbpf_listen(void)
+{
+	libbpf_line[0] = '\0';
+	libbpf_set_print(libbpf_note);
+}
+
+const char *dp_libbpf_said(void)
+{
+	return libbpf_line;
+}
+
+void dp_prog_init(struct dp_prog *p)
+{
+	int i;
+
+	memset(p, 0, sizeof(*p));
+	p->fd = -1;
+	for (i = 0; i < DBX_MAP_MAX; i++)
+		p->map[i] = -1;
+}
+
+void dp_prog_fini(struct dp_prog *p)
+{
+	int i;
+
+	if (p->fd >= 0)
+		close(p->fd);
+	for (i = 0; i < DBX_MAP_MAX; i++) {
+		if (p->map[i] >= 0)
+			close(p->map[i]);
+	}
+	dp_prog_init(p);
+}
+
+int dp_prog_build(const char *object_path, uint64_t *build, struct dbx_dp_error *err)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	int rc = dbx_file_read(object_path, 0, &bytes, &n);
+
+	if (rc)
+		return dp_fail(err, rc, "kernel program %s: %s", object_path, dbx_file_why(rc));
+	*build = dbx_hash64(bytes, n, DBX_ABI_VERSION);
+	free(bytes);
+	return 0;
+}
+
+/* Whether a map that is in the kernel can stand for the one that the object asks for. */
+static bool same_shape(const struct bpf_map *want, int fd, bool any_size)
+{
+	struct bpf_map_info info = {0};
+	uint32_t n = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &n) && info.type == bpf_map__type(want) &&
+	       info.key_size == bpf_map__key_size(want) &&
+	       info.value_size == bpf_map__value_size(want) &&
+	       info.map_flags == bpf_map__map_flags(want) &&
+	       (any_size || info.max_entries == bpf_map__max_entries(want));
+}
+
+/* Sets what must be set before loading: the build, table sizes, the maps to keep. */
+static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
+		     const struct dbx_program_id *ident, const struct dp_prog *old,
+		     bool *kept_images, struct dbx_dp_error *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, DBX_PROGRAM_ID_SECT);
+	bool same_abi = old && old->ident.abi == ident->abi;
+	int i, rc;
+
+	rc = map ? bpf_map__set_initial_value(map, ident, sizeof(*ident)) : -ENOENT;
+	if (rc)
+		return dp_fail(err, rc, "kernel program %s: its identity (%s) is missing",
+			       o->object_path, DBX_PROGRAM_ID_SECT);
+	for (i = 0; i < DBX_MAP_MAX; i++) {
+		map = bpf_object__find_map_by_name(obj, map_names[i]);
+		if (!map)
+			return dp_fail(err, -ENOENT, "kernel program %s: no map \"%s\"",
+				       o->object_path, map_names[i]);
+		if (i == DBX_MAP_COUNTERS && o->counters_max)
+			bpf_map__set_max_entries(map, o->counters_max);
+		/* Counters stay with the size that they were made with: nothing is zeroed. */
+		if (!same_abi || !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))
+			continue;
+		rc = bpf_map__reuse_fd(map, old->map[i]);
+		if (rc)
+			return dp_fail(err, rc, "kernel program %s: cannot keep map \"%s\": %s",
+				       o->object_path, map_names[i], strerror(-rc));
+		if (i == DBX_MAP_IMAGES)
+			*kept_images = true;
+	}
+	return 0;
+}
+
+static int note_info(struct dp_prog *p)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t n = sizeof(info);
+	int rc = bpf_obj_get_info_by_fd(p->fd, &info, &n);
+
+	if (rc)
+		return rc;
+	p->id = info.id;
+	memcpy(p->tag, info.tag, sizeof(p->tag));
+	return 0;
+}
+
+static int keep(int fd, int *out)
+{
+	*out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return *out < 0 ? -errno : 0;
+}
+
+int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp_prog *old,
+		 bool *kept_images, struct dbx_dp_error *err)
+{
+	struct dbx_program_id ident = {DBX_PROGRAM_MAGIC, DBX_ABI_VERSION, 0};
+	struct bpf_program *prog;
+	struct bpf_object *obj;
+	int i, rc;
+
+	*kept_images = false;
+	rc = dp_prog_build(o->object_path, &ident.build, err);
+	if (rc)
+		return rc;
+	dp_libbpf_listen();
+	obj = bpf_object__open_file(o->object_path, NULL);
+	if (!obj)
+		return dp_fail(err, -errno, "kernel program %s: not a BPF object: %s",
+			       o->object_path, dp_libbpf_said());
+	rc = configure(obj, o, &ident, old, kept_images, err);
+	if (rc)
+		goto out;
+	prog = bpf_object__find_program_by_name(obj, DBX_PROGRAM_NAME);
+	rc = prog ? bpf_object__load(obj) : -ENOENT;
+	if (rc) {
+		dp_fail(err, rc, "kernel program %s: cannot load %s: %s: %s", o->object_path,
+			DBX_PROGRAM_NAME, strerror(-rc), dp_libbpf_said());
+		goto out;
+	}
+	rc = keep(bpf_program__fd(prog), &p->fd);
+	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
+		rc = keep(bpf_object__find_map_fd_by_name(obj, map_names[i]), &p->map[i]);
+	if (!rc)
+		rc = note_info(p);
+	p->ident = ident;
+	if (rc)
+		dp_fail(err, rc, "kernel program %s: %s", o->object_path, strerror(-rc));
+out:
+	bpf_object__close(obj);
+	if (rc)
+		dp_prog_fini(p);
+	return rc;
+}
+
+/* Files a map of the program under its name; fd is consumed. */
+static int adopt_map(struct dp_prog *p, int fd)
+{
+	struct bpf_map_info info = {0};
+	uint32_t n = sizeof(info), zero = 0;
+	int i, rc = bpf_obj_get_info_by_fd(fd, &info, &n);
+
+	if (!rc && !strcmp(info.name, DBX_PROGRAM_ID_SECT) && info.value_size == sizeof(p->ident))
+		rc = bpf_map_lookup_elem(fd, &zero, &p->ident);
+	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
+		if (!strcmp(info.name, map_names[i]) && p->map[i] < 0) {
+			p->map[i] = fd;
+			return 0;
+		}
+	}
+	close(fd);
+	return rc;
+}
+
+int dp_prog_adopt(struct dp_prog *p, int fd)
+{
+	uint32_t ids[MAP_IDS_MAX] = {0}, i, n;
+	struct bpf_prog_info info = {
+		.nr_map_ids = MAP_IDS_MAX,
+		.map_ids = (uintptr_t)ids,
+	};
+	int rc, map;
+
+	dp_prog_init(p);
+	p->fd = fd;
+	n = sizeof(info);
+	rc = bpf_obj_get_info_by_fd(fd, &info, &n);
+	if (rc)
+		goto out;
+	p->id = info.id;
+	memcpy(p->tag, info.tag, sizeof(p->tag));
+	for (i = 0; i < info.nr_map_ids && i < MAP_IDS_MAX && !rc; i++) {
+		map = bpf_map_get_fd_by_id(ids[i]);
+		rc = map < 0 ? map : adopt_map(p, map);
+	}
+	if (!rc && (strcmp(info.name, DBX_PROGRAM_NAME) || p->ident.magic != DBX_PROGRAM_MAGIC))
+		rc = -ENOMSG;
+	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
+		if (p->map[i] < 0)
+			rc = -ENOMSG;
+	}
+out:
+	if (rc)
+		dp_prog_fini(p);
+	return rc;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * dp_xdp_stats.c -- counters, totals and events, read from the program that enforces.
+ */
+#include "dataplane/dp_xdp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#define BATCH 1024u /* keys a call; the kernel never splits a bucket over two calls */
+
+static struct dbx_counter sum(const struct dbx_counter *per_cpu, int n_cpus)
+{
+	struct dbx_counter c = {0, 0};
+	int i;
+
+	for (i = 0; i < n_cpus; i++) {
+		c.packets += per_cpu[i].packets;
+		c.bytes += per_cpu[i].bytes;
+	}
+	return c;
+}
+
+int dp_xdp_counters(struct dbx_dp *dp, dbx_dp_counter_fn fn, void *arg)
+{
+	int fd = dp->live.map[DBX_MAP_COUNTERS], n_cpus = libbpf_num_possible_cpus(), rc = 0,
+	    end = 0;
+	struct dbx_counter_key *keys = NULL;
+	struct dbx_counter *values = NULL;
+	uint64_t at = 0; /* the kernel's own place in the table */
+	uint32_t i, n;
+	bool begun = false;
+
+	if (n_cpus <= 0)
+		return n_cpus ? n_cpus : -ENODEV;
+	keys = calloc(BATCH, sizeof(*keys));
+	values = calloc((size_t)BATCH * (size_t)n_cpus, sizeof(*values));
+	if (!keys || !values)
+		rc = -ENOMEM;
+	while (!rc && !end) {
+		n = BATCH;
+		end = bpf_map_lookup_batch(fd, begun ? &at : NULL, &at, keys, values, &n, NULL);
+		begun = true;
+		if (end && end != -ENOENT)
+			rc = end;
+		for (i = 0; i < n && !rc; i++) {
+			struct dbx_dp_counter c = {keys[i],
+						   sum(values + i * (size_t)n_cpus, n_cpus)};
+
+			rc = fn(arg, &c);
+		}
+	}
+	free(keys);
+	free(values);
+	return rc;
+}
+
+int dp_xdp_totals(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX])
+{
+	int fd = dp->live.map[DBX_MAP_TOTALS], n_cpus = libbpf_num_possible_cpus(), rc = 0;
+	struct dbx_counter *per_cpu, out[DBX_TOTAL_MAX];
+	uint32_t i;
+
+	if (n_cpus <= 0)
+		return n_cpus ? n_cpus : -ENODEV;
+	per_cpu = calloc((size_t)n_cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	for (i = 0; i < DBX_TOTAL_MAX && !rc; i++) {
+		rc = bpf_map_lookup_elem(fd, &i, per_cpu);
+		out[i] = sum(per_cpu, n_cpus);
+	}
+	free(per_cpu);
+	if (!rc)
+		memcpy(v, out, sizeof(out));
+	return rc;
+}
+
+static int take_event(void *arg, void *data, size_t size)
+{
+	struct dbx_dp *dp = arg;
+
+	if (size == sizeof(struct dbx_event) && dp->event_fn)
+		dp->event_fn(dp->event_arg, data);
+	return 0;
+}
+
+int dp_ring_open(struct dbx_dp *dp)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int rc;
+
+	dp_ring_close(dp);
+	dp->ring = ring_buffer__new(dp->live.map[DBX_MAP_EVENTS], take_event, dp, NULL);
+	if (!dp->ring)
+		return -errno;
+	rc = epoll_ctl(dp->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(dp->ring), &ev);
+	return rc ? -errno : 0;
+}
+
+void dp_ring_close(struct dbx_dp *dp)
+{
+	if (!dp->ring)
+		return;
+	epoll_ctl(dp->epoll_fd, EPOLL_CTL_DEL, ring_buffer__epoll_fd(dp->ring), NULL);
+	ring_buffer__free(dp->ring);
+	dp->ring = NULL;
+}
+
+int dp_xdp_event_fd(struct dbx_dp *dp)
+{
+	return dp->epoll_fd;
+}
+
+int dp_xdp_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg)
+{
+	int rc;
+
+	if (!dp->ring)
+		return 0;
+	dp->event_fn = fn;
+	dp->event_arg = arg;
+	rc = ring_buffer__consume(dp->ring);
+	dp->event_fn = NULL;
+	return rc < 0 ? rc : 0;
+}
