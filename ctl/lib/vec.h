@@ -64,7 +64,7 @@ static inline int dbx_vec_grow(void **v, size_t *cap, size_t want, size_t elem_b
 	})
 
 #define dbx_vec_for_each(vec, p) \
-	for (__typeof__((vec)->v) p = (vec)->v; (size_t)(p - (vec)->v) < (vec)->n; p++)
+	for (__typeof__((vec)->v + 0) p = (vec)->v; (size_t)(p - (vec)->v) < (vec)->n; p++)
 
 /* Frees the array itself, not what elements own; the array is empty and usable afterwards. */
 #define dbx_vec_fini(vec)                  \
