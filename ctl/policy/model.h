@@ -346,6 +346,7 @@ struct dbx_model {
 	struct dbx_feed *feeds;
 	size_t n_feeds;
 	struct dbx_model_index *index; /* private: makes the look-ups below fast after resolving */
+	bool broken; /* a read failed: good for freeing only */
 };
 
 struct dbx_model *dbx_model_new(void); /* NULL: out of memory */

@@ -25,7 +25,7 @@ enum dbx_doc_kind dbx_read_detect(const char *text, size_t len);
 /*
  * Checks that span documents, after the last read: references that point nowhere (policy of a
  * workspace, NCC of a binding, rule of a private address), two workspaces claiming one source, ids
- * given twice. Errors go to d; returns 0 or -EINVAL.
+ * given twice. Errors go to d; returns 0 or -EINVAL. A model of which a read failed is only refused.
  */
 int dbx_model_resolve(struct dbx_model *m, struct dbx_diag *d);
 
