@@ -24,15 +24,15 @@ struct dbx_img_workspace { /* DBX_SEC_WORKSPACES */
 	uint64_t id;
 	uint32_t name;
 	uint32_t policy;  /* index into DBX_SEC_POLICIES, UINT32_MAX = none */
-	uint32_t ncc;	  /* index into DBX_SEC_NCCS, UINT32_MAX = none */
+	uint32_t ncc;     /* index into DBX_SEC_NCCS, UINT32_MAX = none */
 	uint32_t profile; /* index into DBX_SEC_PROFILES */
 };
 
 struct dbx_img_policy { /* DBX_SEC_POLICIES */
 	uint32_t id;
-	uint32_t mode;	       /* enum dbx_restriction_mode */
-	uint32_t enforcement;  /* enum dbx_enforcement */
-	uint32_t n_names;      /* names that wait for learning */
+	uint32_t mode;        /* enum dbx_restriction_mode */
+	uint32_t enforcement; /* enum dbx_enforcement */
+	uint32_t n_names;     /* names that wait for learning */
 };
 
 struct dbx_img_ncc {
@@ -43,12 +43,12 @@ struct dbx_img_ncc {
 struct dbx_img_rule { /* DBX_SEC_RULES; rule of an outcome = index + 1 */
 	uint64_t uid;
 	uint32_t policy; /* id string, "" = of the gateway */
-	uint32_t doc;	 /* document name */
-	uint32_t ptr;	 /* JSON pointer */
-	uint32_t text;	 /* "service tag Storage.EastUS2 tcp 443" */
+	uint32_t doc;    /* document name */
+	uint32_t ptr;    /* JSON pointer */
+	uint32_t text;   /* "service tag Storage.EastUS2 tcp 443" */
 };
 
-struct dbx_img_class { /* DBX_SEC_CLASSES: sets that contain the class's addresses */
+struct dbx_img_class {  /* DBX_SEC_CLASSES: sets that contain the class's addresses */
 	uint32_t first; /* into DBX_SEC_CLASS_SETS (u32 set ids, ascending) */
 	uint32_t n;
 };
@@ -66,7 +66,7 @@ enum dbx_set_kind {
 	DBX_SET_KIND_MAX,
 };
 
-struct dbx_img_set { /* DBX_SEC_SETS */
+struct dbx_img_set {   /* DBX_SEC_SETS */
 	uint32_t kind; /* enum dbx_set_kind */
 	uint32_t name; /* tag name, rule_id, label, ... */
 	uint32_t doc;
@@ -88,7 +88,8 @@ struct dbx_image {
 int dbx_image_open(struct dbx_image *img, const void *base, size_t n_bytes, const char **why);
 
 /* First item of a section, and how many. */
-const void *dbx_image_section(const struct dbx_image *img, enum dbx_section_id id, uint32_t *n_items);
+const void *dbx_image_section(const struct dbx_image *img, enum dbx_section_id id,
+			      uint32_t *n_items);
 const char *dbx_image_string(const struct dbx_image *img, uint32_t offset); /* never NULL */
 
 /* Writes the generation and mends content hash and checksum (image memory must be writable). */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * image_dump.c -- a policy image as text: `dbx-egressctl image dump`.
+ *
+ * The same image gives the same text. The short form has the header and what each section holds; the
+ * full form adds every table that a person may want to read, with names instead of numbers.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/strbuf.h"
+#include "policy/explain.h"
+#include "policy/image.h"
+#include "policy/imgbuf.h"
+#include "policy/model.h"
+
+static void add_header(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	const struct dbx_image_header *h = img->hdr;
+
+	dbx_strbuf_addf(b,
+			"policy image: abi %u, generation %" PRIu64 ", %" PRIu64
+			" bytes (%u bytes in %u kernel chunks), %u classes\n"
+			"content hash %016" PRIx64 ", checksum %08" PRIx32 "\n\nsections\n",
+			h->abi, (uint64_t)h->generation, (uint64_t)h->n_bytes,
+			h->n_kernel_chunks << DBX_CHUNK_SHIFT, h->n_kernel_chunks, h->n_classes,
+			(uint64_t)h->content_hash, h->checksum);
+	for (int i = 0; i < DBX_SEC_MAX; i++)
+		dbx_strbuf_addf(b, "  %-11s %10u items %10" PRIu64 " bytes at %" PRIu64 "\n",
+				dbx_section_shapes[i].name, h->sec[i].n_items,
+				(uint64_t)h->sec[i].n_bytes, (uint64_t)h->sec[i].offset);
+}
+
+static void add_outcome(struct dbx_strbuf *b, const struct dbx_image *img, uint32_t value)
+{
+	uint32_t n;
+	const struct dbx_outcome *v = dbx_image_section(img, DBX_SEC_OUTCOMES, &n), *o;
+
+	value &= DBX_VALUE_MASK;
+	if (value >= n)
+		return;
+	o = &v[value];
+	if (o->flags & DBX_OUTCOME_F_WORKSPACE) {
+		dbx_strbuf_addf(b, "by owning workspace, blocked rule set %u", o->rule);
+		return;
+	}
+	dbx_strbuf_addf(b, "%s%s %s", dbx_verdict_name(o->verdict),
+			o->flags & DBX_OUTCOME_F_SOFT ? " (soft)" : "", dbx_reason_slug(o->reason));
+	if (o->path)
+		dbx_strbuf_addf(b, " path %s", dbx_path_name(o->path));
+	if (o->rule)
+		dbx_strbuf_addf(b, " rule %u", o->rule - 1);
+}
+
+static void add_key(struct dbx_strbuf *b, uint32_t key)
+{
+	dbx_strbuf_addf(b, "%u/%u", key >> 16, key & 0xffff);
+}
+
+static void add_ruleset(struct dbx_strbuf *b, const struct dbx_image *img, uint32_t index)
+{
+	uint32_t n_sets, n_runs, n;
+	const uint32_t *sets = dbx_image_section(img, DBX_SEC_RULESETS, &n_sets);
+	const struct dbx_run32 *runs = dbx_image_section(img, DBX_SEC_RUNS32, &n_runs), *v;
+
+	if (index >= n_sets)
+		return;
+	if (sets[index] & DBX_LEAF) {
+		add_outcome(b, img, sets[index]);
+		return;
+	}
+	v = runs + (sets[index] & DBX_REF_MASK);
+	n = v[0].start + 1; /* in bounds: the image was opened */
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_add(b, "\n      from ");
+		add_key(b, i ? v[i].start : 0);
+		dbx_strbuf_add(b, ": ");
+		if (v[i].value & DBX_LEAF)
+			add_outcome(b, img, v[i].value);
+		else
+			dbx_strbuf_addf(b, "run %u", v[i].value & DBX_REF_MASK);
+	}
+}
+
+static void add_workspaces(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	uint32_t n, n_pol, n_ncc;
+	const struct dbx_img_workspace *w = dbx_image_section(img, DBX_SEC_WORKSPACES, &n);
+	const struct dbx_img_policy *p = dbx_image_section(img, DBX_SEC_POLICIES, &n_pol);
+	const struct dbx_img_ncc *k = dbx_image_section(img, DBX_SEC_NCCS, &n_ncc);
+
+	dbx_strbuf_add(b, "\nworkspaces\n");
+	for (uint32_t i = 0; i < n; i++)
+		dbx_strbuf_addf(b, "  %" PRIu64 " \"%s\" profile %u policy %s ncc %s\n", w[i].id,
+				dbx_image_string(img, w[i].name), w[i].profile,
+				w[i].policy < n_pol ? dbx_image_string(img, p[w[i].policy].id)
+						    : "none",
+				w[i].ncc < n_ncc ? dbx_image_string(img, k[w[i].ncc].id) : "none");
+	dbx_strbuf_add(b, "\npolicies\n");
+	for (uint32_t i = 0; i < n_pol; i++)
+		dbx_strbuf_addf(b, "  %s %s%s, %u names wait for learning\n",
+				dbx_image_string(img, p[i].id), dbx_mode_name(p[i].mode),
+				p[i].enforcement == DBX_DRY_RUN ? " dry-run" : "", p[i].n_names);
+}
+
+static void add_rules(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	uint32_t n;
+	const struct dbx_img_rule *r = dbx_image_section(img, DBX_SEC_RULES, &n);
+
+	dbx_strbuf_add(b, "\nrules\n");
+	for (uint32_t i = 0; i < n; i++)
+		dbx_strbuf_addf(b, "  %u %016" PRIx64 " %s (%s %s)\n", i, r[i].uid,
+				dbx_image_string(img, r[i].text), dbx_image_string(img, r[i].doc),
+				dbx_image_string(img, r[i].ptr));
+}
+
+static void add_classes(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	static const char *const kinds[DBX_SET_KIND_MAX] = {
+		"martian",    "multicast",        "link-local", "metadata",    "gateway",
+		"workspaces", "private endpoint", "prefixes",   "service tag",
+	};
+	uint32_t n, n_list, n_sets;
+	const struct dbx_img_class *c = dbx_image_section(img, DBX_SEC_CLASSES, &n);
+	const uint32_t *list = dbx_image_section(img, DBX_SEC_CLASS_SETS, &n_list);
+	const struct dbx_img_set *s = dbx_image_section(img, DBX_SEC_SETS, &n_sets);
+
+	dbx_strbuf_add(b, "\nsets\n");
+	for (uint32_t i = 0; i < n_sets; i++)
+		dbx_strbuf_addf(b, "  %u %s %s\n", i,
+				s[i].kind < DBX_SET_KIND_MAX ? kinds[s[i].kind] : "?",
+				dbx_image_string(img, s[i].name));
+	dbx_strbuf_add(b, "\nclasses\n");
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_addf(b, "  %u:", i);
+		for (uint32_t k = 0; k < c[i].n; k++)
+			dbx_strbuf_addf(b, " %u", list[c[i].first + k]);
+		dbx_strbuf_addc(b, '\n');
+	}
+}
+
+static void add_profiles(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	uint32_t n, n_cells;
+	const struct dbx_profile *p = dbx_image_section(img, DBX_SEC_PROFILES, &n);
+	const uint16_t *cells = dbx_image_section(img, DBX_SEC_CELLS, &n_cells);
+
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_addf(b, "\nprofile %u\n", i);
+		for (uint32_t k = 0; k < img->hdr->n_classes; k++) {
+			dbx_strbuf_addf(b, "  class %u: ", k);
+			add_ruleset(b, img, p[i].rulesets + cells[p[i].row + k]);
+			dbx_strbuf_addc(b, '\n');
+		}
+	}
+}
+
+char *dbx_image_dump(const struct dbx_image *img, bool full)
+{
+	struct dbx_strbuf b;
+
+	dbx_strbuf_init(&b);
+	add_header(&b, img);
+	add_workspaces(&b, img);
+	if (full) {
+		add_rules(&b, img);
+		add_classes(&b, img);
+		add_profiles(&b, img);
+	}
+	return dbx_strbuf_steal(&b);
+}
