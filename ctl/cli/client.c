@@ -157,7 +157,7 @@ static int tell_refused(const struct dbx_request *r, const struct answer *a)
 		json_decref(j);
 		return DBX_EXIT_REFUSED;
 	}
-	dbx_findings_print(findings, stderr);
+	dbx_findings_print(findings, stderr, false);
 	/* One error is one message: the finding has said it, with file and pointer. */
 	if (!dbx_findings_count(findings, "error"))
 		dbx_err("cannot %s: %s%s%s%s", r->what, message, *code ? " [" : "", code,

@@ -127,7 +127,8 @@ int dbx_cmd_apply(const struct dbx_cli *cli)
 		code = dbx_out_json(answer);
 	} else {
 		dbx_changes_print(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE));
-		dbx_findings_print(json_object_get(answer, "findings"), stderr);
+		dbx_findings_print(json_object_get(answer, "findings"), stderr,
+				   dbx_cli_has(cli, DBX_OPT_VERBOSE));
 		say_outcome(answer, now_ms() - began);
 	}
 	json_decref(answer);

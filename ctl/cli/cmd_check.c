@@ -64,7 +64,7 @@ int dbx_cmd_check(const struct dbx_cli *cli)
 			code = DBX_EXIT_REFUSED;
 		goto out;
 	}
-	dbx_findings_print(findings, stdout);
+	dbx_findings_print(findings, stdout, true);
 	say_summary(&d, n_documents);
 out:
 	json_decref(findings);

@@ -132,7 +132,7 @@ int dbx_cmd_compile(const struct dbx_cli *cli)
 		goto out;
 	}
 	findings = dbx_findings_json(&d);
-	dbx_findings_print(findings, stderr);
+	dbx_findings_print(findings, stderr, false);
 	json_decref(findings);
 	code = write_image(cli, &c);
 out:

@@ -162,7 +162,7 @@ static int print_change(const json_t *answer, const char *what)
 	if (dbx_out_is_json())
 		return dbx_out_json(answer);
 	dbx_changes_print(answer, false);
-	dbx_findings_print(json_object_get(answer, "findings"), stderr);
+	dbx_findings_print(json_object_get(answer, "findings"), stderr, false);
 	if (json_object_get(answer, "generation"))
 		dbx_say("%s; generation %lld -> %lld, revision %lld\n", what, before, after,
 			dbx_json_int(answer, "revision"));

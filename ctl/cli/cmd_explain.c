@@ -227,7 +227,7 @@ static int print_text(const json_t *e)
 	code = say_steps(json_object_get(e, "steps"));
 	if (*advice)
 		dbx_say("\nto allow it: %s\n", advice);
-	dbx_findings_print(json_object_get(e, "findings"), stderr);
+	dbx_findings_print(json_object_get(e, "findings"), stderr, false);
 	return code;
 }
 

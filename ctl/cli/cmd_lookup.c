@@ -255,7 +255,7 @@ static int tell_loose_ends(struct dbx_model *m)
 	all = dbx_findings_json(&d);
 	json_array_foreach(all, i, v)
 		json_object_set_new(v, "severity", json_string("warning"));
-	dbx_findings_print(all, stderr);
+	dbx_findings_print(all, stderr, false);
 	json_decref(all);
 	dbx_diag_fini(&d);
 	return rc == -ENOMEM ? rc : 0;

@@ -110,6 +110,7 @@ static void put_cases(FILE *f)
 static const char head[] =
 	"# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause\n"
 	"# Written by 'dbx-egressctl completion bash' from the table of commands.\n"
+	"# shellcheck disable=SC2207\n"
 	"_dbx_egressctl_files()\n{\n"
 	"\tlocal IFS=$'\\n'\n"
 	"\tcompopt -o filenames 2>/dev/null\n"

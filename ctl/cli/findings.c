@@ -58,13 +58,15 @@ static void print_one(const json_t *f, FILE *soft)
 	fputc('\n', to);
 }
 
-void dbx_findings_print(const json_t *findings, FILE *soft)
+void dbx_findings_print(const json_t *findings, FILE *soft, bool with_notes)
 {
 	const json_t *f;
 	size_t i;
 
-	json_array_foreach(findings, i, f)
-		print_one(f, soft);
+	json_array_foreach(findings, i, f) {
+		if (with_notes || strcmp(dbx_json_str(f, "severity"), "info") != 0)
+			print_one(f, soft);
+	}
 	fflush(soft);
 }
 
@@ -84,7 +86,7 @@ int dbx_findings_refuse(const struct dbx_diag *d, const char *message)
 
 	if (!all)
 		return dbx_err_memory();
-	dbx_findings_print(all, stderr);
+	dbx_findings_print(all, stderr, false);
 	if (d->n_by_severity[DBX_SEV_ERROR] > DBX_DIAG_MAX)
 		dbx_err("%zu errors in all; only the first ones are shown",
 			d->n_by_severity[DBX_SEV_ERROR]);

@@ -8,6 +8,7 @@
 #define DBX_CLI_FINDINGS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "policy/diag.h"
@@ -15,8 +16,11 @@
 /* Array of {severity, code, doc, ptr, text}; NULL when out of memory. */
 json_t *dbx_findings_json(const struct dbx_diag *d);
 
-/* "error: doc: /ptr: text [code]", one a line. findings: an array as above, or anything else (nothing). */
-void dbx_findings_print(const json_t *findings, FILE *soft);
+/*
+ * "error: doc: /ptr: text [code]", one a line; notes (severity info) only when asked for. findings:
+ * an array as above, or anything else (nothing).
+ */
+void dbx_findings_print(const json_t *findings, FILE *soft, bool with_notes);
 
 /* How many of an array have this severity. */
 size_t dbx_findings_count(const json_t *findings, const char *severity);

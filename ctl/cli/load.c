@@ -249,6 +249,7 @@ static int add_dir(struct walk *w, const char *path, const struct stat *st, size
 
 static int add_path(struct walk *w, const char *path)
 {
+	size_t n_errors = w->d->n_by_severity[DBX_SEV_ERROR];
 	struct stat st;
 	int rc;
 
@@ -262,7 +263,7 @@ static int add_path(struct walk *w, const char *path)
 		return add_file(w, path, &st);
 	w->n_files = 0;
 	rc = add_dir(w, path, &st, 0);
-	if (!rc && !w->n_files && !dbx_diag_has_errors(w->d))
+	if (!rc && !w->n_files && w->d->n_by_severity[DBX_SEV_ERROR] == n_errors)
 		add_error(w, "no-documents", path,
 			  "the directory has no documents; *.json or *.json.gz are expected");
 	return rc;

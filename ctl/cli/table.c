@@ -101,9 +101,9 @@ static void consider(struct nearest *n, const char *name)
 {
 	unsigned int d = dbx_word_distance(n->word, name);
 
-	/* A long beginning is as good as a small slip. */
+	/* The beginning of a name is no slip at all. */
 	if (strlen(n->word) > 2 && strncmp(name, n->word, strlen(n->word)) == 0)
-		d = 1;
+		d = 0;
 	if (d < n->distance) {
 		n->distance = d;
 		n->best = name;
