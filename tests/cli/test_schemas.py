@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# test_schemas.py -- the JSON Schemas accept every example and feed, and refuse what is wrong.
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# variants: plain
+"""Prints TAP. The kind of an example follows from its file name."""
+import copy
+import gzip
+import json
+import pathlib
+
+RULES = pathlib.Path(__file__).resolve().parents[2] / "rules"
+
+KINDS = [
+    ("policy", "network-policy"),
+    ("default-policy", "network-policy"),
+    ("ncc", "ncc"),
+    ("private-endpoint-rules", "private-endpoint-rules"),
+    ("workspace-", "workspace"),
+    ("gateway", "gateway"),
+    ("azure-", "azure-service-tags"),
+    ("aws", "aws-ip-ranges"),
+    ("google-", "google-ip-ranges"),
+    ("databricks", "databricks-ip-ranges"),
+]
+
+# An example, the JSON pointer of one value in it, and what that value must not be.
+WRONG = [
+    ("hardened-connectivity/policy-analytics.json", "/network_policy_id", "has blanks"),
+    ("hardened-connectivity/policy-analytics.json", "/network_policy_id", "x" * 33),
+    ("hardened-connectivity/policy-analytics.json", "/egress/network_access/restriction_mode", "RESTRICTED"),
+    ("hardened-connectivity/policy-analytics.json",
+     "/egress/network_access/allowed_internet_destinations/0/destination", "https://pypi.org/"),
+    ("hardened-connectivity/policy-analytics.json",
+     "/egress/network_access/allowed_internet_destinations/2/destination", "203.0.113.0/33"),
+    ("hardened-connectivity/policy-analytics.json",
+     "/egress/network_access/allowed_storage_destinations/0", {"storage_destination_type": "AZURE_STORAGE"}),
+    ("dry-run/policy-all-dry-run.json", "/egress/network_access/policy_enforcement/enforcement_mode", "dry-run"),
+    ("hardened-connectivity/ncc.json",
+     "/egress_config/target_rules/azure_private_endpoint_rules/0/connection_state", "READY"),
+    ("hardened-connectivity/ncc.json", "/region", 7),
+    ("hardened-connectivity/workspace-1001.json", "/workspace_id", "ws-1"),
+    ("hardened-connectivity/gateway.json", "/gateway/workspaces/0/sources/0/prefix", "10.66.1.0/240"),
+    ("hardened-connectivity/gateway.json", "/gateway/workspaces/0/sources/0/vlan", 4095),
+    ("hardened-connectivity/gateway.json", "/gateway/workspaces/0/sources/0/inner_vlan", 7),
+    ("hardened-connectivity/gateway.json", "/gateway/workspaces/0/network_source_type", "Notebooks"),
+    ("hardened-connectivity/gateway.json", "/gateway/allowed_destinations/0/ports/0", 70000),
+    ("hardened-connectivity/gateway.json", "/gateway/allowed_destinations/0/protocol", "http"),
+    ("hardened-connectivity/gateway.json", "/gateway/interfaces/0/name", "a-name-too-long-for-linux"),
+    ("hardened-connectivity/gateway.json", "/gateway/gateway_addresses/0", "10.66.1.0/24"),
+]
+
+
+class Tap:
+    n = 0
+
+    def result(self, passed, what, detail=""):
+        self.n += 1
+        print(f"{'ok' if passed else 'not ok'} {self.n} - {what}")
+        for line in detail.splitlines():
+            print(f"#   {line}")
+
+
+def load(path):
+    if path.suffix == ".gz":
+        return json.loads(gzip.decompress(path.read_bytes()))
+    return json.loads(path.read_text())
+
+
+def kind_of(path):
+    for prefix, kind in KINDS:
+        if path.name.startswith(prefix):
+            return kind
+    return None
+
+
+def with_value(document, pointer, value):
+    """A copy of the document in which the pointer leads to the value; a missing key is added."""
+    document = copy.deepcopy(document)
+    *path, last = [int(p) if p.isdigit() else p for p in pointer.split("/")[1:]]
+    at = document
+    for step in path:
+        at = at[step]
+    at[last] = value
+    return document
+
+
+def main():
+    tap = Tap()
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError:
+        print("1..0 # SKIP python3-jsonschema is not installed")
+        return
+    schemas = {}
+    for path in sorted((RULES / "schema").glob("*.schema.json")):
+        schema = load(path)
+        Draft202012Validator.check_schema(schema)
+        schemas[path.name.removesuffix(".schema.json")] = Draft202012Validator(schema)
+    tap.result(set(schemas) == {kind for _, kind in KINDS}, "there is one schema for each kind of document")
+
+    used = set()
+    for path in sorted(RULES.rglob("*.json")) + sorted(RULES.rglob("*.json.gz")):
+        if path.name.endswith(".schema.json") or path.is_symlink():
+            continue
+        kind = kind_of(path)
+        used.add(kind)
+        name = path.relative_to(RULES)
+        if kind is None:
+            tap.result(False, f"{name} has a name that tells its kind")
+            continue
+        errors = [f"/{'/'.join(map(str, e.path))}: {e.message[:300]}" for e in schemas[kind].iter_errors(load(path))]
+        tap.result(not errors, f"{name} is a {kind}", "\n".join(errors[:5]))
+    tap.result(used == set(schemas), "every schema has an example")
+
+    for name, pointer, value in WRONG:
+        path = RULES / name
+        document = with_value(load(path), pointer, value)
+        tap.result(not schemas[kind_of(path)].is_valid(document), f"{pointer} of {json.dumps(value)[:40]} is refused")
+    for a, b in (("network-policy", "gateway"), ("gateway", "network-policy"), ("ncc", "workspace")):
+        examples = [p for p in RULES.rglob("*.json") if kind_of(p) == a and p.parent.name != "schema"]
+        tap.result(not any(schemas[b].is_valid(load(p)) for p in examples), f"a {a} is no {b}")
+    print(f"1..{tap.n}")
+
+
+if __name__ == "__main__":
+    main()
