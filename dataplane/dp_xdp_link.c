@@ -213,6 +213,7 @@ static int explain_refusal(uint32_t ifindex, const char *ifname, int rc, struct 
 {
 	struct bpf_prog_info info = {0};
 	uint32_t id = 0, n = sizeof(info);
+	char now[IF_NAMESIZE];
 	int fd, mtu;
 
 	if ((rc == -EBUSY || rc == -EEXIST) && !bpf_xdp_query_id((int)ifindex, 0, &id) && id) {
@@ -226,8 +227,8 @@ static int explain_refusal(uint32_t ifindex, const char *ifname, int rc, struct 
 			"interface %s: XDP program %u (\"%s\") holds it; detach that one first: ip link set dev %s xdp off",
 			ifname, id, info.name, ifname);
 	}
-	if (rc == -ENODEV)
-		return dp_fail(err, rc, "interface %s: it is gone", ifname);
+	if (!if_indextoname(ifindex, now))
+		return dp_fail(err, -ENODEV, "interface %s: ifindex %u is gone", ifname, ifindex);
 	mtu = mtu_of(ifname);
 	if (rc == -ERANGE || rc == -EINVAL || mtu > 1500)
 		return dp_fail(
