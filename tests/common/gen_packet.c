@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * gen_packet.c -- random packets: mostly well formed and mostly from a known source, each part of
+ * them wrong now and then.
+ */
+#include "common/gen.h"
+
+#include <string.h>
+
+static const char *const interfaces[] = {"wsX", "ws1", "ws2"};
+
+struct plan {
+	const struct gen_source *source; /* NULL = nobody's */
+	struct pkt_addr src, dst;
+	bool is_v6;
+	uint8_t proto;
+	bool is_fragment, more;
+	uint16_t offset, id;
+};
+
+static void pick_source(struct gen_rand *r, const struct gen_model *m, struct plan *k)
+{
+	if (m->n_sources && gen_percent(r, 95)) {
+		k->source = &m->sources[gen_below(r, (uint32_t)m->n_sources)];
+		k->src = gen_addr_at(r, &k->source->prefix);
+	} else {
+		k->src = gen_addr(r, gen_percent(r, 40));
+	}
+	k->is_v6 = k->src.is_v6;
+}
+
+static void pick_destination(struct gen_rand *r, const struct gen_model *m, struct plan *k)
+{
+	for (int tries = 0; tries < 8; tries++) {
+		if (m->n_prefixes && gen_percent(r, 75))
+			k->dst =
+				gen_addr_at(r, &m->prefixes[gen_below(r, (uint32_t)m->n_prefixes)]);
+		else if (m->n_sources && gen_percent(r, 50))
+			k->dst = gen_addr_at(
+				r, &m->sources[gen_below(r, (uint32_t)m->n_sources)].prefix);
+		else
+			k->dst = gen_addr(r, k->is_v6);
+		if (k->dst.is_v6 == k->is_v6)
+			return;
+	}
+	k->dst = gen_addr(r, k->is_v6);
+}
+
+static uint8_t pick_proto(struct gen_rand *r, bool is_v6)
+{
+	static const uint8_t protos[] = {6,  6,   6,  6,  17, 17, 17, 132,
+					 33, 136, 47, 50, 51, 59, 0,  255};
+
+	if (gen_percent(r, 20))
+		return is_v6 != gen_percent(r, 5) ? 58 : 1;
+	if (gen_percent(r, 2))
+		return (uint8_t)gen_next(r);
+	return protos[gen_below(r, sizeof(protos))];
+}
+
+static void put_link(struct gen_rand *r, struct pkt *p, const struct plan *k)
+{
+	uint8_t dst[6] = {2, 0, 0, 0, 0, 0xfe}, src[6] = {2, 0, 0, 0, 0, 1};
+	uint16_t vlan = k->source ? k->source->vlan : 0, inner = k->source ? k->source->inner : 0;
+	bool is_odd = gen_percent(r, 6);
+
+	if (k->source && k->source->mac && !gen_percent(r, 10))
+		src[5] = (uint8_t)k->source->mac;
+	pkt_eth(p, dst, src, PKT_AUTO);
+	if (is_odd && gen_percent(r, 30))
+		vlan = (uint16_t)gen_below(r, 5);
+	if (is_odd && gen_percent(r, 30))
+		inner = (uint16_t)gen_below(r, 3);
+	if (vlan || (is_odd && gen_percent(r, 30)))
+		pkt_vlan(p, gen_percent(r, 30) ? 0x88a8 : 0x8100,
+			 (uint16_t)(vlan | (gen_percent(r, 20) ? 0xe000 : 0)), PKT_AUTO);
+	if (inner || (is_odd && gen_percent(r, 20)))
+		pkt_vlan(p, 0x8100, inner, PKT_AUTO);
+	if (is_odd && gen_percent(r, 10))
+		pkt_vlan(p, 0x8100, 1, PKT_AUTO);
+}
+
+static size_t some_options(struct gen_rand *r, uint8_t out[40])
+{
+	static const uint8_t kinds[] = {0, 1, 1, 7, 68, 130, 131, 137, 148, 1};
+	size_t n = 0, want = 4u * (1 + gen_below(r, 10));
+
+	while (n < want) {
+		uint8_t kind = kinds[gen_below(r, sizeof(kinds))];
+		size_t len = 2 + gen_below(r, 8);
+
+		if (kind > 1 && gen_percent(r, 60))
+			kind = 7;
+		out[n++] = kind;
+		if (kind < 2 || n == want)
+			continue;
+		if (n - 1 + len > want && !gen_percent(r, 10))
+			len = want - (n - 1);
+		out[n++] = (uint8_t)(gen_percent(r, 3) ? gen_below(r, 3) : len);
+		while (n < want && len-- > 2)
+			out[n++] = (uint8_t)gen_next(r);
+	}
+	return want;
+}
+
+static void put_ip4(struct gen_rand *r, struct pkt *p, const struct plan *k)
+{
+	struct pkt_ip4 h = PKT_IP4_INIT;
+	uint8_t options[40];
+
+	h.src = k->src;
+	h.dst = k->dst;
+	h.id = k->id;
+	h.more_fragments = k->more;
+	h.offset = k->offset;
+	h.dont_fragment = gen_percent(r, 20);
+	if (gen_percent(r, 12)) {
+		h.n_options = some_options(r, options);
+		h.options = options;
+	}
+	if (gen_percent(r, 1))
+		h.version = (int)gen_below(r, 16);
+	if (gen_percent(r, 1))
+		h.ihl = (int)gen_below(r, 16);
+	if (gen_percent(r, 2))
+		h.total_len = (int)gen_below(r, 120);
+	pkt_ip4(p, &h);
+}
+
+static void put_extension(struct gen_rand *r, struct pkt *p, bool is_first)
+{
+	static const uint8_t kinds[] = {PKT_DST_OPTS, PKT_ROUTING,  PKT_AH,    PKT_DST_OPTS,
+					PKT_MOBILITY, PKT_DST_OPTS, PKT_SHIM6, PKT_HIP};
+	uint8_t kind = kinds[gen_below(r, sizeof(kinds))], body[30] = {0};
+	size_t n = gen_below(r, 3) * 8 + 6;
+
+	if (is_first ? gen_percent(r, 30) : gen_percent(r, 2))
+		kind = PKT_HOP_BY_HOP;
+	if (kind == PKT_ROUTING)
+		body[1] = gen_percent(r, 15);
+	else
+		for (size_t i = 0; i < n; i++)
+			body[i] = (uint8_t)gen_next(r);
+	pkt_ext(p, kind, PKT_AUTO, gen_percent(r, 3) ? (int)gen_below(r, 20) : PKT_AUTO, body, n);
+}
+
+static void put_ip6(struct gen_rand *r, struct pkt *p, const struct plan *k)
+{
+	struct pkt_ip6 h = PKT_IP6_INIT;
+	uint32_t n_before = gen_percent(r, 20) ? gen_below(r, 5) : 0;
+
+	h.src = k->src;
+	h.dst = k->dst;
+	h.hop_limit = gen_percent(r, 60) ? 255 : 64;
+	if (gen_percent(r, 1))
+		h.version = (int)gen_below(r, 16);
+	if (gen_percent(r, 2))
+		h.payload_len = (int)gen_below(r, 120);
+	pkt_ip6(p, &h);
+	if (gen_percent(r, 1))
+		n_before += 6;
+	for (uint32_t i = 0; i < n_before; i++)
+		put_extension(r, p, i == 0);
+	if (k->is_fragment || gen_percent(r, 2))
+		pkt_frag6(p, PKT_AUTO, k->offset, k->more, k->id);
+	if (k->is_fragment && gen_percent(r, 15))
+		put_extension(r, p, false);
+}
+
+/* Of a fragment that is not the last, the payload is a multiple of eight bytes, mostly. */
+static void put_payload(struct gen_rand *r, struct pkt *p, size_t at_payload, bool more)
+{
+	uint32_t n = gen_below(r, 24);
+
+	if (more && !gen_percent(r, 5))
+		n = (uint32_t)((8 - (p->n - at_payload) % 8) % 8 + 8 * gen_below(r, 3));
+	pkt_fill(p, n);
+}
+
+static void put_transport(struct gen_rand *r, struct pkt *p, const struct plan *k)
+{
+	static const uint8_t types[] = {0, 3, 7, 8, 9, 128, 129, 133, 134, 135, 136, 137, 143};
+	uint8_t type = types[gen_below(r, sizeof(types))], code = gen_percent(r, 85) ? 0 : 1;
+	bool is_odd = gen_percent(r, 4);
+
+	switch (k->proto) {
+	case 1:
+		pkt_icmp(p, type, code);
+		break;
+	case 6:
+		pkt_tcp(p, gen_port(r), gen_port(r), is_odd ? (int)gen_below(r, 16) : PKT_AUTO, 2);
+		break;
+	case 17:
+	case 136:
+		pkt_udp(p, k->proto, gen_port(r), gen_port(r),
+			is_odd ? (int)gen_below(r, 40) : PKT_AUTO);
+		break;
+	case 33:
+		pkt_dccp(p, gen_port(r), gen_port(r));
+		break;
+	case 58:
+		pkt_icmp6(p, type, code);
+		break;
+	case 132:
+		pkt_sctp(p, gen_port(r), gen_port(r));
+		break;
+	default:
+		pkt_proto(p, k->proto);
+	}
+}
+
+static void pick_fragment(struct gen_rand *r, struct plan *k)
+{
+	static const uint16_t offsets[] = {0, 0, 0, 1, 2, 3, 4, 185, 8191};
+
+	if (!gen_percent(r, 22))
+		return;
+	k->is_fragment = true;
+	k->id = (uint16_t)gen_below(r, 3);
+	k->offset = offsets[gen_below(r, sizeof(offsets) / sizeof(*offsets))];
+	k->more = k->offset ? gen_percent(r, 50) : gen_percent(r, 92);
+}
+
+static void damage(struct gen_rand *r, struct pkt *p)
+{
+	if (gen_percent(r, 6)) {
+		for (uint32_t i = 1 + gen_below(r, 3); i > 0; i--)
+			p->b[gen_below(r, (uint32_t)p->n)] ^= (uint8_t)(1u << gen_below(r, 8));
+	}
+	if (gen_percent(r, 2))
+		p->b[gen_below(r, (uint32_t)p->n)] = (uint8_t)gen_next(r);
+	if (gen_percent(r, 4))
+		pkt_cut(p, gen_below(r, (uint32_t)p->n + 1));
+}
+
+const char *gen_packet(struct gen_rand *r, const struct gen_model *m, struct pkt *p)
+{
+	struct plan k = {0};
+	size_t at_payload;
+
+	pkt_begin(p);
+	pick_source(r, m, &k);
+	pick_destination(r, m, &k);
+	k.proto = pick_proto(r, k.is_v6);
+	pick_fragment(r, &k);
+	put_link(r, p, &k);
+	if (k.is_v6)
+		put_ip6(r, p, &k);
+	else
+		put_ip4(r, p, &k);
+	at_payload = p->n;
+	if (k.offset)
+		pkt_proto(p, k.proto);
+	else
+		put_transport(r, p, &k);
+	put_payload(r, p, at_payload, k.more);
+	if (gen_percent(r, 10))
+		pkt_pad(p, p->n + gen_below(r, 40));
+	pkt_end(p);
+	damage(r, p);
+	if (k.source && k.source->interface && !gen_percent(r, 10))
+		return interfaces[k.source->interface];
+	return interfaces[gen_below(r, 3)];
+}
