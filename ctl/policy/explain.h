@@ -24,7 +24,9 @@ struct dbx_explain_query {
 };
 
 struct dbx_explain_step {
-	char *name;   /* "source", "isolation", "blocked", "mode", "implicit", "listed", "default", "path" */
+	/* "source", "isolation", "blocked", "mode", "private-endpoint", "implicit", "listed",
+	   "default", "path" */
+	char *name;
 	char *result; /* "match", "no match", "continue", "deny", "allow", ... */
 	char *text;
 	char *doc, *ptr; /* "" = none */
@@ -35,6 +37,10 @@ struct dbx_explanation {
 	enum dbx_reason reason;
 	enum dbx_path path;
 	int64_t workspace_id;
+	char *src, *dst; /* as judged; dst as given when it is a name */
+	bool dst_is_name;
+	uint16_t port;
+	uint8_t proto;
 	char *policy; /* id, "" = none */
 	char *rule;   /* text of the rule, "" = none */
 	char *rule_doc, *rule_ptr;

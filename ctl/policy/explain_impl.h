@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * explain_impl.h -- what the files of explain share: one question while it is being answered.
+ */
+#ifndef DBX_POLICY_EXPLAIN_IMPL_H
+#define DBX_POLICY_EXPLAIN_IMPL_H
+
+#include "lib/name.h"
+#include "lib/vec.h"
+#include "policy/eval_impl.h"
+#include "policy/explain.h"
+
+struct dbx_explain_ctx {
+	const struct dbx_model *m;
+	const struct dbx_image *img;
+	const struct dbx_explain_query *q;
+	struct dbx_diag *d;
+	struct dbx_explanation *out;
+	DBX_VEC(struct dbx_explain_step) steps;
+	int err; /* first -ENOMEM: every later step is left out */
+
+	bool is_name;
+	char name[DBX_NAME_SIZE]; /* canonical, when is_name */
+	const struct dbx_workspace *ws;
+	const struct dbx_source *source; /* NULL: the source is not one of the workspace */
+	const struct dbx_policy *policy; /* NULL = none */
+	const struct dbx_ncc *ncc;       /* NULL = none */
+	const struct dbx_pe_rule *pe;    /* of dst or of the name, NULL = none */
+	const struct dbx_where *by_name; /* the entry that allows the name, NULL = none */
+	bool pe_is_judged;               /* dst of a name is the address of its private endpoint */
+	struct dbx_eval_tuple t;         /* what is judged; dst of a name: see explain_name.c */
+};
+
+/* Adds a step; where NULL = no place. */
+__attribute__((format(printf, 5, 6))) void dbx_explain_say(struct dbx_explain_ctx *c,
+							   const char *name, const char *result,
+							   const struct dbx_where *where,
+							   const char *fmt, ...);
+
+/* "tcp 443", "icmp type 8 code 0", "protocol 47" */
+#define DBX_PROTO_STRLEN 40
+char *dbx_explain_proto(uint8_t proto, uint16_t port, char buf[DBX_PROTO_STRLEN]);
+
+/* explain_steps.c */
+void dbx_explain_addr_steps(struct dbx_explain_ctx *c);
+bool dbx_explain_source_step(struct dbx_explain_ctx *c); /* false: it decides */
+void dbx_explain_policy_step(struct dbx_explain_ctx *c, const char *full_access);
+void dbx_explain_path_step(struct dbx_explain_ctx *c);
+const char *dbx_explain_result(const struct dbx_explain_ctx *c); /* "allow", "deny", "dry-run" */
+
+/* explain_name.c: picks what stands for the name (t.dst) before it is judged; then tells. */
+void dbx_explain_name_pick(struct dbx_explain_ctx *c);
+void dbx_explain_name_steps(struct dbx_explain_ctx *c);
+
+char *dbx_explain_advice(const struct dbx_explain_ctx *c); /* malloc'ed, NULL = no memory */
+/* 0 or -ENOMEM; explain_tags.c */
+int dbx_explain_tags(struct dbx_explain_ctx *c);
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * explain_name.c -- what the policy says on a DNS name, and how packets fare meanwhile.
+ *
+ * Names are compiled, but a packet carries none: until names are learned from DNS, packets to a
+ * name are judged by their address. The verdict is therefore that of the private address of the
+ * name, if it has one, else that of an address that no entry contains.
+ */
+#include "policy/explain_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WAITING "names are compiled and wait for name learning"
+
+static int is_same_name(void *arg, const char *name)
+{
+	return dbx_name_match(name, arg) ? 1 : 0;
+}
+
+/* The rule of the workspace's NCC that makes the name private; an effective one first. */
+static const struct dbx_pe_rule *find_endpoint(const struct dbx_explain_ctx *c)
+{
+	const struct dbx_pe_rule *found = NULL;
+	char name[DBX_NAME_SIZE];
+	size_t i;
+
+	strcpy(name, c->name);
+	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
+		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
+
+		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 ||
+		    dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) != 1)
+			continue;
+		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
+			found = r;
+	}
+	return found;
+}
+
+static bool private_address(const struct dbx_explain_ctx *c, struct dbx_addr *out)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	size_t i, k;
+
+	for (i = 0; i < g->n_private_endpoints; i++) {
+		const struct dbx_pe_address *pe = &g->private_endpoints[i];
+
+		for (k = 0; strcmp(pe->rule_id, c->pe->rule_id) == 0 && k < pe->n_addrs; k++) {
+			if (pe->addrs[k].is_v6 == c->t.src.is_v6) {
+				*out = pe->addrs[k];
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* An address that no entry contains: the i-th candidate, documentation prefixes first. */
+static struct dbx_addr candidate(bool is_v6, uint32_t i)
+{
+	static const uint32_t docs[] = {0xc0000201, 0xc6336401, 0xcb007101}; /* RFC 5737 */
+	struct dbx_addr a = {.is_v6 = is_v6, .a = {0x20, 0x01, 0x0d, 0xb8}}; /* RFC 3849 */
+
+	if (!is_v6)
+		return dbx_addr_v4(i < 3 ? docs[i] : 0x01000001 + i * 0x00010203);
+	a.a[15] = 1;
+	if (i) {
+		a.a[1] = (uint8_t)(i >> 8);
+		a.a[3] = (uint8_t)i;
+	}
+	return a;
+}
+
+static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < 4096; i++) {
+		struct dbx_addr a = candidate(c->t.src.is_v6, i);
+
+		if (dbx_image_class(c->img, &a) == 0)
+			return a;
+	}
+	return candidate(c->t.src.is_v6, 0);
+}
+
+void dbx_explain_name_pick(struct dbx_explain_ctx *c)
+{
+	c->pe = find_endpoint(c);
+	c->pe_is_judged = c->pe && private_address(c, &c->t.dst);
+	if (!c->pe_is_judged)
+		c->t.dst = unlisted_address(c);
+}
+
+static const struct dbx_where *find_name(const struct dbx_explain_ctx *c,
+					 const struct dbx_internet_dest *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (v[i].type == DBX_DEST_DNS_NAME && v[i].name &&
+		    dbx_name_match(v[i].name, c->name))
+			return &v[i].where;
+	}
+	return NULL;
+}
+
+/* *near: a set has the name, but not for this protocol and port. */
+static const struct dbx_dest_set *find_set(const struct dbx_explain_ctx *c,
+					   const struct dbx_dest_set *v, size_t n,
+					   const struct dbx_dest_set **near)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < v[i].n_names && !dbx_name_match(v[i].names[k].name, c->name); k++)
+			;
+		if (k == v[i].n_names || !dbx_eval_set_applies(&v[i], c->policy))
+			continue;
+		if (dbx_eval_ports_match(v[i].proto, v[i].ports, v[i].n_ports, c->t.proto,
+					 c->t.dport))
+			return &v[i];
+		if (!*near)
+			*near = &v[i];
+	}
+	return NULL;
+}
+
+static void tell_blocked(struct dbx_explain_ctx *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	const struct dbx_dest_set *set, *near = NULL;
+	const struct dbx_where *where = NULL;
+
+	if (c->policy)
+		where = find_name(c, c->policy->blocked, c->policy->n_blocked);
+	set = where ? NULL : find_set(c, g->blocked, g->n_blocked, &near);
+	if (set)
+		where = &set->where;
+	if (where)
+		dbx_explain_say(c, "blocked", "match", where,
+				"%s is blocked%s%s; " WAITING
+				", so until then packets to it are judged by address alone",
+				c->name, set ? " by " : "", set ? set->label : "");
+	else
+		dbx_explain_say(c, "blocked", "no match", NULL, "no blocked destination names %s",
+				c->name);
+}
+
+static void tell_endpoint(struct dbx_explain_ctx *c)
+{
+	char addr[DBX_ADDR_STRLEN];
+
+	if (!c->pe)
+		dbx_explain_say(c, "private-endpoint", "no match", NULL,
+				"no private endpoint rule of the workspace's NCC has %s", c->name);
+	else if (!c->pe_is_judged)
+		dbx_explain_say(
+			c, "private-endpoint", "no match", &c->pe->where,
+			"private endpoint rule %s (%s) has %s, but the gateway document has no "
+			"private address for it",
+			c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name);
+	else
+		dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), &c->pe->where,
+				"private endpoint rule %s (%s) has %s; judged at its address %s",
+				c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name,
+				dbx_addr_format(&c->t.dst, addr));
+}
+
+static void tell_implicit(struct dbx_explain_ctx *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	const struct dbx_dest_set *near = NULL;
+	const struct dbx_dest_set *set = find_set(c, g->platform, g->n_platform, &near);
+
+	if (!set)
+		set = find_set(c, g->storage, g->n_storage, &near);
+	if (set) {
+		c->by_name = &set->where;
+		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s; " WAITING,
+				set->label, c->name);
+	} else {
+		dbx_explain_say(c, "implicit", "no match", near ? &near->where : NULL,
+				near ? "%s names %s, but not for this protocol and port"
+				     : "%sno platform set and no workspace storage names %s",
+				near ? near->label : "", c->name);
+	}
+}
+
+static const struct dbx_where *find_storage(struct dbx_explain_ctx *c)
+{
+	char name[DBX_NAME_SIZE];
+	size_t i;
+
+	strcpy(name, c->name);
+	for (i = 0; i < c->policy->n_storage; i++) {
+		if (dbx_storage_names(&c->policy->storage[i], is_same_name, name) == 1)
+			return &c->policy->storage[i].where;
+	}
+	return NULL;
+}
+
+static void tell_listed(struct dbx_explain_ctx *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	const struct dbx_where *where = find_name(c, c->policy->allowed, c->policy->n_allowed);
+	const struct dbx_dest_set *set = NULL, *near = NULL;
+	const char *what = "the policy allows the name";
+
+	if (!where) {
+		where = find_storage(c);
+		what = "a storage destination of the policy stands for";
+	}
+	if (!where) {
+		set = find_set(c, g->allowed, g->n_allowed, &near);
+		where = set ? &set->where : NULL;
+		what = set ? set->label : "";
+	}
+	if (where && !c->by_name)
+		c->by_name = where;
+	if (where)
+		dbx_explain_say(c, "listed", "match", where, "%s%s %s; " WAITING, what,
+				set ? " names" : "", c->name);
+	else
+		dbx_explain_say(c, "listed", "no match", near ? &near->where : NULL,
+				near ? "%s names %s, but not for this protocol and port"
+				     : "%sno entry of the policy names %s",
+				near ? near->label : "", c->name);
+}
+
+static void tell_default(struct dbx_explain_ctx *c)
+{
+	if (c->by_name)
+		dbx_explain_say(c, "default", dbx_explain_result(c), c->by_name,
+				"%s is allowed by name; " WAITING
+				", and until then packets to it are judged as %s: %s",
+				c->name, dbx_reason_slug(c->out->reason),
+				dbx_reason_text(c->out->reason));
+	else
+		dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where,
+				"%s is not allowed by name; packets to it are judged as %s: %s",
+				c->name, dbx_reason_slug(c->out->reason),
+				dbx_reason_text(c->out->reason));
+}
+
+void dbx_explain_name_steps(struct dbx_explain_ctx *c)
+{
+	if (!dbx_explain_source_step(c))
+		return;
+	dbx_explain_say(c, "isolation", "continue", NULL,
+			"a name: the addresses that it resolves to are judged when packets come");
+	tell_blocked(c);
+	dbx_explain_policy_step(c, c->pe_is_judged ? "continue" : "allow");
+	if (c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED) {
+		tell_endpoint(c);
+		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged) {
+			tell_implicit(c);
+			tell_listed(c);
+			tell_default(c);
+		}
+	}
+	dbx_explain_path_step(c);
+}
