@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dp_mem.h -- the data plane in memory: what a test may look at, and the faults it may ask for.
+ *
+ * There is one for the process, as there is one kernel for a machine: it outlives close(), and the
+ * next open() adopts it. Not for use from several threads.
+ */
+#ifndef DBX_DATAPLANE_DP_MEM_H
+#define DBX_DATAPLANE_DP_MEM_H
+
+#include "dataplane/dp.h"
+
+enum dbx_dp_mem_call {
+	DBX_DP_MEM_OPEN,
+	DBX_DP_MEM_ATTACH,
+	DBX_DP_MEM_DETACH,
+	DBX_DP_MEM_PREPARE,
+	DBX_DP_MEM_COMMIT,
+	DBX_DP_MEM_CALL_MAX,
+};
+
+/* As after a reboot: no image, no interface, no counter, no fault. */
+void dbx_dp_mem_reset(void);
+/* The nth call from now on (1 = the next) returns rc and changes nothing; nth 0 takes that back. */
+void dbx_dp_mem_fail(enum dbx_dp_mem_call call, unsigned int nth, int rc);
+/* Calls since the reset, failed ones too. */
+unsigned int dbx_dp_mem_calls(enum dbx_dp_mem_call call);
+/* The active image, NULL before the first commit. */
+const void *dbx_dp_mem_image(size_t *n_bytes);
+/* A packet: counted in totals and under its key; with an event when it is not a PASS. */
+void dbx_dp_mem_packet(const struct dbx_event *e);
+/* Events wait for poll_events up to this number (0 = the default, 1,024); more are lost. */
+void dbx_dp_mem_ring(unsigned int n_events);
+
+#endif
