@@ -21,14 +21,14 @@ check_feed_sums() {
 
 # Each line of expected.tsv against `explain --json`; prints those that differ.
 judge_all() { # EXPECTED DOCUMENTS...
-	local table=$1 ws src dst proto port want got
+	local table=$1 ws src dst proto port want got packet
 	shift
 	while IFS=$'\t' read -r ws src dst proto port want; do
 		[[ $ws != \#* ]] || continue
-		set -- "$@" # the documents stay
-		got=$("$ctl" explain --json --workspace "$ws" --dst "$dst" --proto "$proto" \
-			$([ "$port" = - ] || echo --port "$port") $([ "$src" = - ] || echo --src "$src") \
-			--policy "$@" 2>&1 | "$PYTHON" -c '
+		packet=(--workspace "$ws" --dst "$dst" --proto "$proto")
+		[ "$port" = - ] || packet+=(--port "$port")
+		[ "$src" = - ] || packet+=(--src "$src")
+		got=$("$ctl" explain --json "${packet[@]}" --policy "$@" 2>&1 | "$PYTHON" -c '
 import json, sys
 text = sys.stdin.read()
 try:
