@@ -161,7 +161,7 @@ static bool step_policy(struct judgement *j)
 	if (!j->policy)
 		return drop(j, DBX_REASON_NO_POLICY, NULL);
 	if (j->policy->mode == DBX_MODE_UNSPECIFIED)
-		return drop(j, DBX_REASON_MODE_UNSPECIFIED, NULL);
+		return drop(j, DBX_REASON_MODE_UNSPECIFIED, &j->policy->where);
 	return false;
 }
 
@@ -178,7 +178,8 @@ static bool step_private_endpoint(struct judgement *j)
 	if (!dbx_pe_rule_is_effective(rule))
 		return drop(j, DBX_REASON_PRIVATE_ENDPOINT_INACTIVE, &rule->where);
 	if (j->policy->mode == DBX_MODE_FULL_ACCESS)
-		return pass(j, DBX_REASON_FULL_ACCESS, DBX_PATH_PRIVATE_ENDPOINT, &rule->where);
+		return pass(j, DBX_REASON_FULL_ACCESS, DBX_PATH_PRIVATE_ENDPOINT,
+			    &j->policy->where);
 	if (rule->n_domain_names)
 		return pass(j, DBX_REASON_PRIVATE_ENDPOINT, DBX_PATH_PRIVATE_ENDPOINT,
 			    &rule->where);

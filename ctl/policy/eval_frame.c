@@ -199,10 +199,12 @@ static enum outcome read_fragment6(struct packet *k, bool *had_one)
 	k->frag_id = be32(k->p + 4);
 	k->is_first = more && offset == 0;
 	k->is_later = offset != 0;
-	if (more && (k->left - 8) % 8 != 0)
+	if (more && ((k->left - 8) % 8 != 0 || k->left == 8))
 		return fail(k, DBX_REASON_BAD_IPV6);
 	if (offset * 8 + (k->left - 8) > DATAGRAM_MAX)
 		return fail(k, DBX_REASON_BAD_IPV6);
+	if (offset == 1 && k->p[0] == P_TCP) /* as in IPv4: over the flags of the first */
+		return fail(k, DBX_REASON_FRAGMENT_TINY);
 	return GO_ON;
 }
 
@@ -337,7 +339,8 @@ static enum outcome read_transport(struct packet *k)
 	return GO_ON;
 }
 
-/* RFC 4861 sections 4, 6.1 and 7.1: on the link only, hop limit 255, code 0. */
+/* RFC 4861 sections 4, 6.1 and 7.1: on the link only, hop limit 255, code 0; never in fragments
+ * (RFC 6980 section 5). */
 static enum outcome check_neighbour_discovery(struct packet *k)
 {
 	uint8_t type = (uint8_t)(k->t.dport >> 8), code = (uint8_t)k->t.dport;
@@ -350,8 +353,9 @@ static enum outcome check_neighbour_discovery(struct packet *k)
 		return fail(k, DBX_REASON_BAD_ND);
 	if ((type != 133 && type != 135 && type != 136) || !on_link)
 		return GO_ON;
-	return fail(k, k->hop_limit == 255 && code == 0 ? DBX_REASON_NEIGHBOUR_DISCOVERY
-							: DBX_REASON_BAD_ND);
+	if (k->hop_limit != 255 || code != 0 || k->is_first)
+		return fail(k, DBX_REASON_BAD_ND);
+	return fail(k, DBX_REASON_NEIGHBOUR_DISCOVERY);
 }
 
 /* GO_ON: the tuple is filled and asks for a judgement. DONE: k->reason says it all. */
