@@ -25,7 +25,9 @@ enum dbx_doc_kind dbx_read_detect(const char *text, size_t len);
 /*
  * Checks that span documents, after the last read: references that point nowhere (policy of a
  * workspace, NCC of a binding, rule of a private address), two workspaces claiming one source, ids
- * given twice. Errors go to d; returns 0 or -EINVAL. A model of which a read failed is only refused.
+ * given twice. Rules that both an NCC and a rule list tell are merged; objects are sorted by id, so
+ * the order of reading does not matter. Errors go to d; returns 0, -EINVAL or -ENOMEM. A model of
+ * which a read failed is only refused.
  */
 int dbx_model_resolve(struct dbx_model *m, struct dbx_diag *d);
 

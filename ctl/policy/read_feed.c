@@ -116,6 +116,21 @@ const char *dbx_feed_text(struct dbx_feed_builder *b, const json_t *o, const str
 	return v ? dbx_rd_text(b->r, v, RD_KEY(at, key), "a string") : NULL;
 }
 
+const char *dbx_feed_label(struct dbx_feed_builder *b, const json_t *o, const struct dbx_rd_at *at,
+			   const char *key)
+{
+	const char *s = dbx_feed_text(b, o, at, key);
+	char q[RD_QUOTE_SIZE];
+
+	if (!s || (s[strspn(s, " ")] && !strchr(s, '/')))
+		return s;
+	dbx_rd_error(b->r, RD_KEY(at, key), "bad-value",
+		     "read %s %s: it is part of a tag's name, so it may be neither empty nor have "
+		     "a '/'",
+		     key, dbx_rd_quote(s, q));
+	return NULL;
+}
+
 void dbx_feed_number(struct dbx_feed_builder *b, const json_t *o, const struct dbx_rd_at *at,
 		     const char *key, uint64_t *out)
 {

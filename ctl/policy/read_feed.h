@@ -41,6 +41,9 @@ int dbx_feed_check_keys(struct dbx_feed_builder *b, const json_t *o, const struc
 /* The text of a required key, or NULL after an error. */
 const char *dbx_feed_text(struct dbx_feed_builder *b, const json_t *o, const struct dbx_rd_at *at,
 			  const char *key);
+/* The same for a part of a tag's name: not empty, and without the '/' that separates the parts. */
+const char *dbx_feed_label(struct dbx_feed_builder *b, const json_t *o, const struct dbx_rd_at *at,
+			   const char *key);
 /* A required non-negative number, as a number or its digits. */
 void dbx_feed_number(struct dbx_feed_builder *b, const json_t *o, const struct dbx_rd_at *at,
 		     const char *key, uint64_t *out);

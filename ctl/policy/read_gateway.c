@@ -165,6 +165,10 @@ static int read_addrs(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at 
 {
 	struct dbx_pe_address *p = dst;
 
+	if (json_is_array(v) && !json_array_size(v))
+		dbx_rd_error(r, at, "bad-value",
+			     "read a private endpoint's addresses: the list is empty; remove the "
+			     "entry, or write its addresses");
 	return dbx_rd_list(r, v, at, DBX_GATEWAY_LIST_MAX, read_addr, &p->addrs, &p->n_addrs);
 }
 

@@ -66,8 +66,8 @@ static int aws_row(struct dbx_feed_builder *b, const json_t *row, const struct d
 
 	if (!is_object(b, row, at))
 		return 0;
-	service = dbx_feed_text(b, row, at, "service");
-	region = dbx_feed_text(b, row, at, "region");
+	service = dbx_feed_label(b, row, at, "service");
+	region = dbx_feed_label(b, row, at, "region");
 	rc = dbx_feed_check_keys(b, row, at, !strcmp(key, "ip_prefix") ? v4_keys : v6_keys);
 	if (rc || !service || !region)
 		return rc;
@@ -132,8 +132,8 @@ static int google_row(struct dbx_feed_builder *b, const json_t *row, const struc
 	v6 = json_object_get(row, "ipv6Prefix");
 	rc = dbx_feed_check_keys(b, row, at, keys);
 	if (json_object_get(row, "service") || json_object_get(row, "scope")) {
-		service = dbx_feed_text(b, row, at, "service");
-		scope = dbx_feed_text(b, row, at, "scope");
+		service = dbx_feed_label(b, row, at, "service");
+		scope = dbx_feed_label(b, row, at, "scope");
 	}
 	if (rc || !service || !scope)
 		return rc;
@@ -203,10 +203,10 @@ static int databricks_row(struct dbx_feed_builder *b, const json_t *row, const s
 
 	if (!is_object(b, row, at))
 		return 0;
-	platform = dbx_feed_text(b, row, at, "platform");
-	region = dbx_feed_text(b, row, at, "region");
-	service = dbx_feed_text(b, row, at, "service");
-	type = dbx_feed_text(b, row, at, "type");
+	platform = dbx_feed_label(b, row, at, "platform");
+	region = dbx_feed_label(b, row, at, "region");
+	service = dbx_feed_label(b, row, at, "service");
+	type = dbx_feed_label(b, row, at, "type");
 	rc = dbx_feed_check_keys(b, row, at, keys);
 	if (rc || !platform || !region || !service || !type)
 		return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * read_resolve.c -- what no single document can tell: ids given twice, references to nothing,
- * sources that two workspaces claim; and the merge of a rule's two forms.
+ * sources that two workspaces claim.
  */
 #include "policy/read.h"
 
@@ -15,17 +15,10 @@
 
 #include "lib/hash.h"
 #include "policy/model_index.h"
-#include "policy/read_json.h"
+#include "policy/read_resolve.h"
 
-struct resolver {
-	struct dbx_model *m;
-	struct dbx_diag *d;
-	size_t n_errors;
-};
-
-__attribute__((format(printf, 6, 7))) static void tell(struct resolver *rs, enum dbx_severity sev,
-						       const struct dbx_where *w, const char *leaf,
-						       const char *code, const char *fmt, ...)
+void dbx_resolve_tell(struct dbx_resolver *rs, enum dbx_severity sev, const struct dbx_where *w,
+		      const char *leaf, const char *code, const char *fmt, ...)
 {
 	char *text = NULL, *ptr = NULL;
 	va_list ap;
@@ -43,9 +36,8 @@ __attribute__((format(printf, 6, 7))) static void tell(struct resolver *rs, enum
 	free(ptr);
 }
 
-/* "file: /pointer" of a place, for the second half of a sentence. */
-static const char *place(const struct resolver *rs, const struct dbx_where *w,
-			 char buf[2 * RD_QUOTE_SIZE])
+const char *dbx_resolve_place(const struct dbx_resolver *rs, const struct dbx_where *w,
+			      char buf[2 * RD_QUOTE_SIZE])
 {
 	char q[RD_QUOTE_SIZE];
 
@@ -57,8 +49,8 @@ static const char *place(const struct resolver *rs, const struct dbx_where *w,
 
 /* ---- ids given twice ---- */
 
-/* 0, or -ENOMEM; *first is the index of the earlier one when there is one. */
-static int see(struct dbx_strmap *seen, const char *key, size_t i, bool *again, uint64_t *first)
+int dbx_resolve_see(struct dbx_strmap *seen, const char *key, size_t i, bool *again,
+		    uint64_t *first)
 {
 	int rc = key ? dbx_strmap_put(seen, key, i) : 0;
 
@@ -76,12 +68,14 @@ static int see(struct dbx_strmap *seen, const char *key, size_t i, bool *again, 
 		dbx_strmap_init(&seen_);                                                        \
 		for (size_t i = 0; i < (n) && !rc; i++) {                                       \
 			const char *key_ = (key_expr);                                          \
-			rc = see(&seen_, key_, i, &again_, &first_);                            \
+			rc = dbx_resolve_see(&seen_, key_, i, &again_, &first_);                \
 			if (rc || !again_)                                                      \
 				continue;                                                       \
-			tell((rs), DBX_SEV_ERROR, &(array)[i].where, leaf, "duplicate-id",      \
-			     "read %s %s: given before in %s; write each one once", what,       \
-			     dbx_rd_quote(key_, q_), place((rs), &(array)[first_].where, at_)); \
+			dbx_resolve_tell((rs), DBX_SEV_ERROR, &(array)[i].where, leaf,          \
+					 "duplicate-id",                                        \
+					 "read %s %s: given before in %s; write each one once", \
+					 what, dbx_rd_quote(key_, q_),                          \
+					 dbx_resolve_place((rs), &(array)[first_].where, at_)); \
 		}                                                                               \
 		dbx_strmap_fini(&seen_);                                                        \
 	} while (0)
@@ -100,7 +94,7 @@ static const char *feed_key(const struct dbx_feed *f, char buf[RD_QUOTE_SIZE])
 	return buf;
 }
 
-static int check_twice(struct resolver *rs)
+static int check_twice(struct dbx_resolver *rs)
 {
 	struct dbx_model *m = rs->m;
 	char buf[RD_QUOTE_SIZE];
@@ -118,151 +112,20 @@ static int check_twice(struct resolver *rs)
 	return rc;
 }
 
-/* ---- rules: the parent's echo and the rule call's answer are one object ---- */
-
-static bool is_echo(const struct dbx_model *m, const struct dbx_pe_rule *r)
-{
-	return r->where.doc < m->n_docs && m->docs[r->where.doc].kind == DBX_DOC_NCC;
-}
-
-static void take_text(char **into, char **from)
-{
-	if (*into)
-		return;
-	*into = *from;
-	*from = NULL;
-}
-
-static void take_list(char ***into, size_t *n_into, char ***from, size_t *n_from)
-{
-	if (*n_into)
-		return;
-	*into = *from;
-	*n_into = *n_from;
-	*from = NULL;
-	*n_from = 0;
-}
-
-/* What the newer form does not say is taken from the older one, except what may have been unset. */
-static void fill_up(struct dbx_pe_rule *into, struct dbx_pe_rule *from)
-{
-	take_text(&into->resource_id, &from->resource_id);
-	take_text(&into->group_id, &from->group_id);
-	take_text(&into->endpoint_service, &from->endpoint_service);
-	take_text(&into->gcp_endpoint, &from->gcp_endpoint);
-	take_text(&into->endpoint_name, &from->endpoint_name);
-	take_text(&into->vpc_endpoint_id, &from->vpc_endpoint_id);
-	take_text(&into->account_id, &from->account_id);
-	take_list(&into->domain_names, &into->n_domain_names, &from->domain_names,
-		  &from->n_domain_names);
-	take_list(&into->resource_names, &into->n_resource_names, &from->resource_names,
-		  &from->n_resource_names);
-	take_text(&into->extra, &from->extra);
-	if (!into->has_enabled) {
-		into->has_enabled = from->has_enabled;
-		into->enabled = from->enabled;
-	}
-	if (!into->has_deactivated) {
-		into->has_deactivated = from->has_deactivated;
-		into->deactivated = from->deactivated;
-	}
-	if (!into->state_text) {
-		take_text(&into->state_text, &from->state_text);
-		into->state = from->state;
-	}
-	if (!into->creation_time_ms)
-		into->creation_time_ms = from->creation_time_ms;
-	if (!into->updated_time_ms)
-		into->updated_time_ms = from->updated_time_ms;
-	if (!into->deactivated_at_ms)
-		into->deactivated_at_ms = from->deactivated_at_ms;
-}
-
-/* The later update wins; at the same time the rule's own call; else what was read last. */
-static bool is_newer(const struct dbx_model *m, const struct dbx_pe_rule *later,
-		     const struct dbx_pe_rule *earlier)
-{
-	if (later->updated_time_ms != earlier->updated_time_ms && later->updated_time_ms &&
-	    earlier->updated_time_ms)
-		return later->updated_time_ms > earlier->updated_time_ms;
-	if (is_echo(m, later) != is_echo(m, earlier))
-		return is_echo(m, earlier);
-	return true;
-}
-
-static void merge_pair(struct resolver *rs, struct dbx_pe_rule *kept, struct dbx_pe_rule *again)
-{
-	char q[RD_QUOTE_SIZE], at[2 * RD_QUOTE_SIZE];
-
-	dbx_rd_quote(kept->rule_id, q);
-	if (kept->where.doc == again->where.doc) {
-		tell(rs, DBX_SEV_ERROR, &again->where, "/rule_id", "duplicate-id",
-		     "read private endpoint rule %s: given before in %s; write each one once", q,
-		     place(rs, &kept->where, at));
-		return;
-	}
-	if (kept->ncc_id && again->ncc_id && strcmp(kept->ncc_id, again->ncc_id)) {
-		tell(rs, DBX_SEV_ERROR, &again->where, "/network_connectivity_config_id",
-		     "id-mismatch",
-		     "read private endpoint rule %s: it belongs to another NCC in %s", q,
-		     place(rs, &kept->where, at));
-		return;
-	}
-	if (is_newer(rs->m, again, kept)) {
-		struct dbx_pe_rule swap = *kept;
-
-		*kept = *again;
-		*again = swap;
-	}
-	fill_up(kept, again);
-}
-
-static int merge_rules(struct resolver *rs)
-{
-	struct dbx_model *m = rs->m;
-	struct dbx_strmap seen;
-	uint64_t first;
-	size_t kept = 0;
-	bool again;
-	int rc = 0;
-
-	dbx_strmap_init(&seen);
-	for (size_t i = 0; i < m->n_pe_rules && !rc; i++) {
-		rc = see(&seen, m->pe_rules[i].rule_id, kept, &again, &first);
-		if (rc)
-			break;
-		if (again) {
-			merge_pair(rs, &m->pe_rules[first], &m->pe_rules[i]);
-			dbx_pe_rule_fini(&m->pe_rules[i]);
-			memset(&m->pe_rules[i], 0, sizeof(m->pe_rules[i]));
-			continue;
-		}
-		if (kept != i) {
-			m->pe_rules[kept] = m->pe_rules[i];
-			memset(&m->pe_rules[i], 0, sizeof(m->pe_rules[i]));
-		}
-		kept++;
-	}
-	if (!rc)
-		m->n_pe_rules = kept;
-	dbx_strmap_fini(&seen);
-	return rc;
-}
-
 /* ---- references ---- */
 
-static void check_known_workspace(struct resolver *rs, const struct dbx_where *w, int64_t id,
+static void check_known_workspace(struct dbx_resolver *rs, const struct dbx_where *w, int64_t id,
 				  const char *what)
 {
 	if (rs->m->has_gateway && !dbx_model_workspace(rs->m, id))
-		tell(rs, DBX_SEV_WARNING, w, "", "unknown-workspace",
-		     "bind workspace %" PRId64
-		     " to its %s: the gateway document has no sources for "
-		     "it, so nothing of it is seen here",
-		     id, what);
+		dbx_resolve_tell(rs, DBX_SEV_WARNING, w, "", "unknown-workspace",
+				 "bind workspace %" PRId64
+				 " to its %s: the gateway document has no sources for "
+				 "it, so nothing of it is seen here",
+				 id, what);
 }
 
-static void check_bindings(struct resolver *rs)
+static void check_bindings(struct dbx_resolver *rs)
 {
 	const struct dbx_model *m = rs->m;
 	char q[RD_QUOTE_SIZE];
@@ -272,25 +135,28 @@ static void check_bindings(struct resolver *rs)
 
 		check_known_workspace(rs, &o->where, o->workspace_id, "policy");
 		if (!dbx_model_policy(m, o->policy_id))
-			tell(rs, DBX_SEV_ERROR, &o->where, "/network_policy_id", "no-such-policy",
-			     "bind workspace %" PRId64 " to network policy %s: there is no such "
-			     "policy; add its document, or write the id of one that there is",
-			     o->workspace_id, dbx_rd_quote(o->policy_id, q));
+			dbx_resolve_tell(
+				rs, DBX_SEV_ERROR, &o->where, "/network_policy_id",
+				"no-such-policy",
+				"bind workspace %" PRId64 " to network policy %s: there is no such "
+				"policy; add its document, or write the id of one that there is",
+				o->workspace_id, dbx_rd_quote(o->policy_id, q));
 	}
 	for (size_t i = 0; i < m->n_bindings; i++) {
 		const struct dbx_ncc_binding *b = &m->bindings[i];
 
 		check_known_workspace(rs, &b->where, b->workspace_id, "NCC");
 		if (!dbx_model_ncc(m, b->ncc_id))
-			tell(rs, DBX_SEV_ERROR, &b->where, "/network_connectivity_config_id",
-			     "no-such-ncc",
-			     "bind workspace %" PRId64 " to NCC %s: there is no such NCC; add its "
-			     "document, or write the id of one that there is",
-			     b->workspace_id, dbx_rd_quote(b->ncc_id, q));
+			dbx_resolve_tell(rs, DBX_SEV_ERROR, &b->where,
+					 "/network_connectivity_config_id", "no-such-ncc",
+					 "bind workspace %" PRId64
+					 " to NCC %s: there is no such NCC; add its "
+					 "document, or write the id of one that there is",
+					 b->workspace_id, dbx_rd_quote(b->ncc_id, q));
 	}
 }
 
-static void check_rules(struct resolver *rs)
+static void check_rules(struct dbx_resolver *rs)
 {
 	const struct dbx_model *m = rs->m;
 	char q[RD_QUOTE_SIZE];
@@ -299,23 +165,25 @@ static void check_rules(struct resolver *rs)
 		const struct dbx_pe_rule *r = &m->pe_rules[i];
 
 		if (!dbx_model_ncc(m, r->ncc_id))
-			tell(rs, DBX_SEV_WARNING, &r->where, "", "no-such-ncc",
-			     "use a private endpoint rule: its NCC %s has no document here, so no "
-			     "workspace can be bound to it",
-			     dbx_rd_quote(r->ncc_id, q));
+			dbx_resolve_tell(
+				rs, DBX_SEV_WARNING, &r->where, "", "no-such-ncc",
+				"use a private endpoint rule: its NCC %s has no document here, so no "
+				"workspace can be bound to it",
+				dbx_rd_quote(r->ncc_id, q));
 	}
 	for (size_t i = 0; i < m->gateway.n_private_endpoints; i++) {
 		const struct dbx_pe_address *p = &m->gateway.private_endpoints[i];
 
 		if (!dbx_model_pe_rule(m, p->rule_id))
-			tell(rs, DBX_SEV_ERROR, &p->where, "/rule_id", "no-such-rule",
-			     "give addresses to private endpoint rule %s: there is no such rule; add "
-			     "the NCC or rule document that has it, or remove this entry",
-			     dbx_rd_quote(p->rule_id, q));
+			dbx_resolve_tell(
+				rs, DBX_SEV_ERROR, &p->where, "/rule_id", "no-such-rule",
+				"give addresses to private endpoint rule %s: there is no such rule; add "
+				"the NCC or rule document that has it, or remove this entry",
+				dbx_rd_quote(p->rule_id, q));
 	}
 }
 
-static void check_set_policies(struct resolver *rs, const struct dbx_dest_set *sets, size_t n)
+static void check_set_policies(struct dbx_resolver *rs, const struct dbx_dest_set *sets, size_t n)
 {
 	char leaf[48], q[RD_QUOTE_SIZE];
 
@@ -324,10 +192,11 @@ static void check_set_policies(struct resolver *rs, const struct dbx_dest_set *s
 			if (dbx_model_policy(rs->m, sets[i].policy_ids[k]))
 				continue;
 			snprintf(leaf, sizeof(leaf), "/network_policy_ids/%zu", k);
-			tell(rs, DBX_SEV_ERROR, &sets[i].where, leaf, "no-such-policy",
-			     "apply a destination set to network policy %s: there is no such policy; "
-			     "add its document, or write the id of one that there is",
-			     dbx_rd_quote(sets[i].policy_ids[k], q));
+			dbx_resolve_tell(
+				rs, DBX_SEV_ERROR, &sets[i].where, leaf, "no-such-policy",
+				"apply a destination set to network policy %s: there is no such policy; "
+				"add its document, or write the id of one that there is",
+				dbx_rd_quote(sets[i].policy_ids[k], q));
 		}
 	}
 }
@@ -358,19 +227,20 @@ static bool same_claim(const struct claim *x, const struct claim *y)
 	       !dbx_prefix_cmp(&x->source->prefix, &y->source->prefix);
 }
 
-static void check_interfaces(struct resolver *rs, const struct dbx_source *s,
+static void check_interfaces(struct dbx_resolver *rs, const struct dbx_source *s,
 			     const struct dbx_strmap *names)
 {
 	char q[RD_QUOTE_SIZE];
 
 	if (s->interface && !dbx_strmap_get(names, s->interface, NULL))
-		tell(rs, DBX_SEV_WARNING, &s->where, "/interface", "unknown-interface",
-		     "bind a source to interface %s: the gateway's \"interfaces\" do not list it, so "
-		     "nothing is judged there",
-		     dbx_rd_quote(s->interface, q));
+		dbx_resolve_tell(
+			rs, DBX_SEV_WARNING, &s->where, "/interface", "unknown-interface",
+			"bind a source to interface %s: the gateway's \"interfaces\" do not list it, so "
+			"nothing is judged there",
+			dbx_rd_quote(s->interface, q));
 }
 
-static void tell_claims(struct resolver *rs, const struct claim *claims, size_t n)
+static void tell_claims(struct dbx_resolver *rs, const struct claim *claims, size_t n)
 {
 	char p[DBX_PREFIX_STRLEN], at[2 * RD_QUOTE_SIZE];
 
@@ -379,15 +249,17 @@ static void tell_claims(struct resolver *rs, const struct claim *claims, size_t 
 			first = i;
 			continue;
 		}
-		tell(rs, DBX_SEV_ERROR, &claims[i].source->where, "", "source-claimed-twice",
-		     "bind source %s to workspace %" PRId64 ": workspace %" PRId64
-		     " has it already, in %s; a source belongs to one workspace, once",
-		     dbx_prefix_format(&claims[i].source->prefix, p), claims[i].ws->id,
-		     claims[first].ws->id, place(rs, &claims[first].source->where, at));
+		dbx_resolve_tell(rs, DBX_SEV_ERROR, &claims[i].source->where, "",
+				 "source-claimed-twice",
+				 "bind source %s to workspace %" PRId64 ": workspace %" PRId64
+				 " has it already, in %s; a source belongs to one workspace, once",
+				 dbx_prefix_format(&claims[i].source->prefix, p), claims[i].ws->id,
+				 claims[first].ws->id,
+				 dbx_resolve_place(rs, &claims[first].source->where, at));
 	}
 }
 
-static int check_sources(struct resolver *rs)
+static int check_sources(struct dbx_resolver *rs)
 {
 	const struct dbx_gateway *g = &rs->m->gateway;
 	struct dbx_strmap names;
@@ -422,17 +294,19 @@ static int check_sources(struct resolver *rs)
 
 int dbx_model_resolve(struct dbx_model *m, struct dbx_diag *d)
 {
-	struct resolver rs = {.m = m, .d = d};
+	struct dbx_resolver rs = {.m = m, .d = d};
 	int rc;
 
 	if (m->broken)
 		return -EINVAL;
 	dbx_model_index_free(m);
-	rc = merge_rules(&rs);
+	rc = dbx_resolve_merge_rules(&rs);
 	if (!rc)
 		rc = check_twice(&rs);
-	if (!rc)
-		rc = dbx_model_index_make(m);
+	if (rc)
+		return rc;
+	dbx_resolve_sort(m);
+	rc = dbx_model_index_make(m);
 	if (rc)
 		return rc;
 	check_bindings(&rs);
