@@ -98,6 +98,18 @@ topo_gateway() { # NAMESPACE
 	topo_addr "$1" ws2 10.66.2.1/24 fd66:2::1/64
 	topo_addr "$1" wan $TOPO_WAN_GW4/30 $TOPO_WAN_GW6/64
 	topo_in "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+}
+
+# A host keeps its own default route: it installs packages by it.
+topo_gateway_routes() { # NAMESPACE
+	local v4 v6
+	while read -r _ v4 v6; do
+		topo_in "$1" ip route replace "$v4" via $TOPO_WAN_NET4
+		topo_in "$1" ip -6 route replace "$v6" via $TOPO_WAN_NET6
+	done <<<"$TOPO_HOSTS"
+}
+
+topo_gateway_default() { # NAMESPACE
 	topo_in "$1" ip route replace default via $TOPO_WAN_NET4
 	topo_in "$1" ip -6 route replace default via $TOPO_WAN_NET6
 }
@@ -130,7 +142,7 @@ topo_up() { # PREFIX
 	topo_pair "$p-ws2" eth0 "$p-gw" ws2 || return 1
 	topo_pair "$p-net" eth0 "$p-gw" wan || return 1
 	topo_compute "$p-ws1" eth0 1 && topo_compute "$p-ws2" eth0 2 || return 1
-	topo_gateway "$p-gw" && topo_internet "$p-net" eth0
+	topo_gateway "$p-gw" && topo_gateway_default "$p-gw" && topo_internet "$p-net" eth0
 }
 
 topo_down() { # PREFIX
@@ -140,25 +152,32 @@ topo_down() { # PREFIX
 	done
 }
 
-# On the compute host each workspace is a namespace of its own with one of the two cards.
+topo_has_link() { # DEVICE
+	ip link show "$1" >/dev/null 2>&1
+}
+
+topo_rename_link() { # FROM TO
+	topo_has_link "$2" || { ip link set "$1" down && ip link set "$1" name "$2"; }
+}
+
+# Devices are named in the order of the picture; those that moved or were renamed before are left.
 topo_role() { # ROLE DEVICE...
 	local n
 	case $1 in
-	compute)
+	compute) # each workspace is a namespace of its own with one of the two cards
 		for n in 1 2; do
-			[ -e "/run/netns/ws$n" ] || ip netns add "ws$n" || return 1
 			shift
-			[ ! -e "/sys/class/net/$1" ] || ip link set "$1" netns "ws$n" name eth0 || return 1
+			[ -e "/run/netns/ws$n" ] || ip netns add "ws$n" || return 1
+			! topo_has_link "${1:-}" || ip link set "$1" netns "ws$n" name eth0 || return 1
 			topo_compute "ws$n" eth0 $n || return 1
 		done
 		;;
 	gateway)
 		for n in ws1 ws2 wan; do
 			shift
-			[ -e /sys/class/net/$n ] || { ip link set "$1" down && ip link set "$1" name $n; } ||
-				return 1
+			topo_rename_link "${1:-}" $n || return 1
 		done
-		topo_gateway ""
+		topo_gateway "" && topo_gateway_routes ""
 		;;
 	internet) topo_internet "" "$2" ;;
 	*) echo "topology: $1 is no role; compute, gateway and internet are" >&2 && return 2 ;;
