@@ -67,6 +67,8 @@ static int send_documents(const struct dbx_cli *cli, struct dbx_request *r, json
 	dbx_strbuf_init(&body);
 	unread = dbx_load_add(&load, cli->operands.v, cli->operands.n, &d);
 	rc = unread == -ENOMEM ? unread : dbx_load_model(&load, &m, &d);
+	if (!rc)
+		rc = dbx_offline_judge(m, DBX_OFFLINE_READ, &d);
 	dbx_model_free(&m);
 	if (rc || unread) {
 		code = dbx_offline_refuse(rc ? rc : unread, &d, r->what);

@@ -182,7 +182,8 @@ static void say_tags(const json_t *tags)
 
 static int say_steps(const json_t *steps)
 {
-	static const struct dbx_column cols[] = {{"step", false}, {"result", false}, {"", false}};
+	static const struct dbx_column cols[] = {
+		{"step", false}, {"result", false}, {"why", false}};
 	struct dbx_table t;
 	const json_t *s;
 	const char *doc, *ptr;

@@ -10,6 +10,7 @@
 #include "policy/read.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 int64_t dbx_offline_now_ms(void)
@@ -30,12 +31,37 @@ int dbx_offline_refuse(int rc, const struct dbx_diag *d, const char *what)
 	return dbx_findings_refuse(d, message);
 }
 
-static int go_deeper(struct dbx_model *m, enum dbx_offline_depth depth, struct dbx_diag *d)
+/*
+ * What stays wrong whatever other documents there are: an id given twice, a source claimed twice.
+ * References that point out of these documents may well be met by those in force.
+ */
+static int find_contradictions(struct dbx_model *m, struct dbx_diag *d)
 {
-	int rc = 0;
+	const struct dbx_finding *f;
+	struct dbx_diag all;
+	size_t i;
+	int rc;
+
+	dbx_diag_init(&all);
+	rc = dbx_model_resolve(m, &all);
+	for (i = 0; i < all.n; i++) {
+		f = &all.v[i];
+		if (f->severity == DBX_SEV_ERROR && (strcmp(f->code, "duplicate-id") == 0 ||
+						     strcmp(f->code, "source-claimed-twice") == 0))
+			dbx_diag_add(d, f->severity, f->code, f->doc, f->ptr, "%s", f->text);
+	}
+	dbx_diag_fini(&all);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+int dbx_offline_judge(struct dbx_model *m, enum dbx_offline_depth depth, struct dbx_diag *d)
+{
+	int rc;
 
 	if (depth >= DBX_OFFLINE_RESOLVE)
 		rc = dbx_model_resolve(m, d);
+	else
+		rc = find_contradictions(m, d);
 	if (!rc && depth >= DBX_OFFLINE_CHECK)
 		rc = dbx_check(m, dbx_offline_now_ms(), d);
 	if (rc)
@@ -56,7 +82,7 @@ int dbx_offline_model(const struct dbx_words *paths, enum dbx_offline_depth dept
 	if (!rc)
 		rc = unread;
 	if (!rc)
-		rc = go_deeper(all, depth, d);
+		rc = dbx_offline_judge(all, depth, d);
 	if (n_documents)
 		*n_documents = load.n;
 	dbx_load_fini(&load);

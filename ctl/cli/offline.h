@@ -10,7 +10,7 @@
 #include "policy/model.h"
 
 enum dbx_offline_depth {
-	DBX_OFFLINE_READ,    /* each document by itself */
+	DBX_OFFLINE_READ,    /* each document by itself, and that no two contradict each other */
 	DBX_OFFLINE_RESOLVE, /* and references between documents */
 	DBX_OFFLINE_CHECK,   /* and everything that the daemon would refuse an apply for */
 };
@@ -21,6 +21,9 @@ enum dbx_offline_depth {
  */
 int dbx_offline_model(const struct dbx_words *paths, enum dbx_offline_depth depth,
 		      struct dbx_model **m, struct dbx_diag *d, size_t *n_documents);
+
+/* The same for a model that was read already: 0, -EINVAL, -ENOMEM. */
+int dbx_offline_judge(struct dbx_model *m, enum dbx_offline_depth depth, struct dbx_diag *d);
 
 /* Milliseconds since 1970: now, or SOURCE_DATE_EPOCH so that output can be reproduced. */
 int64_t dbx_offline_now_ms(void);
