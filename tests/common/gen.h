@@ -80,6 +80,7 @@ const char *gen_packet(struct gen_rand *r, const struct gen_model *m, struct pkt
 
 uint16_t gen_port(struct gen_rand *r);
 struct pkt_addr gen_addr(struct gen_rand *r, bool is_v6); /* out of the hot regions */
+struct pkt_addr gen_addr_in(struct gen_rand *r, const struct gen_prefix *p);
 struct pkt_addr gen_addr_at(struct gen_rand *r,
 			    const struct gen_prefix *p); /* in it or beside it */
 

@@ -78,6 +78,14 @@ static void host_bits(struct gen_rand *r, const struct gen_prefix *p, int how, s
 	}
 }
 
+struct pkt_addr gen_addr_in(struct gen_rand *r, const struct gen_prefix *p)
+{
+	struct pkt_addr a = p->addr;
+
+	host_bits(r, p, (int)gen_below(r, 3), &a);
+	return a;
+}
+
 struct pkt_addr gen_addr_at(struct gen_rand *r, const struct gen_prefix *p)
 {
 	struct pkt_addr a = p->addr;

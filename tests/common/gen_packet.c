@@ -22,7 +22,8 @@ static void pick_source(struct gen_rand *r, const struct gen_model *m, struct pl
 {
 	if (m->n_sources && gen_percent(r, 95)) {
 		k->source = &m->sources[gen_below(r, (uint32_t)m->n_sources)];
-		k->src = gen_addr_at(r, &k->source->prefix);
+		k->src = gen_percent(r, 75) ? gen_addr_in(r, &k->source->prefix)
+					    : gen_addr_at(r, &k->source->prefix);
 	} else {
 		k->src = gen_addr(r, gen_percent(r, 40));
 	}
@@ -244,7 +245,9 @@ const char *gen_packet(struct gen_rand *r, const struct gen_model *m, struct pkt
 	k.proto = pick_proto(r, k.is_v6);
 	pick_fragment(r, &k);
 	put_link(r, p, &k);
-	if (k.is_v6)
+	if (gen_percent(r, 1))
+		pkt_arp(p);
+	else if (k.is_v6)
 		put_ip6(r, p, &k);
 	else
 		put_ip4(r, p, &k);
