@@ -37,7 +37,7 @@ try:
 except Exception:
     print(text.strip() or "no output")')
 		[ "$got" = "$want" ] ||
-			echo "$ws -> $dst $proto $port: $got, wanted $want" | tr '\t' ' '
+			echo "$ws $src -> $dst $proto $port: $got, wanted $want" | tr '\t' ' '
 	done <"$table"
 }
 
@@ -75,7 +75,8 @@ done
 
 # demo/after replaces documents of before, as apply does.
 mkdir "$tmp/after"
-cp rules/demo/before/*.json rules/demo/after/*.json "$tmp/after/"
+cp rules/demo/before/*.json "$tmp/after/"
+cp rules/demo/after/*.json "$tmp/after/"
 check_set demo/after "$tmp/after"
 
 for f in rules/feeds/*.json.gz; do
