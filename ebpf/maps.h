@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#define DBX_ENV_OWN /* hooks.h */
 #include "dbx/env.h"
 #include "dbx/program.h"
 

@@ -3,7 +3,7 @@
  * env.h -- what the classifier asks of its surroundings.
  *
  * Three hooks and one field. This file has them for a process that holds the image in memory (host
- * tools, DPDK); the kernel program defines its own before it includes classify.h:
+ * tools, DPDK); the kernel program defines DBX_ENV_OWN and its own before it includes classify.h:
  *
  *   struct dbx_env with a member `dbx_u64 port`: dbx_port_hash() of the receiving interface,
  *       0 = unknown (a source bound to an interface is then refused), DBX_PORT_ANY = not checked
@@ -34,7 +34,7 @@ struct dbx_frag_value {
 	dbx_u32 proto;
 };
 
-#ifndef __bpf__
+#ifndef DBX_ENV_OWN
 
 struct dbx_env {
 	const dbx_u8 *base; /* the image, or NULL */

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * test_dp_compat.c -- the kernel program asks for nothing that Linux 5.15 does not have.
+ *
+ * The object is read, not believed: helpers, instructions, map types, flags and type information.
+ * The bounds are those of include/uapi/linux/bpf.h and btf.h at v5.15; what came later is higher.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "dbx/program.h"
+
+/* The verifier gives up at a million; older ones prune less than the one that runs here. */
+#define STEPS_MAX 400000u
+
+static struct bpf_object *obj;
+static struct bpf_program *prog;
+
+static int setup(void **state)
+{
+	const char *build = getenv("DBX_BUILD");
+	char path[512];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
+	obj = bpf_object__open_file(path, NULL);
+	if (!obj)
+		return -errno;
+	prog = bpf_object__find_program_by_name(obj, DBX_PROGRAM_NAME);
+	return prog ? bpf_object__load(obj) : -ENOENT; /* subprograms are joined by loading */
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	bpf_object__close(obj);
+	return 0;
+}
+
+static void test_helpers(void **state)
+{
+	const struct bpf_insn *v = bpf_program__insns(prog);
+	size_t i, n = bpf_program__insn_cnt(prog), n_helpers = 0;
+
+	(void)state;
+	for (i = 0; i < n; i++) {
+		if (v[i].code != (BPF_JMP | BPF_CALL))
+			continue;
+		if (v[i].src_reg == BPF_PSEUDO_CALL)
+			continue;
+		if (v[i].src_reg) /* BPF_PSEUDO_KFUNC_CALL: no kfunc is a stable interface */
+			fail_msg("instruction %zu calls a kernel function", i);
+		if (v[i].imm > BPF_FUNC_task_pt_regs) /* 175, the last of 5.15 */
+			fail_msg("instruction %zu calls helper %d", i, v[i].imm);
+		n_helpers++;
+	}
+	assert_true(n_helpers > 10);
+}
+
+/* -mcpu=v3 at most: v4 came with 6.6, atomics other than add with 5.12. */
+static bool is_v4(const struct bpf_insn *i)
+{
+	switch (BPF_CLASS(i->code)) {
+	case BPF_ALU:
+		return i->off != 0; /* signed division, sign-extending move */
+	case BPF_ALU64:
+		return i->off != 0 || BPF_OP(i->code) == BPF_END; /* bswap */
+	case BPF_JMP32:
+		return BPF_OP(i->code) == BPF_JA; /* long jump */
+	case BPF_LDX:
+		return BPF_MODE(i->code) != BPF_MEM; /* sign-extending load */
+	default:
+		return false;
+	}
+}
+
+static void test_instructions(void **state)
+{
+	const struct bpf_insn *v = bpf_program__insns(prog);
+	size_t i, n = bpf_program__insn_cnt(prog);
+
+	(void)state;
+	for (i = 0; i < n; i++) {
+		if (v[i].code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			assert_true(v[i].src_reg <= BPF_PSEUDO_MAP_IDX_VALUE);
+			i++;
+		} else if (is_v4(&v[i])) {
+			fail_msg("instruction %zu (code 0x%02x off %d) needs -mcpu=v4", i,
+				 v[i].code, v[i].off);
+		}
+	}
+}
+
+static void test_program_flags(void **state)
+{
+	(void)state;
+	assert_int_equal(bpf_program__type(prog), BPF_PROG_TYPE_XDP);
+	assert_int_equal(bpf_program__flags(prog), 0); /* multi-buffer came with 5.18 */
+}
+
+static void check_map(const struct bpf_map *map)
+{
+	const uint32_t flags_5_15 = (BPF_F_INNER_MAP << 1) - 1;
+
+	if (bpf_map__type(map) > BPF_MAP_TYPE_TASK_STORAGE ||
+	    (bpf_map__map_flags(map) & ~flags_5_15))
+		fail_msg("map %s: type %d flags 0x%x", bpf_map__name(map), bpf_map__type(map),
+			 bpf_map__map_flags(map));
+}
+
+static void test_maps(void **state)
+{
+	struct bpf_map *map;
+
+	(void)state;
+	bpf_object__for_each_map(map, obj) {
+		check_map(map);
+		if (bpf_map__inner_map(map))
+			check_map(bpf_map__inner_map(map));
+	}
+}
+
+static void test_type_information(void **state)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	uint32_t i;
+
+	(void)state;
+	assert_non_null(btf);
+	for (i = 1; i < btf__type_cnt(btf); i++)
+		assert_true(btf_kind(btf__type_by_id(btf, i)) <= BTF_KIND_FLOAT);
+}
+
+static void test_verifier_has_room(void **state)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t n = sizeof(info);
+
+	(void)state;
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &n), 0);
+	fprintf(stderr, "# %zu instructions, %u verifier steps, %u bytes jited\n",
+		bpf_program__insn_cnt(prog), info.verified_insns, info.jited_prog_len);
+	assert_true(info.verified_insns < STEPS_MAX);
+	assert_true(bpf_program__insn_cnt(prog) < 16384);
+}
+
+/* What tests alone need is not loaded in production. */
+static void test_the_probe_stays_out(void **state)
+{
+	const struct bpf_program *probe = bpf_object__find_program_by_name(obj, "egress_probe");
+
+	(void)state;
+	assert_non_null(probe);
+	assert_false(bpf_program__autoload(probe));
+	assert_true(bpf_program__fd(probe) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_helpers),
+		cmocka_unit_test(test_instructions),
+		cmocka_unit_test(test_program_flags),
+		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_type_information),
+		cmocka_unit_test(test_verifier_has_room),
+		cmocka_unit_test(test_the_probe_stays_out),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
