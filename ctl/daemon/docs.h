@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * docs.h -- documents as they are stored: one object each, under (kind, id), text as its author
+ * wrote it.
+ *
+ * What an operator hands in may hold several objects (the answer of a list call, a workspace with
+ * both bindings); it is split before anything else looks at it. A piece of "file.json" is named
+ * "file.json#/items/3", and its pointers start there; dbx_docs_place() puts the two together again
+ * for people.
+ */
+#ifndef DBX_DAEMON_DOCS_H
+#define DBX_DAEMON_DOCS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/diag.h"
+#include "policy/model.h"
+
+#define DBX_DOC_ID_MAX 128 /* bytes; longer ids are refused by every vendor object */
+
+struct dbx_document {
+	enum dbx_doc_kind kind;
+	char *id;
+	char *name; /* where it came from */
+	char *text; /* NULL: still in the store */
+	size_t len;
+	int64_t blob;     /* the store's row of the text, 0 = not stored yet */
+	int64_t revision; /* stored since */
+};
+
+struct dbx_docset {
+	struct dbx_document *v;
+	size_t n, cap;
+};
+
+void dbx_docset_fini(struct dbx_docset *s);
+/* Copies kind, id, name and text (NULL: none). 0 or -ENOMEM. */
+int dbx_docset_add(struct dbx_docset *s, const struct dbx_document *doc);
+struct dbx_document *dbx_docset_find(const struct dbx_docset *s, enum dbx_doc_kind kind,
+				     const char *id);
+void dbx_docset_remove(struct dbx_docset *s, struct dbx_document *doc);
+/* By kind and id: the order in which documents are read, so that history leaves no trace. */
+void dbx_docset_sort(struct dbx_docset *s);
+
+enum dbx_doc_kind dbx_doc_kind_parse(const char *name); /* UNKNOWN when it is none */
+
+/*
+ * Adds the objects of one text. 0; -EINVAL with errors in d; -ENOMEM. The same (kind, id) twice in
+ * out is an error.
+ */
+int dbx_docs_split(struct dbx_docset *out, const char *name, const char *text, size_t len,
+		   enum dbx_doc_kind kind, struct dbx_diag *d);
+
+/* Rule ids of the private endpoint rules written inside an NCC document. */
+typedef int (*dbx_docs_id_fn)(void *arg, const char *id);
+int dbx_docs_embedded_rules(const struct dbx_document *ncc, dbx_docs_id_fn fn, void *arg);
+
+/* File and whole pointer of (name, ptr), malloc'ed. 0 or -ENOMEM. */
+int dbx_docs_place(const char *name, const char *ptr, char **file, char **full_ptr);
+
+#endif

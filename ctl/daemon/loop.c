@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * loop.c -- the event loop: requests, links, denial events, signals, systemd's watchdog.
+ */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "daemon/denials.h"
+#include "daemon/links.h"
+#include "daemon/log.h"
+#include "daemon/server.h"
+
+#define RETRY_S    5
+#define EVENTS_MAX 16
+#define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
+
+struct loop {
+	struct dbx_daemon *d;
+	struct event_base *base;
+	struct dbx_server *server;
+	struct event *events[EVENTS_MAX];
+	size_t n_events;
+};
+
+/* ---- what systemd is told ---- */
+
+static void tell_status(const struct loop *l)
+{
+	const struct dbx_core *c = &l->d->core;
+
+	if (c->degraded[0])
+		sd_notifyf(0, "STATUS=degraded: %s", c->degraded);
+	else if (!c->generation)
+		sd_notify(0, "STATUS=no policy applied yet: everything is denied");
+	else
+		sd_notifyf(0, "STATUS=generation %" PRIu64 ": %zu workspaces, %zu policies",
+			   c->generation, c->model->gateway.n_workspaces, c->model->n_policies);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+/* ---- signals ---- */
+
+static void on_term(evutil_socket_t sig, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)what;
+	dbx_log_info("%s: leaving; enforcement goes on", strsignal((int)sig));
+	sd_notify(0, "STOPPING=1");
+	event_base_loopbreak(l->base);
+}
+
+/* There is nothing to read again: documents come by the socket. systemd wants an answer though. */
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct loop *l = arg;
+	struct timespec t;
+
+	(void)sig;
+	(void)what;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		   (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	dbx_links_retry(l->d->links);
+	sd_notify(0, "READY=1");
+	tell_status(l);
+}
+
+/* ---- links ---- */
+
+static void on_netlink(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	dbx_links_process(l->d->links);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	dbx_links_retry(l->d->links);
+}
+
+/* Attach what the documents name. Lost documents say nothing: what is attached then stays so. */
+static void want_links(struct loop *l)
+{
+	const struct dbx_core *c = &l->d->core;
+	const struct dbx_gateway *g = &c->model->gateway;
+
+	if (c->head.rev == 0 || (c->degraded[0] && !c->now.mem))
+		return;
+	dbx_links_want(l->d->links, g->interfaces, c->model->has_gateway ? g->n_interfaces : 0);
+}
+
+static void on_change(void *arg)
+{
+	struct loop *l = arg;
+
+	want_links(l);
+	tell_status(l);
+}
+
+/* ---- denials ---- */
+
+/* The policy's id, from the image that judged the packet. */
+static const char *policy_of(const struct dbx_core *c, const struct dbx_event *e)
+{
+	const struct dbx_built *built[] = {&c->now, &c->prev};
+	const struct dbx_img_policy *policies;
+	size_t i;
+	uint32_t n;
+
+	for (i = 0; i < 2; i++) {
+		if (!built[i]->mem || built[i]->img.hdr->generation != e->generation)
+			continue;
+		policies = dbx_image_section(&built[i]->img, DBX_SEC_POLICIES, &n);
+		return e->workspace_id && e->policy < n
+			       ? dbx_image_string(&built[i]->img, policies[e->policy].id)
+			       : "";
+	}
+	return "";
+}
+
+static void add_denial(void *arg, const struct dbx_event *e)
+{
+	struct dbx_daemon *d = arg;
+	int64_t age_ms = (int64_t)(dbx_monotonic_ms() - (double)e->time_ns / 1e6);
+
+	dbx_denials_add(d->denials, e, policy_of(&d->core, e),
+			dbx_now_ms() - (age_ms > 0 ? age_ms : 0));
+}
+
+static void on_denials(evutil_socket_t fd, short what, void *arg)
+{
+	struct dbx_daemon *d = ((struct loop *)arg)->d;
+
+	(void)fd;
+	(void)what;
+	d->core.ops->poll_events(d->core.dp, add_denial, d);
+}
+
+/* ---- set-up ---- */
+
+static int add(struct loop *l, evutil_socket_t fd, short what, event_callback_fn fn,
+	       const struct timeval *t)
+{
+	struct event *e = event_new(l->base, fd, what, fn, l);
+
+	if (!e || event_add(e, t)) {
+		if (e)
+			event_free(e);
+		return -ENOMEM;
+	}
+	l->events[l->n_events++] = e;
+	return 0;
+}
+
+static int add_events(struct loop *l)
+{
+	const struct timeval retry = {.tv_sec = RETRY_S}, poll = {.tv_usec = EVENTS_MS * 1000};
+	int fd = l->d->core.ops->event_fd(l->d->core.dp);
+	uint64_t watchdog_us;
+	int rc;
+
+	rc = add(l, SIGTERM, EV_SIGNAL | EV_PERSIST, on_term, NULL);
+	if (!rc)
+		rc = add(l, SIGINT, EV_SIGNAL | EV_PERSIST, on_term, NULL);
+	if (!rc)
+		rc = add(l, SIGHUP, EV_SIGNAL | EV_PERSIST, on_hup, NULL);
+	if (!rc)
+		rc = add(l, dbx_links_fd(l->d->links), EV_READ | EV_PERSIST, on_netlink, NULL);
+	if (!rc)
+		rc = add(l, -1, EV_PERSIST, on_retry, &retry);
+	if (!rc && fd >= 0)
+		rc = add(l, fd, EV_READ | EV_PERSIST, on_denials, NULL);
+	/* Also by time: a ring that is being filled slowly may not wake us. */
+	if (!rc)
+		rc = add(l, -1, EV_PERSIST, on_denials, &poll);
+	if (!rc && sd_watchdog_enabled(0, &watchdog_us) > 0) {
+		const struct timeval t = {
+			.tv_sec = (time_t)(watchdog_us / 2 / 1000000),
+			.tv_usec = (suseconds_t)(watchdog_us / 2 % 1000000),
+		};
+
+		rc = add(l, -1, EV_PERSIST, on_watchdog, &t);
+	}
+	return rc;
+}
+
+static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
+{
+	int rc;
+
+	l->base = event_base_new();
+	l->d->denials = dbx_denials_new(DBX_DENIALS_MAX);
+	if (!l->base || !l->d->denials)
+		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	rc = dbx_links_open(&l->d->links, l->d->core.ops, l->d->core.dp, f);
+	if (rc)
+		return rc;
+	rc = add_events(l);
+	if (rc)
+		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "setting up the event loop: %s",
+				    strerror(-rc));
+	l->d->core.on_change = on_change;
+	l->d->core.on_change_arg = l;
+	want_links(l);
+	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
+}
+
+int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail *f)
+{
+	struct loop l = {.d = d};
+	size_t i;
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN);
+	rc = start(&l, socket_path, f);
+	if (!rc) {
+		dbx_log_info("version %s listens on %s", DBX_VERSION, socket_path);
+		sd_notify(0, "READY=1");
+		tell_status(&l);
+		if (event_base_dispatch(l.base) < 0)
+			rc = dbx_fail_set(f, -EIO, DBX_FAIL_INTERNAL, "the event loop failed");
+	}
+	dbx_server_close(&l.server);
+	for (i = 0; i < l.n_events; i++)
+		event_free(l.events[i]);
+	d->core.on_change = NULL;
+	dbx_links_close(&d->links);
+	dbx_denials_free(&d->denials);
+	if (l.base)
+		event_base_free(l.base);
+	libevent_global_shutdown();
+	return rc;
+}

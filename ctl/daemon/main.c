@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * main.c -- dbx-egressd: options, the lock on the state directory, and the order of start and end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/loop.h"
+#include "daemon/options.h"
+
+#define OBJECT_NAME "egress_xdp.bpf.o"
+
+/* --object, else the one that was built beside this program, else the installed one. */
+static const char *find_object(const char *given, char buf[PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t n;
+
+	if (given)
+		return given;
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		if (snprintf(buf, PATH_MAX, "%s/" OBJECT_NAME, dirname(self)) < PATH_MAX &&
+		    access(buf, R_OK) == 0)
+			return buf;
+	}
+	return DBX_LIBDIR "/" OBJECT_NAME;
+}
+
+/* Makes the directories of a path, and the last part too when with_last. */
+static int make_dirs(const char *path, bool with_last, mode_t mode)
+{
+	char buf[PATH_MAX], *p;
+
+	if (snprintf(buf, sizeof(buf), "%s%s", path, with_last ? "/" : "") >= (int)sizeof(buf))
+		return -ENAMETOOLONG;
+	for (p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(buf, mode) && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return 0;
+}
+
+/* Held until the process ends, however it ends. */
+static int lock_state(const char *dir, struct dbx_fail *f)
+{
+	char path[PATH_MAX];
+	int fd, rc;
+
+	rc = make_dirs(dir, true, 0700);
+	if (rc)
+		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "making the state directory %s: %s",
+				    dir, strerror(-rc));
+	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
+		return dbx_fail_set(f, -ENAMETOOLONG, DBX_FAIL_INTERNAL, "--state-dir is too long");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		rc = -errno;
+		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "opening %s: %s", path,
+				    strerror(-rc));
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return dbx_fail_set(f, -EBUSY, DBX_FAIL_INTERNAL,
+				    "another daemon uses %s; stop it, or give this one another "
+				    "--state-dir",
+				    dir);
+	}
+	return 0;
+}
+
+static int uninstall(const struct dbx_options *o, const struct dbx_dp_opts *dp)
+{
+	struct dbx_dp_error e = {""};
+
+	if (o->dp->uninstall(dp, &e)) {
+		dbx_log_error("uninstall: %s", e.text);
+		return 1;
+	}
+	dbx_log_info("nothing of %s is left: enforcement has ended", dp->pin_dir);
+	return 0;
+}
+
+static int serve(const struct dbx_options *o, const struct dbx_dp_opts *dp, struct dbx_fail *f)
+{
+	struct dbx_daemon d = {.started_ms = dbx_monotonic_ms()};
+	struct dbx_core_opts core = {.ops = o->dp, .dp = *dp};
+	char path[PATH_MAX];
+	int rc;
+
+	if (snprintf(path, sizeof(path), "%s/state.db", o->state_dir) >= (int)sizeof(path))
+		return dbx_fail_set(f, -ENAMETOOLONG, DBX_FAIL_INTERNAL, "--state-dir is too long");
+	core.state_path = path;
+	rc = make_dirs(o->socket, false, 0755);
+	if (rc)
+		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "making the directory of %s: %s",
+				    o->socket, strerror(-rc));
+	rc = dbx_core_open(&d.core, &core, f);
+	if (rc)
+		return rc;
+	rc = dbx_loop_run(&d, o->socket, f);
+	dbx_core_close(&d.core);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	char object[PATH_MAX];
+	struct dbx_dp_opts dp = {0};
+	struct dbx_options o;
+	struct dbx_fail f;
+	int rc;
+
+	rc = dbx_options_parse(&o, argc, argv);
+	if (rc >= 0)
+		return rc;
+	umask(077);
+	dbx_log_init(o.log_level);
+	dp.object_path = find_object(o.object, object);
+	dp.pin_dir = o.pin_dir;
+	rc = lock_state(o.state_dir, &f);
+	if (!rc && o.uninstall)
+		return uninstall(&o, &dp);
+	if (!rc)
+		rc = serve(&o, &dp, &f);
+	if (rc)
+		dbx_log_error("%s", f.text);
+	return rc ? 1 : 0;
+}

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * store.c -- the daemon's memory: documents, revisions and rule names in one SQLite file.
+ *
+ * Invariants: at most one row of documents per (kind, id) has to_rev NULL, and those rows are the
+ * current set; revision numbers only grow; blobs and revisions are never changed.
+ */
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "lib/hash.h"
+
+#define APPLICATION_ID 0x44425845 /* "DBXE" */
+#define BLOB_SEED      0
+#define PACK_MIN_BYTES 512 /* below, a page is written either way */
+#define TEXT_MAX_BYTES (256u << 20)
+
+static const char schema[] =
+	"CREATE TABLE blobs(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL,"
+	" n_bytes INTEGER NOT NULL, packed INTEGER NOT NULL, body BLOB NOT NULL);"
+	"CREATE INDEX blobs_by_hash ON blobs(hash);"
+	"CREATE TABLE revisions(rev INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL, generation INTEGER NOT NULL, content_hash INTEGER NOT NULL,"
+	" n_documents INTEGER NOT NULL, message TEXT NOT NULL);"
+	"CREATE TABLE documents(kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,"
+	" blob INTEGER NOT NULL REFERENCES blobs(id), from_rev INTEGER NOT NULL, to_rev INTEGER,"
+	" PRIMARY KEY(kind, id, from_rev)) WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX documents_now ON documents(kind, id) WHERE to_rev IS NULL;"
+	"CREATE TABLE rules(uid INTEGER PRIMARY KEY, policy TEXT NOT NULL, doc TEXT NOT NULL,"
+	" ptr TEXT NOT NULL, text TEXT NOT NULL);";
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	HEAD,
+	REVISION,
+	HISTORY,
+	LOAD,
+	TEXT,
+	FIND_BLOB,
+	ADD_BLOB,
+	ADD_REVISION,
+	CLOSE_DOCUMENT,
+	DROP_SAME,
+	ADD_DOCUMENT,
+	PUT_RULE,
+	GET_RULE,
+	N_STATEMENTS,
+};
+
+#define REVISION_COLUMNS "rev, time_ms, uid, generation, content_hash, n_documents, message"
+
+static const char *const sql[N_STATEMENTS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[HEAD] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT 1",
+	[REVISION] = "SELECT " REVISION_COLUMNS " FROM revisions WHERE rev = ?1",
+	[HISTORY] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT ?1",
+	[LOAD] =
+		"SELECT kind, documents.id, name, blob, n_bytes, from_rev FROM documents JOIN blobs"
+		" ON blobs.id = blob WHERE from_rev <= ?1 AND (to_rev IS NULL OR to_rev > ?1)",
+	[TEXT] = "SELECT n_bytes, packed, body FROM blobs WHERE id = ?1",
+	[FIND_BLOB] = "SELECT id FROM blobs WHERE hash = ?1 AND n_bytes = ?2",
+	[ADD_BLOB] = "INSERT INTO blobs(hash, n_bytes, packed, body) VALUES(?1, ?2, ?3, ?4)",
+	[ADD_REVISION] = "INSERT INTO revisions(" REVISION_COLUMNS ")"
+			 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[CLOSE_DOCUMENT] = "UPDATE documents SET to_rev = ?1"
+			   " WHERE kind = ?2 AND id = ?3 AND to_rev IS NULL",
+	[DROP_SAME] = "DELETE FROM documents WHERE kind = ?2 AND id = ?3 AND from_rev = ?1",
+	[ADD_DOCUMENT] = "INSERT INTO documents(kind, id, name, blob, from_rev)"
+			 " VALUES(?2, ?3, ?4, ?5, ?1)",
+	[PUT_RULE] = "INSERT INTO rules(uid, policy, doc, ptr, text) VALUES(?1, ?2, ?3, ?4, ?5)"
+		     " ON CONFLICT(uid) DO UPDATE SET policy = ?2, doc = ?3, ptr = ?4, text = ?5"
+		     " WHERE policy <> ?2 OR doc <> ?3 OR ptr <> ?4 OR text <> ?5",
+	[GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
+};
+
+struct dbx_store {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[N_STATEMENTS];
+};
+
+static int fail(const struct dbx_store *s, struct dbx_fail *f, const char *what)
+{
+	int code = sqlite3_errcode(s->db);
+	int err = code == SQLITE_FULL ? -ENOSPC : code == SQLITE_NOMEM ? -ENOMEM : -EIO;
+
+	return dbx_fail_set(f, err, DBX_FAIL_INTERNAL, "%s the state database failed: %s", what,
+			    sqlite3_errmsg(s->db));
+}
+
+/* ---- opening ---- */
+
+static int pragma_int(struct dbx_store *s, const char *text, int *out)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(s->db, text, -1, &st, NULL) != SQLITE_OK)
+		return -EIO;
+	rc = sqlite3_step(st) == SQLITE_ROW ? 0 : -EIO;
+	if (!rc)
+		*out = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int create(struct dbx_store *s, struct dbx_fail *f)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+		 APPLICATION_ID, DBX_STORE_SCHEMA);
+	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, text, NULL, NULL, NULL))
+		return fail(s, f, "creating");
+	return 0;
+}
+
+static int check_schema(struct dbx_store *s, const char *path, struct dbx_fail *f)
+{
+	int version, app, n_tables;
+
+	if (pragma_int(s, "PRAGMA user_version", &version) ||
+	    pragma_int(s, "PRAGMA application_id", &app) ||
+	    pragma_int(s, "SELECT count(*) FROM sqlite_master", &n_tables))
+		return fail(s, f, "reading");
+	if (version == 0 && app == 0 && n_tables == 0)
+		return create(s, f);
+	if (app != APPLICATION_ID)
+		return dbx_fail_set(f, -EPROTO, DBX_FAIL_INTERNAL,
+				    "%s is a database of another program; it is left alone", path);
+	if (version != DBX_STORE_SCHEMA)
+		return dbx_fail_set(
+			f, -EPROTO, DBX_FAIL_INTERNAL,
+			"%s has schema %d, this daemon knows schema %d: it was written by "
+			"another release; start that one, or use another --state-dir",
+			path, version, DBX_STORE_SCHEMA);
+	return 0;
+}
+
+/* FULL: a commit that was answered survives loss of power. */
+static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			      "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+			      "PRAGMA wal_autocheckpoint=256; PRAGMA cache_size=-2048;"
+			      "PRAGMA journal_size_limit=4194304";
+
+int dbx_store_open(struct dbx_store **out, const char *path, struct dbx_fail *f)
+{
+	struct dbx_store *s = calloc(1, sizeof(*s));
+	int i, rc;
+
+	if (!s)
+		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)) {
+		rc = dbx_fail_set(f, -EIO, DBX_FAIL_INTERNAL, "opening %s failed: %s", path,
+				  s->db ? sqlite3_errmsg(s->db) : "out of memory");
+		goto out;
+	}
+	sqlite3_busy_timeout(s->db, 2000);
+	rc = check_schema(s, path, f);
+	if (rc)
+		goto out;
+	if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL)) {
+		rc = fail(s, f, "setting up");
+		goto out;
+	}
+	for (i = 0; i < N_STATEMENTS; i++) {
+		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i],
+				       NULL)) {
+			rc = fail(s, f, "preparing a statement of");
+			goto out;
+		}
+	}
+	*out = s;
+	return 0;
+out:
+	dbx_store_close(&s);
+	return rc;
+}
+
+void dbx_store_close(struct dbx_store **s)
+{
+	int i;
+
+	if (!*s)
+		return;
+	for (i = 0; i < N_STATEMENTS; i++)
+		sqlite3_finalize((*s)->stmt[i]);
+	sqlite3_close((*s)->db);
+	free(*s);
+	*s = NULL;
+}
+
+int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "PRAGMA max_page_count=%u", n_pages);
+	return sqlite3_exec(s->db, text, NULL, NULL, NULL) ? -EIO : 0;
+}
+
+/* ---- statements ---- */
+
+/* Binds by letters: i int64, s string. Strings must live until the statement is reset. */
+static sqlite3_stmt *bind(struct dbx_store *s, enum statement which, const char *types, ...)
+{
+	sqlite3_stmt *st = s->stmt[which];
+	va_list ap;
+	int i;
+
+	sqlite3_reset(st);
+	va_start(ap, types);
+	for (i = 0; types[i]; i++) {
+		if (types[i] == 'i')
+			sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+		else
+			sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_STATIC);
+	}
+	va_end(ap);
+	return st;
+}
+
+/* Runs a statement that gives no rows. */
+static int run(struct dbx_store *s, sqlite3_stmt *st, struct dbx_fail *f, const char *what)
+{
+	int rc = sqlite3_step(st) == SQLITE_DONE ? 0 : fail(s, f, what);
+
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return rc;
+}
+
+static const char *column(sqlite3_stmt *st, int i)
+{
+	const char *t = (const char *)sqlite3_column_text(st, i);
+
+	return t ? t : "";
+}
+
+/* ---- revisions ---- */
+
+static void read_revision(sqlite3_stmt *st, struct dbx_revision *r)
+{
+	r->rev = sqlite3_column_int64(st, 0);
+	r->time_ms = sqlite3_column_int64(st, 1);
+	r->uid = (uint32_t)sqlite3_column_int64(st, 2);
+	r->generation = (uint64_t)sqlite3_column_int64(st, 3);
+	r->content_hash = (uint64_t)sqlite3_column_int64(st, 4);
+	r->n_documents = (uint32_t)sqlite3_column_int64(st, 5);
+	snprintf(r->message, sizeof(r->message), "%s", column(st, 6));
+}
+
+int dbx_store_head(struct dbx_store *s, struct dbx_revision *out, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, HEAD, "");
+	int step = sqlite3_step(st), rc = 0;
+
+	if (step == SQLITE_ROW)
+		read_revision(st, out);
+	else if (step == SQLITE_DONE)
+		*out = (struct dbx_revision){0};
+	else
+		rc = fail(s, f, "reading");
+	sqlite3_reset(st);
+	return rc;
+}
+
+int dbx_store_revision(struct dbx_store *s, int64_t rev, struct dbx_revision *out,
+		       struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, REVISION, "i", rev);
+	int step = sqlite3_step(st), rc = 0;
+
+	if (step == SQLITE_ROW)
+		read_revision(st, out);
+	else if (step == SQLITE_DONE)
+		rc = dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "there is no revision %lld",
+				  (long long)rev);
+	else
+		rc = fail(s, f, "reading");
+	sqlite3_reset(st);
+	return rc;
+}
+
+int dbx_store_history(struct dbx_store *s, size_t limit, dbx_revision_fn fn, void *arg,
+		      struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, HISTORY, "i", (int64_t)limit);
+	struct dbx_revision r;
+	int step, rc = 0;
+
+	while (!rc && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		read_revision(st, &r);
+		rc = fn(arg, &r);
+	}
+	if (!rc && step != SQLITE_DONE)
+		rc = fail(s, f, "reading");
+	sqlite3_reset(st);
+	return rc;
+}
+
+/* ---- documents ---- */
+
+int dbx_store_load(struct dbx_store *s, int64_t rev, struct dbx_docset *out, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, LOAD, "i", rev);
+	int step, rc = 0;
+
+	while (!rc && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		struct dbx_document doc = {
+			.kind = dbx_doc_kind_parse(column(st, 0)),
+			.id = (char *)column(st, 1),
+			.name = (char *)column(st, 2),
+			.blob = sqlite3_column_int64(st, 3),
+			.len = (size_t)sqlite3_column_int64(st, 4),
+			.revision = sqlite3_column_int64(st, 5),
+		};
+
+		if (doc.kind == DBX_DOC_UNKNOWN)
+			rc = dbx_fail_set(
+				f, -EPROTO, DBX_FAIL_INTERNAL,
+				"the state database holds a document of kind \"%s\", which "
+				"this release does not know",
+				column(st, 0));
+		else if (dbx_docset_add(out, &doc))
+			rc = dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	}
+	if (!rc && step != SQLITE_DONE)
+		rc = fail(s, f, "reading");
+	sqlite3_reset(st);
+	return rc;
+}
+
+static int unpack(const void *body, size_t n_body, bool packed, char *text, size_t len)
+{
+	uLongf n = len;
+
+	if (!packed) {
+		if (n_body != len)
+			return -EIO;
+		memcpy(text, body, len);
+		return 0;
+	}
+	return uncompress((Bytef *)text, &n, body, n_body) == Z_OK && n == len ? 0 : -EIO;
+}
+
+int dbx_store_text(struct dbx_store *s, int64_t blob, char **text, size_t *len, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, TEXT, "i", blob);
+	size_t n_bytes;
+	char *p = NULL;
+	int rc;
+
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		rc = fail(s, f, "reading a document of");
+		goto out;
+	}
+	n_bytes = (size_t)sqlite3_column_int64(st, 0);
+	rc = -EIO;
+	if (n_bytes <= TEXT_MAX_BYTES) {
+		p = malloc(n_bytes + 1);
+		rc = p ? unpack(sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2),
+				sqlite3_column_int(st, 1), p, n_bytes)
+		       : -ENOMEM;
+	}
+	if (rc) {
+		dbx_fail_set(f, rc, DBX_FAIL_INTERNAL,
+			     "reading document text %lld of the state database failed: %s",
+			     (long long)blob, rc == -ENOMEM ? "out of memory" : "it is damaged");
+		free(p);
+		goto out;
+	}
+	p[n_bytes] = '\0';
+	*text = p;
+	*len = n_bytes;
+out:
+	sqlite3_reset(st);
+	return rc;
+}
+
+/* A stored text equal to this one: equal hashes are not enough to trust. */
+static int find_blob(struct dbx_store *s, int64_t hash, const char *text, size_t len, int64_t *out,
+		     struct dbx_fail *f)
+{
+	sqlite3_stmt *st = bind(s, FIND_BLOB, "ii", hash, (int64_t)len);
+	int step, rc = 0;
+	size_t n;
+	char *p;
+
+	*out = 0;
+	while (!*out && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(st, 0);
+
+		rc = dbx_store_text(s, id, &p, &n, f);
+		if (rc)
+			break;
+		if (n == len && memcmp(p, text, n) == 0)
+			*out = id;
+		free(p);
+	}
+	if (!rc && !*out && step != SQLITE_DONE)
+		rc = fail(s, f, "reading");
+	sqlite3_reset(st);
+	return rc;
+}
+
+static int add_blob(struct dbx_store *s, const char *text, size_t len, int64_t *out,
+		    struct dbx_fail *f)
+{
+	int64_t hash = (int64_t)dbx_hash64(text, len, BLOB_SEED);
+	uLongf n_packed = compressBound(len);
+	Bytef *packed = NULL;
+	sqlite3_stmt *st;
+	int rc;
+
+	rc = find_blob(s, hash, text, len, out, f);
+	if (rc || *out)
+		return rc;
+	if (len >= PACK_MIN_BYTES) {
+		packed = malloc(n_packed);
+		if (!packed)
+			return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+		if (compress2(packed, &n_packed, (const Bytef *)text, len, Z_BEST_SPEED) != Z_OK ||
+		    n_packed >= len) {
+			free(packed);
+			packed = NULL;
+		}
+	}
+	st = bind(s, ADD_BLOB, "iii", hash, (int64_t)len, (int64_t)(packed != NULL));
+	if (packed)
+		sqlite3_bind_blob64(st, 4, packed, n_packed, SQLITE_STATIC);
+	else
+		sqlite3_bind_blob64(st, 4, text, len, SQLITE_STATIC);
+	rc = run(s, st, f, "writing a document to");
+	if (!rc)
+		*out = sqlite3_last_insert_rowid(s->db);
+	free(packed);
+	return rc;
+}
+
+int dbx_store_remove(struct dbx_store *s, int64_t rev, enum dbx_doc_kind kind, const char *id,
+		     struct dbx_fail *f)
+{
+	return run(s, bind(s, CLOSE_DOCUMENT, "iss", rev, dbx_doc_kind_name(kind), id), f,
+		   "writing to");
+}
+
+int dbx_store_put(struct dbx_store *s, int64_t rev, const struct dbx_document *doc,
+		  struct dbx_fail *f)
+{
+	const char *kind = dbx_doc_kind_name(doc->kind);
+	int64_t blob = doc->blob;
+	int rc = 0;
+
+	if (!blob)
+		rc = add_blob(s, doc->text, doc->len, &blob, f);
+	if (!rc)
+		rc = dbx_store_remove(s, rev, doc->kind, doc->id, f);
+	/* Put twice in one revision: the last one counts. */
+	if (!rc)
+		rc = run(s, bind(s, DROP_SAME, "iss", rev, kind, doc->id), f, "writing to");
+	if (!rc)
+		rc = run(s, bind(s, ADD_DOCUMENT, "isssi", rev, kind, doc->id, doc->name, blob), f,
+			 "writing to");
+	return rc;
+}
+
+/* ---- the transaction ---- */
+
+int dbx_store_begin(struct dbx_store *s, struct dbx_fail *f)
+{
+	return run(s, bind(s, BEGIN, ""), f, "starting a transaction of");
+}
+
+int dbx_store_add_revision(struct dbx_store *s, const struct dbx_revision *r, struct dbx_fail *f)
+{
+	return run(s,
+		   bind(s, ADD_REVISION, "iiiiiis", r->rev, r->time_ms, (int64_t)r->uid,
+			(int64_t)r->generation, (int64_t)r->content_hash, (int64_t)r->n_documents,
+			r->message),
+		   f, "writing to");
+}
+
+int dbx_store_commit(struct dbx_store *s, struct dbx_fail *f)
+{
+	return run(s, bind(s, COMMIT, ""), f, "committing to");
+}
+
+void dbx_store_abort(struct dbx_store *s)
+{
+	struct dbx_fail ignored;
+
+	/* A failed COMMIT may have ended the transaction already. */
+	if (!sqlite3_get_autocommit(s->db))
+		run(s, bind(s, ROLLBACK, ""), &ignored, "rolling back");
+}
+
+/* ---- rule names ---- */
+
+int dbx_store_put_rule(struct dbx_store *s, const struct dbx_rule_name *r, struct dbx_fail *f)
+{
+	return run(s,
+		   bind(s, PUT_RULE, "issss", (int64_t)r->uid, r->policy, r->doc, r->ptr, r->text),
+		   f, "writing to");
+}
+
+int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg)
+{
+	sqlite3_stmt *st = bind(s, GET_RULE, "i", (int64_t)uid);
+	int rc = -ENOENT;
+
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		const struct dbx_rule_name r = {
+			.uid = uid,
+			.policy = column(st, 0),
+			.doc = column(st, 1),
+			.ptr = column(st, 2),
+			.text = column(st, 3),
+		};
+
+		fn(arg, &r);
+		rc = 0;
+	}
+	sqlite3_reset(st);
+	return rc;
+}

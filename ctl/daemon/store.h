@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * store.h -- the daemon's memory: documents, revisions and rule names in one SQLite file.
+ *
+ * A document row is valid from one revision until another, so every past set can be read back
+ * exactly, and an apply writes only what it changes. Texts are kept once per content, deflated.
+ * All changes happen inside begin .. commit; a crash at any point leaves the last commit.
+ */
+#ifndef DBX_DAEMON_STORE_H
+#define DBX_DAEMON_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/docs.h"
+#include "daemon/fail.h"
+
+#define DBX_STORE_SCHEMA 1
+
+struct dbx_store;
+
+struct dbx_revision {
+	int64_t rev; /* 0: nothing was ever applied */
+	int64_t time_ms;
+	uint32_t uid;
+	uint64_t generation;
+	uint64_t content_hash; /* of the image */
+	uint32_t n_documents;
+	char message[256];
+};
+
+struct dbx_rule_name {
+	uint64_t uid;
+	const char *policy, *doc, *ptr, *text;
+};
+
+/* A newer schema is refused: -EPROTO. f says what failed for all functions. */
+int dbx_store_open(struct dbx_store **s, const char *path, struct dbx_fail *f);
+void dbx_store_close(struct dbx_store **s);
+
+int dbx_store_head(struct dbx_store *s, struct dbx_revision *out, struct dbx_fail *f);
+/* -ENOENT when there is no such revision. */
+int dbx_store_revision(struct dbx_store *s, int64_t rev, struct dbx_revision *out,
+		       struct dbx_fail *f);
+/* The set as of a revision, without texts; adds to out. */
+int dbx_store_load(struct dbx_store *s, int64_t rev, struct dbx_docset *out, struct dbx_fail *f);
+/* malloc'ed, NUL-terminated. */
+int dbx_store_text(struct dbx_store *s, int64_t blob, char **text, size_t *len, struct dbx_fail *f);
+
+typedef int (*dbx_revision_fn)(void *arg, const struct dbx_revision *r);
+/* Newest first, at most limit. */
+int dbx_store_history(struct dbx_store *s, size_t limit, dbx_revision_fn fn, void *arg,
+		      struct dbx_fail *f);
+
+int dbx_store_begin(struct dbx_store *s, struct dbx_fail *f);
+int dbx_store_add_revision(struct dbx_store *s, const struct dbx_revision *r, struct dbx_fail *f);
+/* Replaces what is stored under the same kind and id. The text comes from doc, or its blob. */
+int dbx_store_put(struct dbx_store *s, int64_t rev, const struct dbx_document *doc,
+		  struct dbx_fail *f);
+int dbx_store_remove(struct dbx_store *s, int64_t rev, enum dbx_doc_kind kind, const char *id,
+		     struct dbx_fail *f);
+int dbx_store_put_rule(struct dbx_store *s, const struct dbx_rule_name *r, struct dbx_fail *f);
+int dbx_store_commit(struct dbx_store *s, struct dbx_fail *f);
+void dbx_store_abort(struct dbx_store *s);
+
+/* fn gets the rule's name, valid during the call. -ENOENT: unknown uid. */
+typedef void (*dbx_rule_fn)(void *arg, const struct dbx_rule_name *r);
+int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg);
+
+/* For tests: a bound on the file, in pages, so that a full disk can be had. */
+int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages);
+
+#endif
