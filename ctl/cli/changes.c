@@ -7,6 +7,7 @@
  *	~ feed Public 397 -> 398: 57 tags changed, 0 added, 0 removed; 309 entries added, 635 removed
  */
 #include "cli/changes.h"
+#include "cli/findings.h"
 #include "cli/out.h"
 
 #include <stdlib.h>
@@ -121,4 +122,38 @@ size_t dbx_changes_print(const json_t *diff, bool verbose)
 			print_tag(v);
 	}
 	return json_array_size(changes) + json_array_size(feeds);
+}
+
+/* ---- outcome ---- */
+
+static double timing(const json_t *answer, const char *key)
+{
+	return json_number_value(json_object_get(json_object_get(answer, "timing_ms"), key));
+}
+
+static void say_times(const json_t *answer, double took_ms)
+{
+	dbx_say("enforced after %.0f ms (daemon %.0f: read %.0f, check %.0f, compile %.0f, build and flip %.1f, store %.0f)\n",
+		took_ms, timing(answer, "total"), timing(answer, "read"), timing(answer, "check"),
+		timing(answer, "compile"), timing(answer, "build_and_flip"),
+		timing(answer, "store"));
+}
+
+void dbx_changes_outcome(const json_t *answer, bool verbose, double took_ms)
+{
+	long long before = dbx_json_int(answer, "generation_before");
+	long long after = dbx_json_int(answer, "generation");
+
+	dbx_changes_print(answer, verbose);
+	dbx_findings_print(json_object_get(answer, "findings"), stderr, verbose);
+	if (dbx_json_true(answer, "dry_run")) {
+		dbx_say("dry run: nothing was changed, generation %lld stays in force\n", before);
+	} else if (!dbx_json_true(answer, "changed")) {
+		dbx_say("no change: generation %lld stays in force\n", after);
+	} else {
+		dbx_say("generation %lld -> %lld, revision %lld\n", before, after,
+			dbx_json_int(answer, "revision"));
+		if (took_ms >= 0)
+			say_times(answer, took_ms);
+	}
 }

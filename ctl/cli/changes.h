@@ -11,4 +11,10 @@
 /* From {changes[], feeds[], tags[]} as dbx_diff_json and the daemon give it. Returns how many lines. */
 size_t dbx_changes_print(const json_t *diff, bool verbose);
 
+/*
+ * The same from the daemon's answer to apply, rollback or delete, with its findings, and what has
+ * become of the generation. took_ms: since the command began, negative = not told.
+ */
+void dbx_changes_outcome(const json_t *answer, bool verbose, double took_ms);
+
 #endif

@@ -91,30 +91,6 @@ out:
 
 /* ---- apply ---- */
 
-static double timing(const json_t *answer, const char *key)
-{
-	return json_number_value(json_object_get(json_object_get(answer, "timing_ms"), key));
-}
-
-static void say_outcome(const json_t *answer, double took_ms)
-{
-	long long before = dbx_json_int(answer, "generation_before");
-	long long after = dbx_json_int(answer, "generation");
-
-	if (dbx_json_true(answer, "dry_run")) {
-		dbx_say("dry run: nothing was changed, generation %lld stays in force\n", before);
-	} else if (!dbx_json_true(answer, "changed")) {
-		dbx_say("no change: generation %lld stays in force\n", after);
-	} else {
-		dbx_say("generation %lld -> %lld, revision %lld\n", before, after,
-			dbx_json_int(answer, "revision"));
-		dbx_say("enforced after %.0f ms (daemon %.0f: read %.0f, check %.0f, compile %.0f, build and flip %.1f, store %.0f)\n",
-			took_ms, timing(answer, "total"), timing(answer, "read"),
-			timing(answer, "check"), timing(answer, "compile"),
-			timing(answer, "build_and_flip"), timing(answer, "store"));
-	}
-}
-
 int dbx_cmd_apply(const struct dbx_cli *cli)
 {
 	struct dbx_request r = {.method = "POST", .path = "/apply", .what = "apply"};
@@ -128,10 +104,7 @@ int dbx_cmd_apply(const struct dbx_cli *cli)
 	if (dbx_out_is_json()) {
 		code = dbx_out_json(answer);
 	} else {
-		dbx_changes_print(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE));
-		dbx_findings_print(json_object_get(answer, "findings"), stderr,
-				   dbx_cli_has(cli, DBX_OPT_VERBOSE));
-		say_outcome(answer, now_ms() - began);
+		dbx_changes_outcome(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE), now_ms() - began);
 	}
 	json_decref(answer);
 	return code;
@@ -194,6 +167,9 @@ int dbx_cmd_diff(const struct dbx_cli *cli)
 		code = dbx_out_json(answer);
 	else if (!dbx_changes_print(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE)))
 		dbx_say("no change\n");
+	/* What the daemon doubts about the result; check tells it about files. */
+	if (dbx_cli_has(cli, DBX_OPT_VERBOSE))
+		dbx_findings_print(json_object_get(answer, "findings"), stderr, true);
 	json_decref(answer);
 	return code;
 }

@@ -5,7 +5,6 @@
 #include "cli/changes.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/findings.h"
 #include "cli/out.h"
 #include "policy/model.h"
 
@@ -91,17 +90,18 @@ static json_t *select_documents(const json_t *answer, const char *kind)
 static int print_documents(const json_t *docs)
 {
 	static const struct dbx_column cols[] = {
-		{"kind", false}, {"id", false}, {"revision", true}};
+		{"kind", false}, {"id", false}, {"revision", true}, {"source", false}};
 	struct dbx_table t;
 	const json_t *v;
 	size_t i;
 	int code;
 
-	dbx_table_init(&t, cols, 3);
+	dbx_table_init(&t, cols, 4);
 	json_array_foreach(docs, i, v) {
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "kind"));
 		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(v, "id"));
 		dbx_table_cell(&t, DBX_PLAIN, "%lld", dbx_json_int(v, "revision"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "source"));
 	}
 	code = dbx_table_print(&t, stdout);
 	dbx_table_fini(&t);
@@ -117,13 +117,13 @@ int dbx_cmd_list(const struct dbx_cli *cli)
 
 	if (kind && check_kind(cli))
 		return DBX_EXIT_USAGE;
-	code = dbx_client_get(cli, "/documents", "list documents", &answer);
+	code = dbx_client_get(cli, "/documents?brief=true", "list documents", &answer);
 	if (code)
 		return code;
 	docs = select_documents(answer, kind);
 	if (dbx_out_is_json()) {
 		json_array_foreach(docs, i, v)
-			json_object_del(v, "document"); /* megabytes; that is what get is for */
+			json_object_del(v, "document"); /* that is what get is for */
 		code = dbx_out_json(docs);
 	} else {
 		code = print_documents(docs);
@@ -154,20 +154,11 @@ int dbx_cmd_get(const struct dbx_cli *cli)
 }
 
 /* The answer to a change of what is in force. */
-static int print_change(const json_t *answer, const char *what)
+static int print_change(const struct dbx_cli *cli, const json_t *answer)
 {
-	long long before = dbx_json_int(answer, "generation_before");
-	long long after = dbx_json_int(answer, "generation");
-
 	if (dbx_out_is_json())
 		return dbx_out_json(answer);
-	dbx_changes_print(answer, false);
-	dbx_findings_print(json_object_get(answer, "findings"), stderr, false);
-	if (json_object_get(answer, "generation"))
-		dbx_say("%s; generation %lld -> %lld, revision %lld\n", what, before, after,
-			dbx_json_int(answer, "revision"));
-	else
-		dbx_say("%s\n", what);
+	dbx_changes_outcome(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE), -1);
 	return DBX_EXIT_DONE;
 }
 
@@ -184,7 +175,7 @@ int dbx_cmd_delete(const struct dbx_cli *cli)
 	r.path = path;
 	code = dbx_client_call(cli, &r, &answer);
 	if (!code)
-		code = print_change(answer, "deleted");
+		code = print_change(cli, answer);
 	json_decref(answer);
 	free(path);
 	return code;
@@ -217,11 +208,16 @@ int dbx_cmd_history(const struct dbx_cli *cli)
 	};
 	json_t *answer = NULL;
 	const json_t *revisions, *v;
+	uint64_t limit = 100;
+	char path[64];
 	struct dbx_table t;
 	size_t i;
 	int code;
 
-	code = dbx_client_get(cli, "/history", "show the history", &answer);
+	if (dbx_cli_u64(cli, DBX_OPT_LIMIT, UINT32_MAX, &limit))
+		return DBX_EXIT_USAGE;
+	snprintf(path, sizeof(path), "/history?limit=%llu", (unsigned long long)limit);
+	code = dbx_client_get(cli, path, "show the history", &answer);
 	if (code)
 		return code;
 	if (dbx_out_is_json()) {
@@ -245,23 +241,39 @@ out:
 	return code;
 }
 
+static char *rollback_body(const struct dbx_cli *cli, long long revision)
+{
+	bool is_dry = dbx_cli_has(cli, DBX_OPT_DRY_RUN);
+	json_t *j = json_pack("{s:I, s:b}", "revision", (json_int_t)revision, "dry_run", is_dry);
+	const char *message = cli->opt[DBX_OPT_MESSAGE];
+	char *body = NULL;
+
+	if (j && (!message || !json_object_set_new(j, "message", dbx_json_text(message))))
+		body = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	return body;
+}
+
 int dbx_cmd_rollback(const struct dbx_cli *cli)
 {
 	struct dbx_request r = {.method = "POST", .path = "/rollback", .what = "roll back"};
 	const char *s = cli->operands.v[0];
 	json_t *answer = NULL;
-	char body[64];
+	char *body;
 	int code;
 
 	if (!*s || strspn(s, "0123456789") != strlen(s) || strlen(s) > 18)
 		return dbx_cli_usage(cli->cmd, "revision '%s': not a number; see '%s history'", s,
 				     DBX_CLI_NAME);
-	snprintf(body, sizeof(body), "{\"revision\":%lld}", strtoll(s, NULL, 10));
+	body = rollback_body(cli, strtoll(s, NULL, 10));
+	if (!body)
+		return dbx_err_memory();
 	r.body = body;
 	r.n_body = strlen(body);
 	code = dbx_client_call(cli, &r, &answer);
 	if (!code)
-		code = print_change(answer, "rolled back");
+		code = print_change(cli, answer);
 	json_decref(answer);
+	free(body);
 	return code;
 }

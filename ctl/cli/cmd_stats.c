@@ -52,22 +52,42 @@ static int check_reason(const struct dbx_cli *cli, const char *slug)
 	return dbx_cli_usage(cli->cmd, "unknown reason '%s'", slug);
 }
 
-static int stats_path(const struct dbx_cli *cli, char path[128])
+/* path with the filters of the command line as its query; 0 or DBX_EXIT_USAGE. */
+static int add_filters(const struct dbx_cli *cli, struct dbx_strbuf *path)
 {
 	const char *reason = cli->opt[DBX_OPT_REASON];
-	uint64_t workspace = 0;
-	int n;
+	uint64_t workspace = 0, limit = 0;
+	char sep = '?';
 
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
+	    dbx_cli_u64(cli, DBX_OPT_LIMIT, UINT32_MAX, &limit) ||
 	    (reason && check_reason(cli, reason)))
 		return DBX_EXIT_USAGE;
-	n = snprintf(path, 128, "/stats");
-	if (dbx_cli_has(cli, DBX_OPT_WORKSPACE))
-		n += snprintf(path + n, 128 - (size_t)n, "?workspace=%" PRIu64, workspace);
-	if (reason)
-		snprintf(path + n, 128 - (size_t)n, "%creason=%s",
-			 dbx_cli_has(cli, DBX_OPT_WORKSPACE) ? '&' : '?', reason);
+	if (dbx_cli_has(cli, DBX_OPT_WORKSPACE)) {
+		dbx_strbuf_addf(path, "%cworkspace=%" PRIu64, sep, workspace);
+		sep = '&';
+	}
+	if (reason) {
+		dbx_strbuf_addf(path, "%creason=%s", sep, reason);
+		sep = '&';
+	}
+	if (dbx_cli_has(cli, DBX_OPT_LIMIT))
+		dbx_strbuf_addf(path, "%climit=%" PRIu64, sep, limit);
 	return 0;
+}
+
+static int ask(const struct dbx_cli *cli, const char *resource, const char *what, json_t **answer)
+{
+	struct dbx_strbuf path;
+	int code;
+
+	dbx_strbuf_init(&path);
+	dbx_strbuf_add(&path, resource);
+	code = add_filters(cli, &path);
+	if (!code)
+		code = path.err ? dbx_err_memory() : dbx_client_get(cli, path.s, what, answer);
+	dbx_strbuf_fini(&path);
+	return code;
 }
 
 static int print_by_reason(const json_t *totals)
@@ -155,12 +175,9 @@ static int print_stats(const json_t *s)
 int dbx_cmd_stats(const struct dbx_cli *cli)
 {
 	json_t *answer = NULL;
-	char path[128];
 	int code;
 
-	if (stats_path(cli, path))
-		return DBX_EXIT_USAGE;
-	code = dbx_client_get(cli, path, "show counters", &answer);
+	code = ask(cli, "/stats", "show counters", &answer);
 	if (!code)
 		code = dbx_out_is_json() ? dbx_out_json(answer) : print_stats(answer);
 	json_decref(answer);
@@ -211,7 +228,7 @@ int dbx_cmd_denials(const struct dbx_cli *cli)
 	json_t *answer = NULL;
 	int code;
 
-	code = dbx_client_get(cli, "/denials", "show denials", &answer);
+	code = ask(cli, "/denials", "show denials", &answer);
 	if (!code)
 		code = dbx_out_is_json() ? dbx_out_json(answer)
 					 : print_denials(json_object_get(answer, "denials"));

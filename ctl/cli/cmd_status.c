@@ -34,6 +34,15 @@ static void say_seconds(const char *key, long long s)
 		dbx_say("%-13s %lld s\n", key, s);
 }
 
+static void say_degraded(const char *why)
+{
+	if (!*why)
+		return;
+	dbx_say("%-13s ", "degraded");
+	dbx_say_in(stdout, DBX_RED, "%s", why);
+	dbx_say("\n");
+}
+
 static void say_lost(const json_t *status)
 {
 	long long lost = dbx_json_int(status, "events_lost");
@@ -124,7 +133,9 @@ static int print_text(const json_t *s)
 {
 	int code;
 
+	say_degraded(dbx_json_str(s, "degraded"));
 	say_key("version", json_object_get(s, "version"));
+	say_key("driver", json_object_get(s, "driver"));
 	say_key("program", json_object_get(s, "program"));
 	say_key("adopted", json_object_get(s, "adopted"));
 	say_key("pid", json_object_get(s, "pid"));
