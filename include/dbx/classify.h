@@ -51,8 +51,11 @@ static __always_inline const void *dbx_item(const struct dbx_env *env,
 	return chunk + (dbx_u64)(index & ((1u << shift) - 1)) * bytes;
 }
 
-/* Value of key in the run at ref, following splits; DBX_LEAF (the value 0: none) when it is bad. */
-static __always_inline dbx_u32 dbx_run32_step(const struct dbx_env *env,
+/*
+ * The entry of the run at ref that holds key: its index << 32 | its value. A run that is not there
+ * counts as entry 0, whose value is DBX_LEAF (none).
+ */
+static __always_inline dbx_u64 dbx_run32_step(const struct dbx_env *env,
 					      const struct dbx_section *sec, dbx_u32 ref,
 					      dbx_u32 key)
 {
@@ -79,18 +82,27 @@ static __always_inline dbx_u32 dbx_run32_step(const struct dbx_env *env,
 		lo += h & ~(dbx_u32)m;
 		n -= h;
 	}
-	return v[lo & mask].value;
+	lo &= mask;
+	return (dbx_u64)((ref & ~mask) | lo) << 32 | v[lo].value;
+}
+
+/* The same, through the splits of a long run. */
+static __always_inline dbx_u64 dbx_run32_entry(const struct dbx_env *env,
+					       const struct dbx_section *sec, dbx_u32 ref,
+					       dbx_u32 key)
+{
+	dbx_u64 e = dbx_run32_step(env, sec, ref & DBX_REF_MASK, key);
+
+	if (!(e & DBX_LEAF) && (e & DBX_SAME))
+		e = dbx_run32_step(env, sec, e & DBX_REF_MASK, key);
+	return e;
 }
 
 static __always_inline dbx_u32 dbx_run32_find(const struct dbx_env *env,
 					      const struct dbx_section *sec, dbx_u32 ref,
 					      dbx_u32 key)
 {
-	dbx_u32 v = dbx_run32_step(env, sec, ref & DBX_REF_MASK, key);
-
-	if (!(v & DBX_LEAF) && (v & DBX_SAME))
-		v = dbx_run32_step(env, sec, v & DBX_REF_MASK, key);
-	return v;
+	return (dbx_u32)dbx_run32_entry(env, sec, ref, key);
 }
 
 /* Root entry for the top 16 bits; DBX_LEAF when there is none. */
@@ -215,7 +227,8 @@ dbx_ruleset_outcome(const struct dbx_env *env, const struct dbx_image_header *hd
 	const struct dbx_section *runs = &hdr->sec[DBX_SEC_RUNS32];
 	const dbx_u32 *set = dbx_item(env, &hdr->sec[DBX_SEC_RULESETS], index, DBX_RULESET_SHIFT,
 				      sizeof(dbx_u32));
-	dbx_u32 v, w, key = (dbx_u32)pkt->proto << 16;
+	dbx_u32 v, key = (dbx_u32)pkt->proto << 16;
+	dbx_u64 low, high;
 
 	if (!set)
 		return 0;
@@ -224,13 +237,14 @@ dbx_ruleset_outcome(const struct dbx_env *env, const struct dbx_image_header *hd
 		return dbx_outcome_at(env, hdr, v);
 	if (pkt->flags & DBX_PKT_F_PORTS)
 		return dbx_outcome_at(env, hdr, dbx_run32_find(env, runs, v, key | pkt->dport));
-	w = dbx_run32_find(env, runs, v, key | 0xffff);
-	v = dbx_run32_find(env, runs, v, key);
-	if (v != w) {
+	/* one entry, not merely one value, must hold all ports: 0 and 65535 may be equal by chance */
+	low = dbx_run32_entry(env, runs, v, key);
+	high = dbx_run32_entry(env, runs, v, key | 0xffff);
+	if (low != high) {
 		*unsure = 1;
 		return 0;
 	}
-	return dbx_outcome_at(env, hdr, v);
+	return dbx_outcome_at(env, hdr, (dbx_u32)low);
 }
 
 static __always_inline void dbx_result_set(struct dbx_result *res, dbx_u8 verdict, dbx_u8 reason,
