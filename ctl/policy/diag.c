@@ -99,6 +99,7 @@ const char *dbx_severity_name(enum dbx_severity sev)
 char *dbx_finding_format(const struct dbx_finding *f)
 {
 	struct dbx_strbuf b;
+	char *s;
 
 	dbx_strbuf_init(&b);
 	if (f->doc[0])
@@ -106,5 +107,10 @@ char *dbx_finding_format(const struct dbx_finding *f)
 	if (f->ptr[0])
 		dbx_strbuf_addf(&b, "%s: ", f->ptr);
 	dbx_strbuf_add(&b, f->text);
-	return dbx_strbuf_steal(&b);
+	s = dbx_strbuf_steal(&b);
+	for (char *c = s; c && *c; c++) { /* a key of the document may hold anything */
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+	return s;
 }

@@ -121,23 +121,29 @@ static enum dbx_doc_kind detect_object(const json_t *o)
 	return DBX_DOC_UNKNOWN;
 }
 
-static enum dbx_doc_kind detect(const json_t *v)
+/* One object, bare or in its wrapper. */
+static enum dbx_doc_kind detect_item(const json_t *v)
 {
-	const char *key;
-	const json_t *list;
-
 	for (size_t i = 0; i < N_KINDS; i++) {
 		if (kinds[i].wrapper && has(v, kinds[i].wrapper))
 			return kinds[i].kind;
 	}
-	list = list_of(v, &key);
-	if (!list)
-		return detect_object(v);
+	return detect_object(v);
+}
+
+static enum dbx_doc_kind detect(const json_t *v)
+{
+	enum dbx_doc_kind kind = detect_item(v);
+	const char *key;
+	const json_t *list = list_of(v, &key);
+
+	if (kind != DBX_DOC_UNKNOWN || !list)
+		return kind;
 	for (size_t i = 0; i < N_KINDS && key; i++) {
 		if (kinds[i].list && !strcmp(kinds[i].list, key))
 			return kinds[i].kind;
 	}
-	return json_array_size(list) ? detect_object(json_array_get(list, 0)) : DBX_DOC_UNKNOWN;
+	return detect_item(json_array_get(list, 0));
 }
 
 /* ---- text ---- */
@@ -207,11 +213,48 @@ static void tell_json_error(struct dbx_rd *r, const json_error_t *e)
 		     q + 1, accepted);
 }
 
+/* An error at an offset; why follows the position. */
+static bool refuse(struct dbx_rd *r, const char *text, size_t at, const char *code, const char *why)
+{
+	size_t line, column;
+
+	line_of(text, at, &line, &column);
+	dbx_rd_error(r, NULL, code, "parse JSON at line %zu, column %zu: %s", line, column, why);
+	return false;
+}
+
+/* What the parser would accept, or would tell badly. */
+static bool check_text(struct dbx_rd *r, const char *text, size_t len)
+{
+	const char *nul;
+	size_t at = 0;
+
+	if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
+		dbx_rd_error(r, NULL, "not-utf8", "parse JSON: it is UTF-16; UTF-8 is expected");
+		return false;
+	}
+	while (at < len && memchr(" \t\r\n", text[at], 4))
+		at++;
+	if (at == len) {
+		dbx_rd_error(r, NULL, "empty-document",
+			     "parse JSON: nothing but blanks; a JSON document is expected");
+		return false;
+	}
+	nul = memchr(text, '\0', len);
+	if (nul)
+		return refuse(r, text, (size_t)(nul - text), "json-syntax",
+			      "a NUL byte; a JSON document in UTF-8 is expected");
+	at = too_deep_at(text, len);
+	if (at < len)
+		return refuse(r, text, at, "too-deep",
+			      "nested deeper than 100 levels; no document of ours nests so deep");
+	return true;
+}
+
 /* NULL after an error in d, or when out of memory. */
 static json_t *parse(struct dbx_rd *r, const char *text, size_t len, int *rc)
 {
 	json_error_t e;
-	size_t at, line, column;
 	json_t *v;
 
 	*rc = 0;
@@ -219,27 +262,8 @@ static json_t *parse(struct dbx_rd *r, const char *text, size_t len, int *rc)
 		text += 3;
 		len -= 3;
 	}
-	if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
-		dbx_rd_error(r, NULL, "not-utf8", "parse JSON: it is UTF-16; UTF-8 is expected");
+	if (!check_text(r, text, len))
 		return NULL;
-	}
-	for (at = 0; at < len && strchr(" \t\r\n", text[at]) && text[at]; at++)
-		;
-	if (at == len) {
-		dbx_rd_error(
-			r, NULL, "empty-document",
-			"parse JSON: there is nothing but blanks; a JSON document is expected");
-		return NULL;
-	}
-	at = too_deep_at(text, len);
-	if (at < len) {
-		line_of(text, at, &line, &column);
-		dbx_rd_error(r, NULL, "too-deep",
-			     "parse JSON at line %zu, column %zu: nested deeper than %d levels; no "
-			     "document of ours nests so deep",
-			     line, column, MAX_DEPTH);
-		return NULL;
-	}
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	if (!v) {
 		*rc = json_error_code(&e) == json_error_out_of_memory ? -ENOMEM : 0;
@@ -263,7 +287,7 @@ static int read_list(struct dbx_rd *r, const json_t *root, const json_t *list,
 			    "read a list answer: it says that there are more pages; only this page "
 			    "was read");
 	json_array_foreach(list, i, item) {
-		enum dbx_doc_kind is = json_is_object(item) ? detect(item) : DBX_DOC_UNKNOWN;
+		enum dbx_doc_kind is = detect_item(item);
 		const json_t *inner = k->wrapper ? json_object_get(item, k->wrapper) : NULL;
 
 		if (is != k->kind && is != DBX_DOC_UNKNOWN)
