@@ -77,22 +77,33 @@ static void push(struct chain *c, const struct dbx_cover_item *item)
 	c->v[c->n++] = item;
 }
 
+/* The outermost deny of the chain that covers the item, or else the outermost allow. */
+static void report(const struct chain *c, const struct dbx_cover_item *item, dbx_cover_fn found,
+		   void *arg)
+{
+	int deny;
+	size_t k;
+
+	for (deny = 1; deny >= 0; deny--) {
+		for (k = 0; k < c->n; k++) {
+			if (c->v[k]->is_deny == (deny == 1) && ports_cover(c->v[k], item) &&
+			    policies_cover(c->v[k]->set, item->set) && found(arg, item, c->v[k]))
+				return;
+		}
+	}
+}
+
 void dbx_check_cover(struct dbx_cover_item *items, size_t n, dbx_cover_fn found, void *arg)
 {
 	struct chain c = {.n = 0};
-	size_t i, k;
+	size_t i;
 
 	if (n)
 		qsort(items, n, sizeof(items[0]), cmp_items);
 	for (i = 0; i < n; i++) {
 		while (c.n && !dbx_prefix_covers(&c.v[c.n - 1]->prefix, &items[i].prefix))
 			c.n--;
-		for (k = 0; k < c.n; k++) {
-			if (ports_cover(c.v[k], &items[i]) &&
-			    policies_cover(c.v[k]->set, items[i].set) &&
-			    found(arg, &items[i], c.v[k]))
-				break;
-		}
+		report(&c, &items[i], found, arg);
 		push(&c, &items[i]);
 	}
 }

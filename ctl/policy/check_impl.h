@@ -35,8 +35,8 @@ struct dbx_cover_item {
 	size_t order; /* place in the documents: of equal ones, the earlier covers the later */
 };
 /*
- * Calls found() with an item and one that covers it, outermost first, until it returns true. Of
- * equal items a deny covers an allow. The items are left sorted.
+ * Calls found() with an item and one that covers it, denies before allows and outermost first, until
+ * it returns true. Of equal items a deny covers an allow. The items are left sorted.
  */
 typedef bool (*dbx_cover_fn)(void *arg, const struct dbx_cover_item *inner,
 			     const struct dbx_cover_item *outer);
