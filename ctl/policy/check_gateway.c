@@ -81,11 +81,10 @@ static void check_policy_ids(struct dbx_check_ctx *c, const struct dbx_dest_set 
 /* A prefix that lies in a range which no entry opens (and none needs to block). */
 static void check_special(struct dbx_check_ctx *c, const struct dbx_prefix_ref *p)
 {
-	struct dbx_addr first = dbx_prefix_first(&p->prefix), last = dbx_prefix_last(&p->prefix);
-	enum dbx_reason reason = dbx_eval_special(&first);
+	enum dbx_reason reason = dbx_eval_special_prefix(&p->prefix);
 	char text[DBX_PREFIX_STRLEN];
 
-	if (reason != DBX_REASON_MAX && reason == dbx_eval_special(&last))
+	if (reason != DBX_REASON_MAX)
 		DBX_SAY(c, DBX_SEV_WARNING, "shadowed", &p->where,
 			"%s is always denied as %s, whatever this entry says",
 			dbx_prefix_format(&p->prefix, text), dbx_reason_slug(reason));

@@ -14,6 +14,8 @@
 bool dbx_eval_in_prefix(const struct dbx_prefix *p, const struct dbx_addr *a);
 /* Reason of an address that no policy opens (decision order 1), DBX_REASON_MAX when it is none. */
 enum dbx_reason dbx_eval_special(const struct dbx_addr *dst);
+/* The same for a prefix that lies in such a range as a whole. */
+enum dbx_reason dbx_eval_special_prefix(const struct dbx_prefix *p);
 bool dbx_eval_in_tag(const struct dbx_model *m, const struct dbx_tag_ref *ref,
 		     const struct dbx_addr *a);
 bool dbx_eval_ports_match(uint16_t want_proto, const struct dbx_port_range *ports, size_t n_ports,

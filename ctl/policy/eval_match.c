@@ -69,10 +69,17 @@ static const struct special specials[] = {
 
 enum dbx_reason dbx_eval_special(const struct dbx_addr *dst)
 {
+	struct dbx_prefix host = {.addr = *dst, .len = dbx_addr_bits(dst)};
+
+	return dbx_eval_special_prefix(&host);
+}
+
+enum dbx_reason dbx_eval_special_prefix(const struct dbx_prefix *p)
+{
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(specials); i++) {
-		if (dbx_eval_in_prefix(&specials[i].p, dst))
+		if (specials[i].p.len <= p->len && dbx_eval_in_prefix(&specials[i].p, &p->addr))
 			return specials[i].reason;
 	}
 	return DBX_REASON_MAX;
