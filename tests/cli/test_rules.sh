@@ -68,7 +68,10 @@ for dir in rules/*/; do
 	name=$(basename "$dir")
 	case $name in
 	schema | feeds) ;;
-	demo) check_set demo/before rules/demo/before ;;
+	demo)
+		check_set demo/start rules/demo/start
+		check_set demo/before rules/demo/before
+		;;
 	*) check_set "$name" "$dir" ;;
 	esac
 done
