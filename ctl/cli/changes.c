@@ -102,7 +102,7 @@ static void print_tag(const json_t *t)
 	snprintf(object, sizeof(object), "tag %s %s", dbx_json_str(t, "cloud"),
 		 dbx_json_str(t, "tag"));
 	say_op(find_op(dbx_json_str(t, "op")), object);
-	dbx_say(": %lld entries added, %lld removed\n", dbx_json_int(t, "entries_added"),
+	dbx_say(": +%lld -%lld\n", dbx_json_int(t, "entries_added"),
 		dbx_json_int(t, "entries_removed"));
 }
 
@@ -143,13 +143,20 @@ void dbx_changes_outcome(const json_t *answer, bool verbose, double took_ms)
 {
 	long long before = dbx_json_int(answer, "generation_before");
 	long long after = dbx_json_int(answer, "generation");
+	long long elsewhere = dbx_json_int(answer, "findings_elsewhere");
 
 	dbx_changes_print(answer, verbose);
 	dbx_findings_print(json_object_get(answer, "findings"), stderr, verbose);
+	if (elsewhere)
+		dbx_say("%lld finding%s about other documents in force; --verbose shows all\n",
+			elsewhere, elsewhere == 1 ? "" : "s");
 	if (dbx_json_true(answer, "dry_run")) {
 		dbx_say("dry run: nothing was changed, generation %lld stays in force\n", before);
 	} else if (!dbx_json_true(answer, "changed")) {
 		dbx_say("no change: generation %lld stays in force\n", after);
+	} else if (before == after) {
+		dbx_say("revision %lld; no verdict depends on the change, generation %lld stays in force\n",
+			dbx_json_int(answer, "revision"), after);
 	} else {
 		dbx_say("generation %lld -> %lld, revision %lld\n", before, after,
 			dbx_json_int(answer, "revision"));

@@ -15,6 +15,7 @@
 #include "lib/strbuf.h"
 #include "policy/diff.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,9 +55,41 @@ static int make_body(const struct dbx_cli *cli, const struct dbx_load *l, struct
 	return dbx_strbuf_addc(b, '}');
 }
 
+static bool is_among(const char *name, const struct dbx_load *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		if (strcmp(l->v[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The daemon tells what is doubtful in everything that is in force. Who applies one document wants
+ * to read about that one; of the others only the number is kept, as "findings_elsewhere".
+ */
+static void keep_own_findings(const struct dbx_load *l, json_t *answer)
+{
+	json_t *findings = json_object_get(answer, "findings");
+	const char *doc;
+	size_t i, n = 0;
+
+	for (i = json_array_size(findings); i-- > 0;) {
+		doc = dbx_json_str(json_array_get(findings, i), "doc");
+		if (*doc && !is_among(doc, l)) {
+			json_array_remove(findings, i);
+			n++;
+		}
+	}
+	json_object_set_new(answer, "findings_elsewhere", json_integer((json_int_t)n));
+}
+
 /* Reads the operands, and sends them when each of them reads well. An enum dbx_exit. */
 static int send_documents(const struct dbx_cli *cli, struct dbx_request *r, json_t **answer)
 {
+	bool keep_all = dbx_out_is_json() || dbx_cli_has(cli, DBX_OPT_VERBOSE);
 	struct dbx_load load = {0};
 	struct dbx_model *m = NULL;
 	struct dbx_strbuf body;
@@ -78,10 +111,11 @@ static int send_documents(const struct dbx_cli *cli, struct dbx_request *r, json
 		code = dbx_err_memory();
 		goto out;
 	}
-	dbx_load_fini(&load);
 	r->body = body.s;
 	r->n_body = body.len;
 	code = dbx_client_call(cli, r, answer);
+	if (!code && !keep_all)
+		keep_own_findings(&load, *answer);
 out:
 	dbx_load_fini(&load);
 	dbx_strbuf_fini(&body);
@@ -101,11 +135,10 @@ int dbx_cmd_apply(const struct dbx_cli *cli)
 	code = send_documents(cli, &r, &answer);
 	if (code)
 		return code;
-	if (dbx_out_is_json()) {
+	if (dbx_out_is_json())
 		code = dbx_out_json(answer);
-	} else {
+	else
 		dbx_changes_outcome(answer, dbx_cli_has(cli, DBX_OPT_VERBOSE), now_ms() - began);
-	}
 	json_decref(answer);
 	return code;
 }

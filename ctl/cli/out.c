@@ -268,24 +268,48 @@ static size_t width_of(const char *s)
 	return n;
 }
 
-static void print_cell(FILE *f, const char *text, enum dbx_colour c, bool is_right, size_t width,
+static void print_cell(FILE *f, const struct dbx_cell *cell, bool is_right, size_t width,
 		       bool is_last)
 {
-	const char *on = colour_code(f, c);
-	int pad = (int)(width - width_of(text));
+	const char *on = colour_code(f, cell->colour);
+	int pad = (int)(width - width_of(cell->text));
 
-	if (is_right)
-		fprintf(f, "%*s", pad, "");
-	fprintf(f, "%s%s%s", on, text, *on ? "\033[0m" : "");
-	if (is_last)
-		fputc('\n', f);
-	else
+	fprintf(f, "%*s%s%s%s", is_right ? pad : 0, "", on, cell->text, *on ? "\033[0m" : "");
+	if (!is_last)
 		fprintf(f, "%*s", is_right ? 2 : pad + 2, "");
+}
+
+/* Nothing is padded behind the last cell that says something. */
+static void print_row(FILE *f, const struct dbx_table *t, const struct dbx_cell *row,
+		      const size_t *widths)
+{
+	size_t i, n = t->n_cols;
+
+	while (n > 1 && !*row[n - 1].text)
+		n--;
+	for (i = 0; i < n; i++)
+		print_cell(f, &row[i], t->cols[i].is_number, widths[i], i + 1 == n);
+	fputc('\n', f);
+}
+
+static int print_titles(FILE *f, const struct dbx_table *t, const size_t *widths)
+{
+	struct dbx_cell *row = calloc(t->n_cols, sizeof(*row));
+	size_t i;
+
+	if (!row)
+		return dbx_err_memory();
+	for (i = 0; i < t->n_cols; i++)
+		row[i] = (struct dbx_cell){(char *)(uintptr_t)t->cols[i].title, DBX_BOLD};
+	print_row(f, t, row, widths);
+	free(row);
+	return DBX_EXIT_DONE;
 }
 
 int dbx_table_print(const struct dbx_table *t, FILE *f)
 {
-	size_t *widths, i, w, col;
+	size_t *widths, i, w;
+	int code = DBX_EXIT_DONE;
 
 	if (t->err || !(widths = calloc(t->n_cols, sizeof(*widths))))
 		return dbx_err_memory();
@@ -296,14 +320,10 @@ int dbx_table_print(const struct dbx_table *t, FILE *f)
 		if (w > widths[i % t->n_cols])
 			widths[i % t->n_cols] = w;
 	}
-	for (i = 0; t->n && i < t->n_cols; i++)
-		print_cell(f, t->cols[i].title, DBX_BOLD, t->cols[i].is_number, widths[i],
-			   i + 1 == t->n_cols);
-	for (i = 0; i < t->n; i++) {
-		col = i % t->n_cols;
-		print_cell(f, t->v[i].text, t->v[i].colour, t->cols[col].is_number, widths[col],
-			   col + 1 == t->n_cols);
-	}
+	if (t->n)
+		code = print_titles(f, t, widths);
+	for (i = 0; !code && i + t->n_cols <= t->n; i += t->n_cols)
+		print_row(f, t, t->v + i, widths);
 	free(widths);
-	return DBX_EXIT_DONE;
+	return code;
 }

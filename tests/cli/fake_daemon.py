@@ -27,8 +27,12 @@ APPLIED = {
     "feeds": [{"cloud": "Public", "version_before": "397", "version_after": "398", "tags_added": 0,
                "tags_removed": 0, "tags_changed": 57, "entries_added": 309,
                "entries_removed": 635}],
-    "findings": [{"severity": "warning", "code": "dry-run", "doc": "a.json", "ptr": "",
-                  "text": "policy np is in dry-run"}],
+    "findings": [{"severity": "warning", "code": "dry-run", "doc": "np.json", "ptr": "",
+                  "text": "policy np is in dry-run"},
+                 {"severity": "warning", "code": "dry-run", "doc": "old.json", "ptr": "",
+                  "text": "policy old is in dry-run"},
+                 {"severity": "info", "code": "note", "doc": "np.json", "ptr": "",
+                  "text": "a note"}],
     "timing_ms": {"read": 100.2, "check": 5, "compile": 40, "build_and_flip": 44.4, "store": 9,
                   "total": 200}}
 ANSWERS = {

@@ -57,7 +57,9 @@ like "apply: a changed field" "$out" '^~ gateway gw /name "a" -> "b"$'
 like "apply: the feed's delta" "$out" '^~ feed Public 397 -> 398: 57 tags changed, 0 added, 0 removed; 309 entries added, 635 removed$'
 like "apply: generations" "$out" '^generation 4 -> 5, revision 7$'
 like "apply: time until enforced" "$out" '^enforced after [0-9]+ ms \(daemon 200: read 100, check 5, compile 40, build and flip 44.4, store 9\)$'
-like "apply: warnings" "$out" '^warning: a.json: policy np is in dry-run \[dry-run\]$'
+like "apply: warnings" "$out" '^warning: np.json: policy np is in dry-run \[dry-run\]$'
+unlike "apply: of other documents only the number is told" "$out" 'policy old|a note'
+like "apply: the number" "$out" '^1 finding about other documents in force'
 unlike "apply: no escape character of the daemon reaches the terminal" "$out" "$esc"
 like "apply: the escape is shown instead" "$out" 'np\\x1b\]0;owned\\x07'
 like "apply: documents travel as they were written" "$(cat log)" \
@@ -67,6 +69,9 @@ request=$(sed 's/^POST [^ ]* //' log)
 exits "apply: the request is valid JSON" 0 "${PYTHON:-python3}" -c 'import json,sys; json.loads(sys.argv[1])' "$request"
 out=$("$ctl" apply --json np.json 2>&1 | "${PYTHON:-python3}" -c 'import json,sys; print(json.load(sys.stdin)["generation"])')
 is "apply --json" "$out" 5
+exits "apply --verbose" 0 "$ctl" apply --verbose np.json
+like "apply --verbose: all findings" "$out" '^warning: old.json: policy old is in dry-run'
+like "apply --verbose: notes" "$out" '^info: np.json: a note'
 out=$("$ctl" apply - <np.json 2>&1 | tail -n 2 | head -n 1)
 is "apply from standard input" "$out" "generation 4 -> 5, revision 7"
 like "apply: standard input is named" "$(cat log)" '"source":"<stdin>"'
@@ -91,6 +96,12 @@ like "stats: a row" "$out" '^ +1001 +DROP +no-match +none +2 +200 +np +policy np
 unlike "stats: reasons without packets are left out" "$out" 'blocked'
 exits "an unknown reason is a usage error" 2 "$ctl" stats -r no-mach
 like "an unknown reason: a guess" "$out" "did you mean 'no-match'"
+exits "denials with filters" 0 "$ctl" denials -w 1001 -l 5
+like "denials: filters are in the query" "$(tail -n 1 log)" '/denials\?workspace=1001&limit=5 '
+exits "history with a limit" 0 "$ctl" history --limit 3
+like "history: the limit is in the query" "$(tail -n 1 log)" '/history\?limit=3 '
+exits "a limit that is no number" 2 "$ctl" history --limit all
+like "list leaves the texts to get" "$(grep documents log)" '/documents\?brief=true '
 exits "get" 0 "$ctl" get network-policy 'np x'
 like "get: the document alone" "$out" '^  "network_policy_id"'
 exits "get: what is not there" 1 "$ctl" get network-policy none
@@ -103,8 +114,8 @@ like "get: a guess" "$out" "did you mean 'network-policy'"
 exits "get: an id is needed" 2 "$ctl" get network-policy
 exits "delete: what is not there" 1 "$ctl" delete network-policy gone
 like "delete: the method" "$(tail -n 1 log)" '^DELETE '
-exits "rollback" 0 "$ctl" rollback 3
-like "rollback: the request" "$(tail -n 1 log)" '"revision":3'
+exits "rollback" 0 "$ctl" rollback -n -m why 3
+like "rollback: the request" "$(tail -n 1 log)" '"revision":3,"dry_run":true,"message":"why"'
 exits "rollback: not a number" 2 "$ctl" rollback x
 exits "explain, asked of the daemon" 0 "$ctl" explain -w 1001 -d 20.60.0.1 -p 443 -P udp --src 10.0.0.1 --product ml_serving
 like "explain: the request" "$(tail -n 1 log)" '"workspace_id":1001,"port":443,"protocol":17,"dst":"20.60.0.1","src":"10.0.0.1","product":"MLServing"'

@@ -98,7 +98,7 @@ static void tables_line_up(void **state)
 	assert_string_equal(text, "name     packets  rule\n"
 				  "a              7  x\\ny\n"
 				  "b\xc3\xbc"
-				  "cher  12345678  \n");
+				  "cher  12345678\n");
 	free(text);
 	dbx_table_fini(&t);
 }
