@@ -35,7 +35,8 @@ all: have-deps tests $(addprefix $(O)/,$(ARCHIVES) $(PROGRAMS)) $(BPF_OBJS) $(PR
 tests: $(addprefix $(O)/,$(UNIT_NAMES) $(TOOL_NAMES))
 
 ##  asan          programs and tests with ASan and UBSan, in O/asan/
-asan: have-deps $(addprefix $(O)/asan/,$(ARCHIVES) $(PROGRAMS) $(UNIT_NAMES) $(TOOL_NAMES))
+asan: have-deps $(addprefix $(O)/asan/,$(ARCHIVES) $(PROGRAMS) $(UNIT_NAMES) $(TOOL_NAMES)) \
+	$(BPF_OBJS:$(O)/%=$(O)/asan/%)
 
 # That clang accepts everything that gcc does; nothing of it is run.
 clang-build:
@@ -84,7 +85,7 @@ fmt:
 	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
 
 ##  bench         build and run tests/bench
-bench: have-deps $(addprefix $(O)/,$(BENCH_NAMES) $(PROGRAMS)) $(BPF_OBJS)
+bench: have-deps $(addprefix $(O)/,$(BENCH_NAMES) $(PROGRAMS)) $(BPF_OBJS) $(BENCH_BPF_OBJS)
 	$(Q)set -e; for b in $(addprefix $(O)/,$(BENCH_NAMES)) $(sort $(wildcard tests/bench/bench_*.sh)); do \
 		echo "== $$b"; DBX_BUILD=$(O) $$(realpath $$b); done
 

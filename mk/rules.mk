@@ -23,6 +23,7 @@ SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) $(SRC_
               $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
 
 BPF_OBJS    := $(patsubst ebpf/%.bpf.c,$(O)/%.bpf.o,$(SRC_BPF))
+BENCH_BPF_OBJS := $(patsubst tests/%.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 PROGRAMS    := $(if $(SRC_CLI),dbx-egressctl) $(if $(SRC_DAEMON),dbx-egressd)
 ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxdp.a libdbxtest.a
 UNIT_NAMES  := $(SRC_UNIT:tests/unit/%.c=tests/%)
@@ -122,6 +123,14 @@ $(eval $(call stamp,$(O)/.bpfflags,$(CLANG) $(BPF_CFLAGS)))
 $(O)/%.bpf.o: ebpf/%.bpf.c $(O)/.bpfflags | have-deps
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/bench/%.bpf.o: tests/bench/%.bpf.c $(O)/.bpfflags
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The same object beside the programs with sanitizers, so that O/asan is a whole build to test.
+$(O)/asan/%.bpf.o: $(O)/%.bpf.o
+	$(Q)mkdir -p $(@D) && cp $< $@
 
 # ---- the optional fast path ---------------------------------------------------------------------
 
