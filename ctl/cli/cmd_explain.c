@@ -82,6 +82,24 @@ static int tell_disagreement(const struct dbx_diag *d, json_t *answer)
 	return DBX_EXIT_DONE;
 }
 
+/* Documents and range files are read alike; two options only make the command line read well. */
+static int load_model(const struct dbx_cli *cli, struct dbx_model **m, struct dbx_diag *d)
+{
+	const struct dbx_words *given[] = {&cli->list[DBX_OPT_POLICY], &cli->list[DBX_OPT_FEEDS]};
+	struct dbx_words all = {0};
+	size_t i, k;
+	int rc = 0;
+
+	for (i = 0; i < 2; i++) {
+		for (k = 0; !rc && k < given[i]->n; k++)
+			rc = dbx_vec_push(&all, given[i]->v[k]);
+	}
+	if (!rc)
+		rc = dbx_offline_model(&all, DBX_OFFLINE_RESOLVE, m, d, NULL);
+	dbx_vec_fini(&all);
+	return rc;
+}
+
 static int explain_offline(const struct dbx_cli *cli, const struct dbx_explain_query *q,
 			   json_t **answer)
 {
@@ -90,7 +108,7 @@ static int explain_offline(const struct dbx_cli *cli, const struct dbx_explain_q
 	int rc, code = DBX_EXIT_DONE;
 
 	dbx_diag_init(&d);
-	rc = dbx_offline_model(&cli->list[DBX_OPT_POLICY], DBX_OFFLINE_RESOLVE, &m, &d, NULL);
+	rc = load_model(cli, &m, &d);
 	if (!rc)
 		rc = explain_model(m, q, answer, &d);
 	if (rc)
@@ -240,7 +258,7 @@ int dbx_cmd_explain(const struct dbx_cli *cli)
 
 	if (read_query(cli, &q))
 		return DBX_EXIT_USAGE;
-	if (dbx_cli_has(cli, DBX_OPT_POLICY))
+	if (dbx_cli_has(cli, DBX_OPT_POLICY) || dbx_cli_has(cli, DBX_OPT_FEEDS))
 		code = explain_offline(cli, &q, &answer);
 	else
 		code = ask_daemon(cli, &q, &answer);

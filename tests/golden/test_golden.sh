@@ -28,6 +28,7 @@ image-dump          0 image dump IMAGE
 image-dump-full     0 image dump --full IMAGE
 explain-pass        0 explain -w 1001 -d 198.51.100.7 -p 443 --policy old
 explain-tag         0 explain -w 1001 -d 20.60.80.1 -p 443 --policy old
+explain-feeds       0 explain -w 1001 -d 20.150.2.1 -p 443 --policy old/gateway.json old/np-prod.json old/np-lab.json old/ncc.json old/workspace-1001.json --feeds new/feed.json
 explain-port        0 explain -w 1001 -d 20.60.80.1 -p 80 --policy old
 explain-blocked     0 explain -w 1001 -d 198.51.100.66 -p 443 --policy old
 explain-endpoint    0 explain -w 1001 -d 10.9.0.5 -p 443 --policy old
