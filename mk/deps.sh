@@ -11,7 +11,7 @@ build="build-essential pkg-config git clang llvm libbpf-dev libelf-dev zlib1g-de
 tests="libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3
 	python3-jsonschema valgrind bpftool"
 lab="iproute2 iputils-ping curl nginx-light netcat-openbsd socat tcpdump ethtool nftables iperf3
-	procps util-linux"
+	procps util-linux qemu-system-x86 busybox-static cpio"
 
 missing=
 for p in $build $tests $lab; do
