@@ -17,12 +17,12 @@
 #define SOURCES_MAX 200
 #define FRAME_MAX   (300u << 10)
 
-/* ---- classic pcap ---- */
+/* ---- pcap and pcapng ---- */
 
 struct capture {
 	char *bytes;
-	size_t n, at;
-	bool is_swapped;
+	size_t n, first, at; /* at: the next record or block */
+	bool is_swapped, is_ng;
 	size_t n_link; /* bytes of Ethernet header to put in front */
 	uint8_t frame[FRAME_MAX];
 	size_t n_frame;
@@ -36,23 +36,9 @@ static uint32_t word(const struct capture *c, size_t at)
 	return c->is_swapped ? __builtin_bswap32(v) : v;
 }
 
-/* 1: not a capture that is understood. */
-static int capture_open(struct capture *c, const char *path)
+/* 1: Ethernet; 12, 14, 101, 228, 229: IP without a link header. */
+static int link_set(struct capture *c, uint32_t link)
 {
-	uint32_t magic, link;
-
-	memset(c, 0, sizeof(*c));
-	if (dbx_file_read(path, 0, &c->bytes, &c->n))
-		return -1;
-	if (c->n < 24)
-		return 1;
-	magic = word(c, 0);
-	c->is_swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
-	if (!c->is_swapped && magic != 0xa1b2c3d4 && magic != 0xa1b23c4d)
-		return 1;
-	link = word(c, 20) & 0xffff;
-	c->at = 24;
-	/* 1: Ethernet; 12, 14, 101, 228, 229: IP without a link header. */
 	if (link != 1)
 		c->n_link = 14;
 	return link == 1 || link == 12 || link == 14 || link == 101 || link == 228 || link == 229
@@ -60,19 +46,75 @@ static int capture_open(struct capture *c, const char *path)
 		       : 1;
 }
 
+/* A section header, then the interface whose link type goes for all of the file. */
+static int open_ng(struct capture *c)
+{
+	uint32_t link;
+	size_t n_section;
+
+	c->is_ng = true;
+	c->is_swapped = word(c, 8) != 0x1a2b3c4d;
+	n_section = word(c, 4);
+	if (n_section > c->n - 20 || word(c, n_section) != 1)
+		return 1;
+	c->at = c->first = n_section;
+	link = word(c, n_section + 8);
+	return link_set(c, c->is_swapped ? link >> 16 : link & 0xffff);
+}
+
+/* 1: not a capture that is understood. */
+static int capture_open(struct capture *c, const char *path)
+{
+	uint32_t magic;
+
+	memset(c, 0, sizeof(*c));
+	if (dbx_file_read(path, 0, &c->bytes, &c->n))
+		return -1;
+	if (c->n < 32)
+		return 1;
+	magic = word(c, 0);
+	if (magic == 0x0a0d0d0a)
+		return open_ng(c);
+	c->is_swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
+	if (!c->is_swapped && magic != 0xa1b2c3d4 && magic != 0xa1b23c4d)
+		return 1;
+	c->at = c->first = 24;
+	return link_set(c, word(c, 20) & 0xffff);
+}
+
+/* Offset of the next frame's bytes, 0 at the end. An enhanced packet block is of type 6. */
+static size_t next_record(struct capture *c, size_t *n)
+{
+	size_t at = c->at, n_block;
+
+	if (!c->is_ng) {
+		if (at + 16 > c->n || word(c, at + 8) > c->n - at - 16)
+			return 0;
+		*n = word(c, at + 8);
+		c->at += 16 + *n;
+		return at + 16;
+	}
+	for (; at + 12 <= c->n; at += n_block) {
+		n_block = word(c, at + 4);
+		if (n_block < 12 || n_block > c->n - at)
+			return 0;
+		if (word(c, at) != 6 || n_block < 32 || word(c, at + 20) > n_block - 32)
+			continue;
+		*n = word(c, at + 20);
+		c->at = at + n_block;
+		return at + 28;
+	}
+	return 0;
+}
+
 static bool capture_next(struct capture *c)
 {
-	size_t n;
+	size_t n, at = next_record(c, &n);
 	uint8_t version;
 
-	if (c->at + 16 > c->n)
+	if (!at || n + c->n_link > FRAME_MAX)
 		return false;
-	n = word(c, c->at + 8);
-	c->at += 16;
-	if (n > c->n - c->at || n + c->n_link > FRAME_MAX)
-		return false;
-	memcpy(c->frame + c->n_link, c->bytes + c->at, n);
-	c->at += n;
+	memcpy(c->frame + c->n_link, c->bytes + at, n);
 	c->n_frame = n + c->n_link;
 	if (c->n_link) {
 		version = n ? c->frame[14] >> 4 : 0;
@@ -254,7 +296,7 @@ static int judge_file(const struct gen_pair *p, const char *path, struct capture
 		p->begin(p->arg, &w);
 	if (!rc && p->forget)
 		p->forget(p->arg, &w);
-	c->at = 24;
+	c->at = c->first;
 	for (size_t i = 0; !rc && capture_next(c); i++)
 		judge_frame(p, &w, path, i, c, t);
 	vec_world_fini(&w);
@@ -274,7 +316,7 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 
 	(void)st;
 	(void)ftw;
-	if (type != FTW_F || !dot || strcmp(dot, ".pcap"))
+	if (type != FTW_F || !dot || (strcmp(dot, ".pcap") && strcmp(dot, ".pcapng")))
 		return 0;
 	rc = capture_open(&c, path);
 	if (rc == 1)

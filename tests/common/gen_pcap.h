@@ -3,7 +3,7 @@
  * gen_pcap.h -- real captures through two engines, that must agree in everything.
  *
  * A gateway is made up for each capture: whoever speaks before being spoken to is a workspace, and
- * the usual ports are open. Classic pcap files of Ethernet or raw IP; others are left out.
+ * the usual ports are open. Files of other links than Ethernet and raw IP are left out.
  */
 #ifndef DBX_TESTS_GEN_PCAP_H
 #define DBX_TESTS_GEN_PCAP_H
@@ -15,7 +15,7 @@ struct gen_pcap_tally {
 	size_t by_verdict[DBX_VERDICT_MAX], by_reason[DBX_REASON_MAX];
 };
 
-/* Every *.pcap in dir and below. 0, or -1 when there is none or one cannot be read. */
+/* Every *.pcap and *.pcapng in dir and below. 0, or -1 when there is none or one cannot be read. */
 int gen_pcap_run(const struct gen_pair *p, const char *dir, struct gen_pcap_tally *t);
 void gen_pcap_print(const struct gen_pcap_tally *t);
 
