@@ -5,23 +5,16 @@
  * Invariants: at most one row of documents per (kind, id) has to_rev NULL, and those rows are the
  * current set; revision numbers only grow; blobs and revisions are never changed.
  */
-#include "daemon/store.h"
+#include "daemon/store_impl.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
-
-#include "lib/hash.h"
 
 #define APPLICATION_ID 0x44425845 /* "DBXE" */
-#define BLOB_SEED      0
-#define PACK_MIN_BYTES 512 /* below, a page is written either way */
-#define TEXT_MAX_BYTES (256u << 20)
 
 static const char schema[] =
 	"CREATE TABLE blobs(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL,"
@@ -37,60 +30,37 @@ static const char schema[] =
 	"CREATE TABLE rules(uid INTEGER PRIMARY KEY, policy TEXT NOT NULL, doc TEXT NOT NULL,"
 	" ptr TEXT NOT NULL, text TEXT NOT NULL);";
 
-enum statement {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	HEAD,
-	REVISION,
-	HISTORY,
-	LOAD,
-	TEXT,
-	FIND_BLOB,
-	ADD_BLOB,
-	ADD_REVISION,
-	CLOSE_DOCUMENT,
-	DROP_SAME,
-	ADD_DOCUMENT,
-	PUT_RULE,
-	GET_RULE,
-	N_STATEMENTS,
-};
-
 #define REVISION_COLUMNS "rev, time_ms, uid, generation, content_hash, n_documents, message"
 
-static const char *const sql[N_STATEMENTS] = {
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
-	[HEAD] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT 1",
-	[REVISION] = "SELECT " REVISION_COLUMNS " FROM revisions WHERE rev = ?1",
-	[HISTORY] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT ?1",
-	[LOAD] =
+static const char *const sql[DBX_SQL_MAX] = {
+	[DBX_SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[DBX_SQL_COMMIT] = "COMMIT",
+	[DBX_SQL_ROLLBACK] = "ROLLBACK",
+	[DBX_SQL_HEAD] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT 1",
+	[DBX_SQL_REVISION] = "SELECT " REVISION_COLUMNS " FROM revisions WHERE rev = ?1",
+	[DBX_SQL_HISTORY] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY rev DESC LIMIT ?1",
+	[DBX_SQL_LOAD] =
 		"SELECT kind, documents.id, name, blob, n_bytes, from_rev FROM documents JOIN blobs"
 		" ON blobs.id = blob WHERE from_rev <= ?1 AND (to_rev IS NULL OR to_rev > ?1)",
-	[TEXT] = "SELECT n_bytes, packed, body FROM blobs WHERE id = ?1",
-	[FIND_BLOB] = "SELECT id FROM blobs WHERE hash = ?1 AND n_bytes = ?2",
-	[ADD_BLOB] = "INSERT INTO blobs(hash, n_bytes, packed, body) VALUES(?1, ?2, ?3, ?4)",
-	[ADD_REVISION] = "INSERT INTO revisions(" REVISION_COLUMNS ")"
-			 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-	[CLOSE_DOCUMENT] = "UPDATE documents SET to_rev = ?1"
-			   " WHERE kind = ?2 AND id = ?3 AND to_rev IS NULL",
-	[DROP_SAME] = "DELETE FROM documents WHERE kind = ?2 AND id = ?3 AND from_rev = ?1",
-	[ADD_DOCUMENT] = "INSERT INTO documents(kind, id, name, blob, from_rev)"
-			 " VALUES(?2, ?3, ?4, ?5, ?1)",
-	[PUT_RULE] = "INSERT INTO rules(uid, policy, doc, ptr, text) VALUES(?1, ?2, ?3, ?4, ?5)"
-		     " ON CONFLICT(uid) DO UPDATE SET policy = ?2, doc = ?3, ptr = ?4, text = ?5"
-		     " WHERE policy <> ?2 OR doc <> ?3 OR ptr <> ?4 OR text <> ?5",
-	[GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
+	[DBX_SQL_TEXT] = "SELECT n_bytes, packed, body FROM blobs WHERE id = ?1",
+	[DBX_SQL_FIND_BLOB] = "SELECT id FROM blobs WHERE hash = ?1 AND n_bytes = ?2",
+	[DBX_SQL_ADD_BLOB] =
+		"INSERT INTO blobs(hash, n_bytes, packed, body) VALUES(?1, ?2, ?3, ?4)",
+	[DBX_SQL_ADD_REVISION] = "INSERT INTO revisions(" REVISION_COLUMNS ")"
+				 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[DBX_SQL_CLOSE_DOCUMENT] = "UPDATE documents SET to_rev = ?1"
+				   " WHERE kind = ?2 AND id = ?3 AND to_rev IS NULL",
+	[DBX_SQL_DROP_SAME] = "DELETE FROM documents WHERE kind = ?2 AND id = ?3 AND from_rev = ?1",
+	[DBX_SQL_ADD_DOCUMENT] = "INSERT INTO documents(kind, id, name, blob, from_rev)"
+				 " VALUES(?2, ?3, ?4, ?5, ?1)",
+	[DBX_SQL_PUT_RULE] =
+		"INSERT INTO rules(uid, policy, doc, ptr, text) VALUES(?1, ?2, ?3, ?4, ?5)"
+		" ON CONFLICT(uid) DO UPDATE SET policy = ?2, doc = ?3, ptr = ?4, text = ?5"
+		" WHERE policy <> ?2 OR doc <> ?3 OR ptr <> ?4 OR text <> ?5",
+	[DBX_SQL_GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
 };
 
-struct dbx_store {
-	sqlite3 *db;
-	sqlite3_stmt *stmt[N_STATEMENTS];
-};
-
-static int fail(const struct dbx_store *s, struct dbx_fail *f, const char *what)
+int dbx_store_fail(const struct dbx_store *s, struct dbx_fail *f, const char *what)
 {
 	int code = sqlite3_errcode(s->db);
 	int err = code == SQLITE_FULL ? -ENOSPC : code == SQLITE_NOMEM ? -ENOMEM : -EIO;
@@ -124,7 +94,7 @@ static int create(struct dbx_store *s, struct dbx_fail *f)
 	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL))
-		return fail(s, f, "creating");
+		return dbx_store_fail(s, f, "creating");
 	return 0;
 }
 
@@ -135,7 +105,7 @@ static int check_schema(struct dbx_store *s, const char *path, struct dbx_fail *
 	if (pragma_int(s, "PRAGMA user_version", &version) ||
 	    pragma_int(s, "PRAGMA application_id", &app) ||
 	    pragma_int(s, "SELECT count(*) FROM sqlite_master", &n_tables))
-		return fail(s, f, "reading");
+		return dbx_store_fail(s, f, "reading");
 	if (version == 0 && app == 0 && n_tables == 0)
 		return create(s, f);
 	if (app != APPLICATION_ID)
@@ -173,13 +143,13 @@ int dbx_store_open(struct dbx_store **out, const char *path, struct dbx_fail *f)
 	if (rc)
 		goto out;
 	if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL)) {
-		rc = fail(s, f, "setting up");
+		rc = dbx_store_fail(s, f, "setting up");
 		goto out;
 	}
-	for (i = 0; i < N_STATEMENTS; i++) {
+	for (i = 0; i < DBX_SQL_MAX; i++) {
 		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i],
 				       NULL)) {
-			rc = fail(s, f, "preparing a statement of");
+			rc = dbx_store_fail(s, f, "preparing a statement of");
 			goto out;
 		}
 	}
@@ -196,7 +166,7 @@ void dbx_store_close(struct dbx_store **s)
 
 	if (!*s)
 		return;
-	for (i = 0; i < N_STATEMENTS; i++)
+	for (i = 0; i < DBX_SQL_MAX; i++)
 		sqlite3_finalize((*s)->stmt[i]);
 	sqlite3_close((*s)->db);
 	free(*s);
@@ -213,8 +183,8 @@ int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages)
 
 /* ---- statements ---- */
 
-/* Binds by letters: i int64, s string. Strings must live until the statement is reset. */
-static sqlite3_stmt *bind(struct dbx_store *s, enum statement which, const char *types, ...)
+sqlite3_stmt *dbx_store_bind(struct dbx_store *s, enum dbx_store_statement which, const char *types,
+			     ...)
 {
 	sqlite3_stmt *st = s->stmt[which];
 	va_list ap;
@@ -232,10 +202,9 @@ static sqlite3_stmt *bind(struct dbx_store *s, enum statement which, const char 
 	return st;
 }
 
-/* Runs a statement that gives no rows. */
-static int run(struct dbx_store *s, sqlite3_stmt *st, struct dbx_fail *f, const char *what)
+int dbx_store_run(struct dbx_store *s, sqlite3_stmt *st, struct dbx_fail *f, const char *what)
 {
-	int rc = sqlite3_step(st) == SQLITE_DONE ? 0 : fail(s, f, what);
+	int rc = sqlite3_step(st) == SQLITE_DONE ? 0 : dbx_store_fail(s, f, what);
 
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
@@ -264,7 +233,7 @@ static void read_revision(sqlite3_stmt *st, struct dbx_revision *r)
 
 int dbx_store_head(struct dbx_store *s, struct dbx_revision *out, struct dbx_fail *f)
 {
-	sqlite3_stmt *st = bind(s, HEAD, "");
+	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_HEAD, "");
 	int step = sqlite3_step(st), rc = 0;
 
 	if (step == SQLITE_ROW)
@@ -272,7 +241,7 @@ int dbx_store_head(struct dbx_store *s, struct dbx_revision *out, struct dbx_fai
 	else if (step == SQLITE_DONE)
 		*out = (struct dbx_revision){0};
 	else
-		rc = fail(s, f, "reading");
+		rc = dbx_store_fail(s, f, "reading");
 	sqlite3_reset(st);
 	return rc;
 }
@@ -280,7 +249,7 @@ int dbx_store_head(struct dbx_store *s, struct dbx_revision *out, struct dbx_fai
 int dbx_store_revision(struct dbx_store *s, int64_t rev, struct dbx_revision *out,
 		       struct dbx_fail *f)
 {
-	sqlite3_stmt *st = bind(s, REVISION, "i", rev);
+	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_REVISION, "i", rev);
 	int step = sqlite3_step(st), rc = 0;
 
 	if (step == SQLITE_ROW)
@@ -289,7 +258,7 @@ int dbx_store_revision(struct dbx_store *s, int64_t rev, struct dbx_revision *ou
 		rc = dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "there is no revision %lld",
 				  (long long)rev);
 	else
-		rc = fail(s, f, "reading");
+		rc = dbx_store_fail(s, f, "reading");
 	sqlite3_reset(st);
 	return rc;
 }
@@ -297,7 +266,7 @@ int dbx_store_revision(struct dbx_store *s, int64_t rev, struct dbx_revision *ou
 int dbx_store_history(struct dbx_store *s, size_t limit, dbx_revision_fn fn, void *arg,
 		      struct dbx_fail *f)
 {
-	sqlite3_stmt *st = bind(s, HISTORY, "i", (int64_t)limit);
+	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_HISTORY, "i", (int64_t)limit);
 	struct dbx_revision r;
 	int step, rc = 0;
 
@@ -306,7 +275,7 @@ int dbx_store_history(struct dbx_store *s, size_t limit, dbx_revision_fn fn, voi
 		rc = fn(arg, &r);
 	}
 	if (!rc && step != SQLITE_DONE)
-		rc = fail(s, f, "reading");
+		rc = dbx_store_fail(s, f, "reading");
 	sqlite3_reset(st);
 	return rc;
 }
@@ -315,7 +284,7 @@ int dbx_store_history(struct dbx_store *s, size_t limit, dbx_revision_fn fn, voi
 
 int dbx_store_load(struct dbx_store *s, int64_t rev, struct dbx_docset *out, struct dbx_fail *f)
 {
-	sqlite3_stmt *st = bind(s, LOAD, "i", rev);
+	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_LOAD, "i", rev);
 	int step, rc = 0;
 
 	while (!rc && (step = sqlite3_step(st)) == SQLITE_ROW) {
@@ -338,123 +307,18 @@ int dbx_store_load(struct dbx_store *s, int64_t rev, struct dbx_docset *out, str
 			rc = dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
 	}
 	if (!rc && step != SQLITE_DONE)
-		rc = fail(s, f, "reading");
+		rc = dbx_store_fail(s, f, "reading");
 	sqlite3_reset(st);
-	return rc;
-}
-
-static int unpack(const void *body, size_t n_body, bool packed, char *text, size_t len)
-{
-	uLongf n = len;
-
-	if (!packed) {
-		if (n_body != len)
-			return -EIO;
-		memcpy(text, body, len);
-		return 0;
-	}
-	return uncompress((Bytef *)text, &n, body, n_body) == Z_OK && n == len ? 0 : -EIO;
-}
-
-int dbx_store_text(struct dbx_store *s, int64_t blob, char **text, size_t *len, struct dbx_fail *f)
-{
-	sqlite3_stmt *st = bind(s, TEXT, "i", blob);
-	size_t n_bytes;
-	char *p = NULL;
-	int rc;
-
-	if (sqlite3_step(st) != SQLITE_ROW) {
-		rc = fail(s, f, "reading a document of");
-		goto out;
-	}
-	n_bytes = (size_t)sqlite3_column_int64(st, 0);
-	rc = -EIO;
-	if (n_bytes <= TEXT_MAX_BYTES) {
-		p = malloc(n_bytes + 1);
-		rc = p ? unpack(sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2),
-				sqlite3_column_int(st, 1), p, n_bytes)
-		       : -ENOMEM;
-	}
-	if (rc) {
-		dbx_fail_set(f, rc, DBX_FAIL_INTERNAL,
-			     "reading document text %lld of the state database failed: %s",
-			     (long long)blob, rc == -ENOMEM ? "out of memory" : "it is damaged");
-		free(p);
-		goto out;
-	}
-	p[n_bytes] = '\0';
-	*text = p;
-	*len = n_bytes;
-out:
-	sqlite3_reset(st);
-	return rc;
-}
-
-/* A stored text equal to this one: equal hashes are not enough to trust. */
-static int find_blob(struct dbx_store *s, int64_t hash, const char *text, size_t len, int64_t *out,
-		     struct dbx_fail *f)
-{
-	sqlite3_stmt *st = bind(s, FIND_BLOB, "ii", hash, (int64_t)len);
-	int step, rc = 0;
-	size_t n;
-	char *p;
-
-	*out = 0;
-	while (!*out && (step = sqlite3_step(st)) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(st, 0);
-
-		rc = dbx_store_text(s, id, &p, &n, f);
-		if (rc)
-			break;
-		if (n == len && memcmp(p, text, n) == 0)
-			*out = id;
-		free(p);
-	}
-	if (!rc && !*out && step != SQLITE_DONE)
-		rc = fail(s, f, "reading");
-	sqlite3_reset(st);
-	return rc;
-}
-
-static int add_blob(struct dbx_store *s, const char *text, size_t len, int64_t *out,
-		    struct dbx_fail *f)
-{
-	int64_t hash = (int64_t)dbx_hash64(text, len, BLOB_SEED);
-	uLongf n_packed = compressBound(len);
-	Bytef *packed = NULL;
-	sqlite3_stmt *st;
-	int rc;
-
-	rc = find_blob(s, hash, text, len, out, f);
-	if (rc || *out)
-		return rc;
-	if (len >= PACK_MIN_BYTES) {
-		packed = malloc(n_packed);
-		if (!packed)
-			return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
-		if (compress2(packed, &n_packed, (const Bytef *)text, len, Z_BEST_SPEED) != Z_OK ||
-		    n_packed >= len) {
-			free(packed);
-			packed = NULL;
-		}
-	}
-	st = bind(s, ADD_BLOB, "iii", hash, (int64_t)len, (int64_t)(packed != NULL));
-	if (packed)
-		sqlite3_bind_blob64(st, 4, packed, n_packed, SQLITE_STATIC);
-	else
-		sqlite3_bind_blob64(st, 4, text, len, SQLITE_STATIC);
-	rc = run(s, st, f, "writing a document to");
-	if (!rc)
-		*out = sqlite3_last_insert_rowid(s->db);
-	free(packed);
 	return rc;
 }
 
 int dbx_store_remove(struct dbx_store *s, int64_t rev, enum dbx_doc_kind kind, const char *id,
 		     struct dbx_fail *f)
 {
-	return run(s, bind(s, CLOSE_DOCUMENT, "iss", rev, dbx_doc_kind_name(kind), id), f,
-		   "writing to");
+	return dbx_store_run(
+		s,
+		dbx_store_bind(s, DBX_SQL_CLOSE_DOCUMENT, "iss", rev, dbx_doc_kind_name(kind), id),
+		f, "writing to");
 }
 
 int dbx_store_put(struct dbx_store *s, int64_t rev, const struct dbx_document *doc,
@@ -465,15 +329,19 @@ int dbx_store_put(struct dbx_store *s, int64_t rev, const struct dbx_document *d
 	int rc = 0;
 
 	if (!blob)
-		rc = add_blob(s, doc->text, doc->len, &blob, f);
+		rc = dbx_store_add_text(s, doc->text, doc->len, &blob, f);
 	if (!rc)
 		rc = dbx_store_remove(s, rev, doc->kind, doc->id, f);
 	/* Put twice in one revision: the last one counts. */
 	if (!rc)
-		rc = run(s, bind(s, DROP_SAME, "iss", rev, kind, doc->id), f, "writing to");
+		rc = dbx_store_run(s,
+				   dbx_store_bind(s, DBX_SQL_DROP_SAME, "iss", rev, kind, doc->id),
+				   f, "writing to");
 	if (!rc)
-		rc = run(s, bind(s, ADD_DOCUMENT, "isssi", rev, kind, doc->id, doc->name, blob), f,
-			 "writing to");
+		rc = dbx_store_run(s,
+				   dbx_store_bind(s, DBX_SQL_ADD_DOCUMENT, "isssi", rev, kind,
+						  doc->id, doc->name, blob),
+				   f, "writing to");
 	return rc;
 }
 
@@ -481,21 +349,23 @@ int dbx_store_put(struct dbx_store *s, int64_t rev, const struct dbx_document *d
 
 int dbx_store_begin(struct dbx_store *s, struct dbx_fail *f)
 {
-	return run(s, bind(s, BEGIN, ""), f, "starting a transaction of");
+	return dbx_store_run(s, dbx_store_bind(s, DBX_SQL_BEGIN, ""), f,
+			     "starting a transaction of");
 }
 
 int dbx_store_add_revision(struct dbx_store *s, const struct dbx_revision *r, struct dbx_fail *f)
 {
-	return run(s,
-		   bind(s, ADD_REVISION, "iiiiiis", r->rev, r->time_ms, (int64_t)r->uid,
-			(int64_t)r->generation, (int64_t)r->content_hash, (int64_t)r->n_documents,
-			r->message),
-		   f, "writing to");
+	return dbx_store_run(s,
+			     dbx_store_bind(s, DBX_SQL_ADD_REVISION, "iiiiiis", r->rev, r->time_ms,
+					    (int64_t)r->uid, (int64_t)r->generation,
+					    (int64_t)r->content_hash, (int64_t)r->n_documents,
+					    r->message),
+			     f, "writing to");
 }
 
 int dbx_store_commit(struct dbx_store *s, struct dbx_fail *f)
 {
-	return run(s, bind(s, COMMIT, ""), f, "committing to");
+	return dbx_store_run(s, dbx_store_bind(s, DBX_SQL_COMMIT, ""), f, "committing to");
 }
 
 void dbx_store_abort(struct dbx_store *s)
@@ -504,21 +374,22 @@ void dbx_store_abort(struct dbx_store *s)
 
 	/* A failed COMMIT may have ended the transaction already. */
 	if (!sqlite3_get_autocommit(s->db))
-		run(s, bind(s, ROLLBACK, ""), &ignored, "rolling back");
+		dbx_store_run(s, dbx_store_bind(s, DBX_SQL_ROLLBACK, ""), &ignored, "rolling back");
 }
 
 /* ---- rule names ---- */
 
 int dbx_store_put_rule(struct dbx_store *s, const struct dbx_rule_name *r, struct dbx_fail *f)
 {
-	return run(s,
-		   bind(s, PUT_RULE, "issss", (int64_t)r->uid, r->policy, r->doc, r->ptr, r->text),
-		   f, "writing to");
+	return dbx_store_run(s,
+			     dbx_store_bind(s, DBX_SQL_PUT_RULE, "issss", (int64_t)r->uid,
+					    r->policy, r->doc, r->ptr, r->text),
+			     f, "writing to");
 }
 
 int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg)
 {
-	sqlite3_stmt *st = bind(s, GET_RULE, "i", (int64_t)uid);
+	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_GET_RULE, "i", (int64_t)uid);
 	int rc = -ENOENT;
 
 	if (sqlite3_step(st) == SQLITE_ROW) {
