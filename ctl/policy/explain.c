@@ -202,38 +202,49 @@ static char *dup_image_string(const struct dbx_image *img, uint32_t offset)
 	return strdup(dbx_image_string(img, offset));
 }
 
-/* Texts of the policy and rule that the classifier named. */
-static void take_result(struct dbx_explain_ctx *c, const struct dbx_result *res)
+static void take_verdict(struct dbx_explain_ctx *c, const struct dbx_result *res)
 {
 	struct dbx_explanation *o = c->out;
-	const struct dbx_img_policy *policies;
-	const struct dbx_img_rule *rules;
-	uint32_t n_policies, n_rules;
 
-	policies = dbx_image_section(c->img, DBX_SEC_POLICIES, &n_policies);
-	rules = dbx_image_section(c->img, DBX_SEC_RULES, &n_rules);
 	o->verdict = (enum dbx_verdict)res->verdict;
 	o->reason = (enum dbx_reason)res->reason;
 	o->path = (enum dbx_path)res->path;
 	o->workspace_id = res->workspace_id ? (int64_t)res->workspace_id : c->ws->id;
 	o->generation = res->generation;
-	o->policy = res->policy < n_policies ? dup_image_string(c->img, policies[res->policy].id)
-					     : strdup("");
-	if (res->rule && res->rule <= n_rules) {
-		const struct dbx_img_rule *r = &rules[res->rule - 1];
+}
 
+/* A name that waits has an entry of the documents, though the verdict on its packets has none. */
+static void take_name_rule(struct dbx_explain_ctx *c)
+{
+	struct dbx_explanation *o = c->out;
+
+	if (asprintf(&o->rule, "name %s", c->name) < 0)
+		o->rule = NULL;
+	o->rule_doc = strdup(dbx_model_doc_name(c->m, c->by_name));
+	o->rule_ptr = strdup(c->by_name->ptr ? c->by_name->ptr : "");
+}
+
+/* Texts of the policy and rule that the classifier named. */
+static void take_rule(struct dbx_explain_ctx *c, const struct dbx_result *res)
+{
+	static const struct dbx_img_rule none; /* string 0 is "" */
+	struct dbx_explanation *o = c->out;
+	const struct dbx_img_policy *policies;
+	const struct dbx_img_rule *rules, *r = &none;
+	uint32_t n_policies, n_rules;
+
+	policies = dbx_image_section(c->img, DBX_SEC_POLICIES, &n_policies);
+	rules = dbx_image_section(c->img, DBX_SEC_RULES, &n_rules);
+	o->policy =
+		dup_image_string(c->img, res->policy < n_policies ? policies[res->policy].id : 0);
+	if (res->rule && res->rule <= n_rules)
+		r = &rules[res->rule - 1];
+	if (r == &none && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
+		take_name_rule(c);
+	} else {
 		o->rule = dup_image_string(c->img, r->text);
 		o->rule_doc = dup_image_string(c->img, r->doc);
 		o->rule_ptr = dup_image_string(c->img, r->ptr);
-	} else if (c->is_name && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
-		if (asprintf(&o->rule, "name %s", c->name) < 0)
-			o->rule = NULL;
-		o->rule_doc = strdup(dbx_model_doc_name(c->m, c->by_name));
-		o->rule_ptr = strdup(c->by_name->ptr);
-	} else {
-		o->rule = strdup("");
-		o->rule_doc = strdup("");
-		o->rule_ptr = strdup("");
 	}
 	if (!o->policy || !o->rule || !o->rule_doc || !o->rule_ptr)
 		c->err = -ENOMEM;
@@ -300,11 +311,12 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 	judge(&c, &res);
 	compare(&c, &res);
 	describe(&c);
-	take_result(&c, &res);
+	take_verdict(&c, &res);
 	if (c.is_name)
 		dbx_explain_name_steps(&c);
 	else
 		dbx_explain_addr_steps(&c);
+	take_rule(&c, &res);
 	e.steps = c.steps.v;
 	e.n_steps = c.steps.n;
 	e.advice = dbx_explain_advice(&c);

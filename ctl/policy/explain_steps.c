@@ -143,6 +143,19 @@ static const struct dbx_where *find_blocked(const struct dbx_explain_ctx *c, con
 	return NULL;
 }
 
+static const struct dbx_where *listed_workspace(const struct dbx_explain_ctx *c)
+{
+	const struct dbx_workspace *owner = NULL;
+	size_t i;
+
+	dbx_eval_owner(c->m, c->t.domain, &c->t.dst, &owner);
+	for (i = 0; owner && owner != c->ws && c->policy && i < c->policy->n_workspaces; i++) {
+		if (c->policy->workspaces[i].workspace_id == owner->id)
+			return &c->policy->workspaces[i].where;
+	}
+	return NULL;
+}
+
 static enum decided tell_blocked(struct dbx_explain_ctx *c)
 {
 	const char *what = "";
@@ -156,7 +169,8 @@ static enum decided tell_blocked(struct dbx_explain_ctx *c)
 	dbx_explain_say(c, "blocked", "no match", NULL, "no blocked destination contains it");
 	if (!is_reason(c, DBX_REASON_SAME_WORKSPACE) && !is_reason(c, DBX_REASON_LISTED_WORKSPACE))
 		return NOT_YET;
-	dbx_explain_say(c, "listed", "allow", NULL, "%s", dbx_reason_text(c->out->reason));
+	dbx_explain_say(c, "listed", "allow", listed_workspace(c), "%s",
+			dbx_reason_text(c->out->reason));
 	return HERE;
 }
 
