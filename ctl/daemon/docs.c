@@ -258,10 +258,16 @@ static enum dbx_doc_kind detect(struct dbx_jspan text)
 
 static int split_one(struct splitter *s, const char *name, struct dbx_jspan text)
 {
-	enum dbx_doc_kind kind = s->forced;
+	enum dbx_doc_kind kind = detect(text);
 
-	if (kind == DBX_DOC_UNKNOWN)
-		kind = detect(text);
+	if (s->forced != DBX_DOC_UNKNOWN && kind != s->forced) {
+		if (kind == DBX_DOC_UNKNOWN)
+			return refuse(s, name, text);
+		dbx_diag_add(s->d, DBX_SEV_ERROR, "wrong-kind", name, "",
+			     "a document of kind %s was expected; this one is of kind %s",
+			     dbx_doc_kind_name(s->forced), dbx_doc_kind_name(kind));
+		return -EINVAL;
+	}
 	if (kind == DBX_DOC_WORKSPACE)
 		return add_workspace(s, name, text);
 	if (kind == DBX_DOC_UNKNOWN)

@@ -211,7 +211,7 @@ static void test_workspaces(void **state)
 
 static void test_ncc_and_rules(void **state)
 {
-	char path[512], id[64], rule[64];
+	char path[512], ncc[256], id[64], rule[64];
 	struct dbox b;
 
 	(void)state;
@@ -250,15 +250,15 @@ static void test_ncc_and_rules(void **state)
 	assert_string_equal(dbox_get(&b, "enabled"), "true");
 	/* In force: deactivated first, then removed; the NCC goes when no rule is in force. */
 	*strchr(path, '?') = '\0';
-	snprintf(path + 400, 100, NCCS "/%s", id);
-	assert_int_equal(dbox_call(&b, DBX_DELETE, path + 400, NULL), 409);
+	snprintf(ncc, sizeof(ncc), NCCS "/%s", id);
+	assert_int_equal(dbox_call(&b, DBX_DELETE, ncc, NULL), 409);
 	assert_int_equal(dbox_call(&b, DBX_DELETE, path, NULL), 200);
 	assert_string_equal(dbox_get(&b, "deactivated"), "true");
 	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 200);
 	assert_int_equal(dbox_call(&b, DBX_DELETE, path, NULL), 200);
 	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 404);
-	assert_int_equal(dbox_call(&b, DBX_DELETE, path + 400, NULL), 200);
-	assert_int_equal(dbox_call(&b, DBX_GET, path + 400, NULL), 404);
+	assert_int_equal(dbox_call(&b, DBX_DELETE, ncc, NULL), 200);
+	assert_int_equal(dbox_call(&b, DBX_GET, ncc, NULL), 404);
 	dbox_close(&b);
 }
 
