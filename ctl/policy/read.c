@@ -17,6 +17,7 @@
 
 /* Deeper than any document of ours by far, and shallow enough for every recursion. */
 #define MAX_DEPTH 100
+_Static_assert(MAX_DEPTH == 100, "the text of too-deep says 100");
 
 static const struct kind {
 	enum dbx_doc_kind kind;
