@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@
 
 #define PINS NSBOX_BPFFS "/dbx-egress"
 
-static char object_path[512];
+static char object_path[PATH_MAX];
 static struct dbx_dp_opts opts = {.object_path = object_path, .pin_dir = PINS};
 static const struct dbx_dp_ops *const ops = &dbx_dp_xdp;
 static struct dbx_dp_error err;
