@@ -17,8 +17,8 @@ int dbx_check(const struct dbx_model *m, int64_t now_ms, struct dbx_diag *d);
 
 /*
  * Checks of an update: a feed whose change number falls (feed-number-falls), that shrinks by more
- * than the gateway's share (feed-shrinks), a named tag that vanished (missing-tag). With force they
- * are warnings, else errors. Same content under another number, and the reverse, are told as info.
+ * than the gateway's share (feed-shrinks), a named tag that lost its prefixes (missing-tag; one that
+ * is gone is an error of dbx_check()). With force they are warnings, else errors. Same content under another number, and the reverse, are told as info.
  */
 int dbx_check_update(const struct dbx_model *before, const struct dbx_model *after, bool force,
 		     struct dbx_diag *d);

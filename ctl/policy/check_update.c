@@ -35,26 +35,38 @@ static const struct dbx_feed *find_feed(const struct dbx_model *m, const struct 
 	return NULL;
 }
 
+/* Where a kind of range file says its number, and where its ranges are. */
+static const struct {
+	const char *number, *ranges;
+} pointers[DBX_DOC_KIND_MAX] = {
+	[DBX_DOC_AZURE_TAGS] = {"/changeNumber", "/values"},
+	[DBX_DOC_AWS_RANGES] = {"/syncToken", "/prefixes"},
+	[DBX_DOC_GOOGLE_RANGES] = {"/syncToken", "/prefixes"},
+	[DBX_DOC_DATABRICKS_RANGES] = {"/timestampSeconds", "/prefixes"},
+};
+
 static void check_number(struct update *u, const struct dbx_feed *old, const struct dbx_feed *new)
 {
+	const struct dbx_where at = {new->where.doc, (char *)pointers[new->kind].number};
 	bool same = old->content_hash == new->content_hash;
 
 	if (new->change_number < old->change_number)
-		DBX_SAY(&u->c, u->severity, "feed-number-falls", &new->where,
+		DBX_SAY(&u->c, u->severity, "feed-number-falls", &at,
 			"the range file of %s goes back from %s to %s%s", new->cloud, old->version,
 			new->version, how(u));
 	else if (new->change_number == old->change_number && !same)
-		DBX_SAY(&u->c, DBX_SEV_INFO, "feed-same-number", &new->where,
+		DBX_SAY(&u->c, DBX_SEV_INFO, "feed-same-number", &at,
 			"the range file of %s has another content under the same number %s",
 			new->cloud, new->version);
 	else if (new->change_number != old->change_number && same)
-		DBX_SAY(&u->c, DBX_SEV_INFO, "feed-same-content", &new->where,
+		DBX_SAY(&u->c, DBX_SEV_INFO, "feed-same-content", &at,
 			"the range file of %s went from %s to %s without a change of content",
 			new->cloud, old->version, new->version);
 }
 
 static void check_size(struct update *u, const struct dbx_feed *old, const struct dbx_feed *new)
 {
+	const struct dbx_where at = {new->where.doc, (char *)pointers[new->kind].ranges};
 	uint32_t percent = u->c.m->gateway.feed_max_shrink_percent;
 	uint64_t lost;
 
@@ -63,7 +75,7 @@ static void check_size(struct update *u, const struct dbx_feed *old, const struc
 		return;
 	lost = old->n_prefixes - new->n_prefixes;
 	if (lost * 100 > (uint64_t)old->n_prefixes * percent)
-		DBX_SAY(&u->c, u->severity, "feed-shrinks", &new->where,
+		DBX_SAY(&u->c, u->severity, "feed-shrinks", &at,
 			"the range file of %s shrinks from %zu to %zu entries, by more than %" PRIu32
 			" %% (feed_max_shrink_percent)%s",
 			new->cloud, old->n_prefixes, new->n_prefixes, percent, how(u));
@@ -83,11 +95,9 @@ static void check_tag(struct update *u, const struct dbx_tag_ref *t)
 	if (dbx_model_find_tags(u->before, t->tag, t->cloud, count_prefixes, &n_before) <= 0 ||
 	    n_before == 0)
 		return; /* it was not there before either: not this update's doing */
-	if (dbx_model_find_tags(u->c.m, t->tag, t->cloud, count_prefixes, &n_after) <= 0)
-		DBX_SAY(&u->c, u->severity, "missing-tag", &t->where,
-			"service tag %s, which is named here, is gone from the new range files%s",
-			t->tag, how(u));
-	else if (n_after == 0)
+	/* One that is gone altogether is an error of dbx_check(), which no force overrides. */
+	if (dbx_model_find_tags(u->c.m, t->tag, t->cloud, count_prefixes, &n_after) > 0 &&
+	    n_after == 0)
 		DBX_SAY(&u->c, u->severity, "missing-tag", &t->where,
 			"service tag %s, which is named here, has no prefixes in the new range "
 			"files%s",

@@ -42,11 +42,11 @@ static void test_number_falls(void **state)
 	(void)state;
 	update(DOCS(AZURE("6", TAG("A", "", TEN("9")))), DOCS(AZURE("5", TAG("A", "", TEN("10")))),
 	       false, &d);
-	expect(&d, "feed-number-falls", DBX_SEV_ERROR, "a.json", "", "from 6 to 5");
+	expect(&d, "feed-number-falls", DBX_SEV_ERROR, "a.json", "/changeNumber", "from 6 to 5");
 	dbx_diag_fini(&d);
 	update(DOCS(AZURE("6", TAG("A", "", TEN("9")))), DOCS(AZURE("5", TAG("A", "", TEN("10")))),
 	       true, &d);
-	expect(&d, "feed-number-falls", DBX_SEV_WARNING, "a.json", "", "forced");
+	expect(&d, "feed-number-falls", DBX_SEV_WARNING, "a.json", "/changeNumber", "forced");
 	dbx_diag_fini(&d);
 }
 
@@ -57,11 +57,11 @@ static void test_numbers_and_contents(void **state)
 	(void)state;
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")))), DOCS(AZURE("5", TAG("A", "", TEN("10")))),
 	       false, &d);
-	expect(&d, "feed-same-number", DBX_SEV_INFO, "a.json", "", "another content");
+	expect(&d, "feed-same-number", DBX_SEV_INFO, "a.json", "/changeNumber", "another content");
 	dbx_diag_fini(&d);
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")))), DOCS(AZURE("6", TAG("A", "", TEN("9")))),
 	       false, &d);
-	expect(&d, "feed-same-content", DBX_SEV_INFO, "a.json", "", "from 5 to 6");
+	expect(&d, "feed-same-content", DBX_SEV_INFO, "a.json", "/changeNumber", "from 5 to 6");
 	dbx_diag_fini(&d);
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")))), DOCS(AZURE("6", TAG("A", "", TEN("10")))),
 	       false, &d);
@@ -84,7 +84,7 @@ static void test_shrinks(void **state)
 	dbx_diag_fini(&d);
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")))),
 	       DOCS(AZURE("6", TAG("A", "", "\"1.0.0.0/24\",\"1.0.1.0/24\""))), false, &d);
-	expect(&d, "feed-shrinks", DBX_SEV_ERROR, "a.json", "", "from 10 to 2");
+	expect(&d, "feed-shrinks", DBX_SEV_ERROR, "a.json", "/values", "from 10 to 2");
 	dbx_diag_fini(&d);
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")))),
 	       DOCS(AZURE("6", TAG("A", "", "\"1.0.0.0/24\",\"1.0.1.0/24\"")),
@@ -102,8 +102,7 @@ static void test_named_tag_vanishes(void **state)
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")) "," TAG("B", "", "\"2.0.0.0/24\"")),
 		    NAMED("b")),
 	       DOCS(AZURE("6", TAG("A", "", TEN("9"))), NAMED("b")), false, &d);
-	expect(&d, "missing-tag", DBX_SEV_ERROR, "b.json",
-	       "/gateway/allowed_destinations/0/service_tags/0", "gone");
+	assert_int_equal(count_findings(&d, "missing-tag"), 0); /* dbx_check() says it, once */
 	dbx_diag_fini(&d);
 	/* a tag that stays without a prefix is gone as well */
 	update(DOCS(AZURE("5", TAG("A", "", TEN("9")) "," TAG("B", "", "\"2.0.0.0/24\"")),
