@@ -14,16 +14,16 @@ enum dbx_change_op { DBX_CHANGE_ADD, DBX_CHANGE_REMOVE, DBX_CHANGE_MODIFY };
 
 struct dbx_change {
 	enum dbx_change_op op;
-	char *object; /* "network-policy np-prod", "feed Public", "workspace 1001", ... */
-	char *field;  /* JSON pointer inside the object, or "" = the whole object */
+	char *object;         /* "network-policy np-prod", "feed Public", "workspace 1001", ... */
+	char *field;          /* JSON pointer inside the object, or "" = the whole object */
 	char *before, *after; /* compact JSON or "" */
 };
 
 struct dbx_feed_delta {
 	char *cloud;
-	char *version_before, *version_after; /* "" = absent */
+	char *version_before, *version_after;                /* "" = absent */
 	size_t n_tags_added, n_tags_removed, n_tags_changed; /* changed: other prefixes */
-	size_t n_entries_added, n_entries_removed; /* (tag, prefix) pairs */
+	size_t n_entries_added, n_entries_removed;           /* (tag, prefix) pairs */
 };
 
 struct dbx_diff {
@@ -36,7 +36,7 @@ struct dbx_diff {
 		char *cloud, *tag;
 		enum dbx_change_op op;
 		size_t n_added, n_removed;
-	} *tags;
+	} * tags;
 	size_t n_tags;
 };
 

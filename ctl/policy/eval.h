@@ -22,7 +22,7 @@ struct dbx_eval_tuple { /* ports and domain in host order; addresses in struct d
 	bool has_mac;
 	uint8_t mac[6];
 	uint8_t proto;
-	bool has_ports;	      /* false: later fragment, ports unknown */
+	bool has_ports;        /* false: later fragment, ports unknown */
 	uint16_t sport, dport; /* dport: type << 8 | code for ICMP and ICMPv6, 0 for portless */
 };
 
@@ -30,8 +30,8 @@ struct dbx_eval_result {
 	enum dbx_verdict verdict;
 	enum dbx_reason reason;
 	enum dbx_path path;
-	int64_t workspace_id;	  /* 0 = none */
-	const char *policy_id;	  /* NULL = none; owned by the model */
+	int64_t workspace_id;         /* 0 = none */
+	const char *policy_id;        /* NULL = none; owned by the model */
 	const struct dbx_where *rule; /* NULL = none */
 };
 

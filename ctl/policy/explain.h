@@ -16,9 +16,9 @@
 struct dbx_explain_query {
 	int64_t workspace_id;
 	const char *dst; /* address or DNS name, as given */
-	uint16_t port;	 /* host order */
+	uint16_t port;   /* host order */
 	uint8_t proto;
-	int product;	  /* enum dbx_product, or -1: that of the first source */
+	int product; /* enum dbx_product, or -1: that of the first source */
 	bool has_src;
 	struct dbx_addr src; /* else: first address of the workspace's first source */
 };
@@ -65,6 +65,7 @@ const char *dbx_reason_slug(enum dbx_reason r);
 const char *dbx_reason_text(enum dbx_reason r);
 enum dbx_reason_kind dbx_reason_kind(enum dbx_reason r);
 const char *dbx_verdict_name(enum dbx_verdict v); /* "PASS", "DROP", "DRY_RUN_DENIAL" */
-const char *dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "service-endpoint", "nat" */
+const char *
+dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "service-endpoint", "nat" */
 
 #endif
