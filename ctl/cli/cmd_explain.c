@@ -183,10 +183,14 @@ static void say_place(const char *doc, const char *ptr)
 		dbx_say_in(stdout, DBX_DIM, " (%s%s%s)", doc, *ptr ? ": " : "", ptr);
 }
 
+/* A newline inside a value is shown as one, so that no name can write a line of its own. */
 static void say_line(const char *title, const char *value)
 {
-	if (*value)
-		dbx_say("%-10s  %s\n", title, value);
+	if (!*value)
+		return;
+	dbx_say("%-10s  ", title);
+	dbx_say_in(stdout, DBX_PLAIN, "%s", value);
+	dbx_say("\n");
 }
 
 static void say_tags(const json_t *tags)
@@ -195,7 +199,7 @@ static void say_tags(const json_t *tags)
 	size_t i;
 
 	json_array_foreach(tags, i, tag)
-		dbx_say("%-10s  %s\n", i ? "" : "in", json_string_value(tag));
+		say_line(i ? "" : "in", json_is_string(tag) ? json_string_value(tag) : "?");
 }
 
 static int say_steps(const json_t *steps)
@@ -244,8 +248,11 @@ static int print_text(const json_t *e)
 	say_line("path", dbx_json_str(e, "path"));
 	say_tags(json_object_get(e, "tags"));
 	code = say_steps(json_object_get(e, "steps"));
-	if (*advice)
-		dbx_say("\nto allow it: %s\n", advice);
+	if (*advice) {
+		dbx_say("\nto allow it: ");
+		dbx_say_in(stdout, DBX_PLAIN, "%s", advice);
+		dbx_say("\n");
+	}
 	dbx_findings_print(json_object_get(e, "findings"), stderr, false);
 	return code;
 }

@@ -134,7 +134,8 @@ void dbx_help_tool(FILE *f)
 			fprintf(f, "  %-11s  %s\n", dbx_commands[i].name, dbx_commands[i].summary);
 	}
 	print_options(f, "options of every command", dbx_opts_global());
-	fputs("\nexit codes: 0 done, 1 refused, 2 usage, 3 daemon not reachable\n"
+	fputs("\nenvironment: " DBX_CLI_SOCKET_ENV " (socket of the daemon), NO_COLOR\n"
+	      "exit codes: 0 done, 1 refused, 2 usage, 3 daemon not reachable\n"
 	      "'" DBX_CLI_NAME " help COMMAND' tells about one command.\n",
 	      f);
 }

@@ -38,7 +38,10 @@ int dbx_out_finish(int code);
  */
 int dbx_escape_add(struct dbx_strbuf *b, const char *s, size_t n, bool keep_lines);
 
-/* Text to standard output, escaped after formatting, newlines kept. */
+/*
+ * Text to standard output, escaped after formatting, newlines kept: what comes from a document or the
+ * daemon goes through dbx_say_in or a table instead.
+ */
 __attribute__((format(printf, 1, 2))) void dbx_say(const char *fmt, ...);
 /* The same in a colour, without newlines kept: for one word or name. */
 __attribute__((format(printf, 3, 4))) void dbx_say_in(FILE *f, enum dbx_colour c, const char *fmt,

@@ -64,7 +64,7 @@ ANSWERS = {
                                          "document": POLICY, "revision": 7},
     "/explain": {"verdict": "DROP", "reason": "no-match", "workspace_id": 1001, "policy": "np",
                  "rule": "policy np" + ESC, "rule_doc": "np.json", "rule_ptr": "", "path": "none",
-                 "tags": ["Storage"], "advice": "add it to allowed_destinations",
+                 "tags": ["Storage", "x\nPASS forged"], "advice": "add it to allowed_destinations\nDROP forged",
                  "steps": [{"name": "default", "result": "deny", "text": "nothing matches",
                             "doc": "", "ptr": ""}]},
     "/apply": APPLIED, "/diff": APPLIED, "/rollback": APPLIED,

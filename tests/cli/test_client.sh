@@ -120,7 +120,8 @@ exits "rollback: not a number" 2 "$ctl" rollback x
 exits "explain, asked of the daemon" 0 "$ctl" explain -w 1001 -d 20.60.0.1 -p 443 -P udp --src 10.0.0.1 --product ml_serving
 like "explain: the request" "$(tail -n 1 log)" '"workspace_id":1001,"port":443,"protocol":17,"dst":"20.60.0.1","src":"10.0.0.1","product":"MLServing"'
 like "explain: verdict and reason" "$out" '^DROP  no-match: no entry of the policy allows'
-like "explain: advice" "$out" '^to allow it: add it to allowed_destinations$'
+like "explain: advice" "$out" '^to allow it: add it to allowed_destinations\\nDROP forged$'
+unlike "explain: no name writes a line of its own" "$out" '^(PASS|DROP) forged'
 unlike "explain: no escape character" "$out" "$esc"
 exits "lookup in the daemon's documents" 0 "$ctl" lookup 20.60.0.1 192.0.2.1
 is "lookup: its answer" "$out" "$(printf '20.60.0.1\tStorage\n192.0.2.1')"
