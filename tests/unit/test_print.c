@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * test_print.c -- what is printed reads back as the same model; equality sees every key.
+ */
+#include "unit/readcase.h"
+
+#include <jansson.h>
+
+#include "unit/roundtrip.h"
+
+#define SEEDS "tests/fuzz/corpus/read"
+
+/* The seeds of the fuzzer: an example of every kind of document. */
+static size_t list_seeds(char ***paths)
+{
+	size_t n;
+
+	assert_int_equal(dbx_file_list(SEEDS, paths, &n), 0);
+	assert_true(n >= 18);
+	return n;
+}
+
+static void expect_roundtrip(const struct dbx_model *m, const char *what)
+{
+	struct dbx_model *again = dbx_model_new();
+	struct dbx_diag d;
+
+	dbx_diag_init(&d);
+	if (roundtrip_model(m, again, &d)) {
+		print_findings(&d);
+		fail_msg("%s: what was printed does not read", what);
+	}
+	if (!dbx_model_equal(m, again))
+		fail_msg("%s: what was printed reads as something else", what);
+	assert_true(dbx_model_equal(again, m));
+	dbx_diag_fini(&d);
+	dbx_model_free(&again);
+}
+
+/* Documents that go together; the others stand alone. */
+static void test_examples_together(void **state)
+{
+	static const char *const names[] = {
+		"policy-wrapper", "policy-restricted", "ncc-azure",  "workspace",
+		"ncc-aws",        "rules-list",        "gateway",    "azure-small",
+		"aws-small",      "google-small",      "goog-small", "databricks-small"};
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	char path[200];
+
+	(void)state;
+	dbx_diag_init(&d);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), SEEDS "/%s.json", names[i]);
+		read_file_into(m, path, &d);
+	}
+	if (dbx_model_resolve(m, &d)) {
+		print_findings(&d);
+		fail();
+	}
+	expect_roundtrip(m, "all examples");
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+}
+
+/* One document alone, so without resolving: everything that stands in it must come back. */
+static void roundtrip_alone(const char *path)
+{
+	struct dbx_model *m = dbx_model_new(), *again = dbx_model_new();
+	struct dbx_diag d;
+
+	dbx_diag_init(&d);
+	read_file_into(m, path, &d);
+	roundtrip_model(m, again, &d); /* resolving may fail: references lead elsewhere */
+	if (again->broken || !dbx_model_equal(m, again))
+		fail_msg("%s: what was printed reads as something else", path);
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+	dbx_model_free(&again);
+}
+
+static void test_examples_alone(void **state)
+{
+	char **paths;
+	size_t n = list_seeds(&paths);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		/* sorted by resolving, and read in another order */
+		if (!strstr(paths[i], "rules-list"))
+			roundtrip_alone(paths[i]);
+	}
+	dbx_file_list_free(paths, n);
+}
+
+static void test_real_feeds(void **state)
+{
+	char **paths;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(dbx_file_list("rules/feeds", &paths, &n), 0);
+	assert_true(n >= 10);
+	for (size_t i = 0; i < n; i++)
+		roundtrip_alone(paths[i]);
+	dbx_file_list_free(paths, n);
+}
+
+/* ---- equality sees every key ---- */
+
+/* What no verdict depends on: read past, not kept (print_feed.c), or an alias of what is kept. */
+static bool is_ignored(const char *key)
+{
+	static const char *const keys[] = {
+		"id",
+		"regionId",
+		"platform",
+		"systemService",
+		"networkFeatures",
+		"network_border_group",
+		"schemaVersion",
+		"next_page_token",
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (!strcmp(keys[i], key))
+			return true;
+	}
+	return false;
+}
+
+/* What means the same as nothing at all. */
+static bool is_default(const char *key, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	if (json_is_null(v) || (json_is_array(v) && !json_array_size(v)))
+		return true;
+	return s && ((!strcmp(key, "network_source_type") && !strcmp(s, "General Compute")) ||
+		     (!strcmp(key, "region") && !s[0]));
+}
+
+/* Said twice in these documents: an id that is also the parent's. */
+static bool is_redundant(const char *path, const char *key, long n)
+{
+	return (strstr(path, "/ncc-azure") && !strcmp(key, "network_connectivity_config_id") &&
+		n) ||
+	       (strstr(path, "/workspace.json") && !strcmp(key, "workspace_id"));
+}
+
+struct cut {
+	long n; /* keys still to pass before the one to be cut */
+	char key[64];
+	bool done, harmless;
+};
+
+static void cut_key(json_t *v, struct cut *c)
+{
+	json_t *item;
+	const char *key;
+	size_t i;
+
+	if (json_is_array(v)) {
+		json_array_foreach(v, i, item) {
+			if (!c->done)
+				cut_key(item, c);
+		}
+	}
+	if (!json_is_object(v))
+		return;
+	json_object_foreach(v, key, item) {
+		if (c->done)
+			return;
+		if (c->n-- == 0) {
+			snprintf(c->key, sizeof(c->key), "%s", key);
+			c->harmless = is_ignored(key) || is_default(key, item);
+			c->done = true;
+			json_object_del(v, c->key);
+			return;
+		}
+		cut_key(item, c);
+	}
+}
+
+/* Without its n-th key the document is refused, or another one. False after the last key. */
+static bool check_cut(const struct dbx_model *whole, const char *text, long n, const char *path)
+{
+	json_t *root = json_loads(text, 0, NULL);
+	struct cut c = {.n = n};
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	char *less;
+
+	assert_non_null(root);
+	cut_key(root, &c);
+	if (c.done && !c.harmless && !is_redundant(path, c.key, n)) {
+		less = json_dumps(root, 0);
+		dbx_diag_init(&d);
+		if (!dbx_read(m, path, less, strlen(less), DBX_DOC_UNKNOWN, &d) &&
+		    dbx_model_equal(whole, m))
+			fail_msg("%s: equal without its key number %ld, \"%s\"", path, n, c.key);
+		dbx_diag_fini(&d);
+		free(less);
+	}
+	json_decref(root);
+	dbx_model_free(&m);
+	return c.done;
+}
+
+static void test_equality_sees_every_key(void **state)
+{
+	size_t n_paths, len;
+	long n_keys = 0;
+	char **paths;
+
+	(void)state;
+	n_paths = list_seeds(&paths);
+	for (size_t i = 0; i < n_paths; i++) {
+		struct dbx_model *whole = dbx_model_new();
+		struct dbx_diag d;
+		char *text;
+		long n = 0;
+
+		dbx_diag_init(&d);
+		read_file_into(whole, paths[i], &d);
+		assert_int_equal(dbx_file_read(paths[i], 0, &text, &len), 0);
+		while (check_cut(whole, text, n, paths[i]))
+			n++;
+		n_keys += n;
+		free(text);
+		dbx_diag_fini(&d);
+		dbx_model_free(&whole);
+	}
+	assert_true(n_keys > 300);
+	dbx_file_list_free(paths, n_paths);
+}
+
+static void test_equality_sees_values(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"{'network_policy_id':'p'}", "{'network_policy_id':'q'}"},
+		{"{'network_policy_id':'p'}", "{'network_policy_id':'p','egress':{}}"},
+		{"{'network_policy_id':'p','egress':{}}",
+		 "{'network_policy_id':'p','egress':{'network_access':{'restriction_mode':"
+		 "'RESTRICTION_MODE_UNSPECIFIED'}}}"},
+		{"{'network_policy_id':'p','ingress':{'a':1}}",
+		 "{'network_policy_id':'p','ingress':{'a':2}}"},
+		{"{'network_policy_id':'p','x':1}", "{'network_policy_id':'p','x':'1'}"},
+		{"{'gateway':{}}", "{'network_policy_id':'p'}"},
+		{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/8']}]}}",
+		 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/9']}]}}"},
+		{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'tcp'}]}}",
+		 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'udp'}]}}"},
+		{"{'gateway':{'platform_sets':[{'label':'a','service_tags':['A']}]}}",
+		 "{'gateway':{'platform_sets':[{'label':'a','service_tags':[{'tag':'A'}]}]}}"},
+		{"{'gateway':{'gateway_services':[{'protocol':'tcp','ports':[1]}]}}",
+		 "{'gateway':{'gateway_services':[{'protocol':'tcp','ports':['1-2']}]}}"},
+		{"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vlan':7}]}]}}",
+		 "{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vni':7}]}]}}"},
+		{"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}]}}",
+		 "{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1'],'private_required':"
+		 "true}]}}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct dbx_model *m[2];
+		struct dbx_diag d;
+
+		dbx_diag_init(&d);
+		for (int k = 0; k < 2; k++) {
+			m[k] = dbx_model_new();
+			assert_int_equal(read_quoted(m[k], "doc", pairs[i][k], &d), 0);
+		}
+		if (dbx_model_equal(m[0], m[1]))
+			fail_msg("equal: %s and %s", pairs[i][0], pairs[i][1]);
+		assert_true(dbx_model_equal(m[0], m[0]));
+		dbx_diag_fini(&d);
+		dbx_model_free(&m[0]);
+		dbx_model_free(&m[1]);
+	}
+}
+
+/* ---- the text itself ---- */
+
+static void test_policy_text(void **state)
+{
+	static const char want[] = "{\n"
+				   "  \"egress\": {\n"
+				   "    \"network_access\": {\n"
+				   "      \"blocked_internet_destinations\": [\n"
+				   "        {\n"
+				   "          \"destination\": \"X.org\",\n"
+				   "          \"internet_destination_type\": \"DNS_NAME\",\n"
+				   "          \"why\": \"kept\"\n"
+				   "        }\n"
+				   "      ],\n"
+				   "      \"restriction_mode\": \"FULL_ACCESS\"\n"
+				   "    }\n"
+				   "  },\n"
+				   "  \"network_policy_id\": \"p\"\n"
+				   "}";
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	char *text;
+
+	(void)state;
+	dbx_diag_init(&d);
+	assert_int_equal(
+		read_quoted(
+			m, "doc",
+			"{'network_policy':{'network_policy_id':'p','egress':{'network_access':{"
+			"'restriction_mode':'FULL_ACCESS','blocked_internet_destinations':[{'why':"
+			"'kept','destination':'X.org','internet_destination_type':'DNS_NAME'}]}}}}",
+			&d),
+		0);
+	text = dbx_print_policy(&m->policies[0]);
+	assert_string_equal(text, want);
+	free(text);
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+}
+
+static void test_feed_text(void **state)
+{
+	static const char want[] = "{\n"
+				   "  \"changeNumber\": 5,\n"
+				   "  \"cloud\": \"Public\",\n"
+				   "  \"values\": [\n"
+				   "    {\n"
+				   "      \"id\": \"A\",\n"
+				   "      \"name\": \"A\",\n"
+				   "      \"properties\": {\n"
+				   "        \"addressPrefixes\": [\n"
+				   "          \"10.0.0.0/8\"\n"
+				   "        ],\n"
+				   "        \"changeNumber\": 2,\n"
+				   "        \"region\": \"eastus\"\n"
+				   "      }\n"
+				   "    }\n"
+				   "  ]\n"
+				   "}";
+	struct dbx_model *m = read_clean(
+		"{'changeNumber':5,'cloud':'Public','values':[{'name':'A','id':'A','properties':{"
+		"'changeNumber':2,'region':'eastus','addressPrefixes':['10.0.0.0/8']}}]}");
+	char *text = dbx_print_feed(&m->feeds[0]);
+
+	(void)state;
+	assert_string_equal(text, want);
+	free(text);
+	dbx_model_free(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_examples_together),
+		cmocka_unit_test(test_examples_alone),
+		cmocka_unit_test(test_real_feeds),
+		cmocka_unit_test(test_equality_sees_every_key),
+		cmocka_unit_test(test_equality_sees_values),
+		cmocka_unit_test(test_policy_text),
+		cmocka_unit_test(test_feed_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
