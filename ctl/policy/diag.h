@@ -35,9 +35,9 @@ void dbx_diag_init(struct dbx_diag *d);
 void dbx_diag_fini(struct dbx_diag *d);
 
 /* Adds a finding; strings are copied. Out of memory drops the text but still counts the severity. */
-__attribute__((format(printf, 6, 7))) void
-dbx_diag_add(struct dbx_diag *d, enum dbx_severity sev, const char *code, const char *doc,
-	     const char *ptr, const char *fmt, ...);
+__attribute__((format(printf, 6, 7))) void dbx_diag_add(struct dbx_diag *d, enum dbx_severity sev,
+							const char *code, const char *doc,
+							const char *ptr, const char *fmt, ...);
 
 bool dbx_diag_has_errors(const struct dbx_diag *d);
 const char *dbx_severity_name(enum dbx_severity sev); /* "info", "warning", "error" */

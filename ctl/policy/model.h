@@ -29,9 +29,9 @@ enum dbx_doc_kind {
 	DBX_DOC_NETWORK_POLICY,
 	DBX_DOC_NCC,
 	DBX_DOC_PRIVATE_ENDPOINT_RULES, /* a rule, or the list call's answer */
-	DBX_DOC_WORKSPACE_OPTION,	/* {workspace_id, network_policy_id} */
-	DBX_DOC_NCC_BINDING,		/* {workspace_id, network_connectivity_config_id} */
-	DBX_DOC_WORKSPACE,		/* egress-model 9.3: both bindings in one document */
+	DBX_DOC_WORKSPACE_OPTION,       /* {workspace_id, network_policy_id} */
+	DBX_DOC_NCC_BINDING,            /* {workspace_id, network_connectivity_config_id} */
+	DBX_DOC_WORKSPACE,              /* egress-model 9.3: both bindings in one document */
 	DBX_DOC_GATEWAY,
 	DBX_DOC_AZURE_TAGS,
 	DBX_DOC_AWS_RANGES,
@@ -57,7 +57,7 @@ enum dbx_dest_type { DBX_DEST_UNSPECIFIED, DBX_DEST_DNS_NAME, DBX_DEST_IP_RANGE 
 
 struct dbx_internet_dest {
 	char *destination; /* as written */
-	char *name;	   /* DNS_NAME: canonical (lower case, no trailing dot, "*." kept); else NULL */
+	char *name; /* DNS_NAME: canonical (lower case, no trailing dot, "*." kept); else NULL */
 	struct dbx_prefix prefix; /* IP_RANGE only */
 	enum dbx_dest_type type;
 	char *extra;
@@ -74,7 +74,7 @@ enum dbx_storage_type {
 
 struct dbx_storage_dest {
 	enum dbx_storage_type type;
-	char *bucket_name, *region;	   /* NULL when absent */
+	char *bucket_name, *region;          /* NULL when absent */
 	char *azure_account, *azure_service; /* NULL when absent */
 	char *extra;
 	struct dbx_where where;
@@ -83,17 +83,17 @@ struct dbx_storage_dest {
 struct dbx_workspace_dest { /* one workspace id of allowed_databricks_destinations */
 	int64_t workspace_id;
 	uint32_t group; /* index of the item it was written in */
-	char *extra;	/* of that item, on the group's first id only */
+	char *extra;    /* of that item, on the group's first id only */
 	struct dbx_where where;
 };
 
 enum dbx_enforcement { DBX_ENFORCED, DBX_DRY_RUN };
 
-#define DBX_FILTER_DBSQL 1
+#define DBX_FILTER_DBSQL      1
 #define DBX_FILTER_ML_SERVING 2
 
 struct dbx_policy {
-	char *id;	  /* network_policy_id */
+	char *id;         /* network_policy_id */
 	char *account_id; /* or NULL */
 	bool has_egress, has_access;
 	enum dbx_restriction_mode mode;
@@ -108,7 +108,7 @@ struct dbx_policy {
 	size_t n_blocked;
 	bool has_enforcement;
 	enum dbx_enforcement enforcement;
-	unsigned int dry_run_filter; /* DBX_FILTER_*; 0 with DRY_RUN = every product */
+	unsigned int dry_run_filter;     /* DBX_FILTER_*; 0 with DRY_RUN = every product */
 	char *ingress, *ingress_dry_run; /* compact JSON, passed through, or NULL */
 	char *extra, *extra_egress, *extra_access, *extra_enforcement;
 	struct dbx_where where;
@@ -128,12 +128,12 @@ enum dbx_pe_state {
 	DBX_PE_EXPIRED,
 };
 
-enum dbx_pe_flavour { /* derived from the fields present */
-	DBX_PE_AZURE_RESOURCE, /* resource_id + group_id */
-	DBX_PE_AZURE_SERVICE,  /* resource_id + domain_names */
-	DBX_PE_AWS_S3,	       /* endpoint_service ...s3 + resource_names */
-	DBX_PE_AWS_SERVICE,    /* endpoint_service + domain_names */
-	DBX_PE_GCP,	       /* gcp_endpoint */
+enum dbx_pe_flavour {                        /* derived from the fields present */
+		      DBX_PE_AZURE_RESOURCE, /* resource_id + group_id */
+		      DBX_PE_AZURE_SERVICE,  /* resource_id + domain_names */
+		      DBX_PE_AWS_S3,         /* endpoint_service ...s3 + resource_names */
+		      DBX_PE_AWS_SERVICE,    /* endpoint_service + domain_names */
+		      DBX_PE_GCP,            /* gcp_endpoint */
 };
 
 struct dbx_pe_rule {
@@ -151,7 +151,7 @@ struct dbx_pe_rule {
 	char *state_text; /* as written, or NULL */
 	char *error_message, *endpoint_name, *vpc_endpoint_id, *account_id;
 	int64_t creation_time_ms, updated_time_ms, deactivated_at_ms; /* 0 = absent */
-	char *gcp_endpoint; /* compact JSON, or NULL */
+	char *gcp_endpoint;                                           /* compact JSON, or NULL */
 	char *extra;
 	struct dbx_where where;
 };
@@ -191,11 +191,11 @@ struct dbx_ncc_binding {
 
 struct dbx_source {
 	struct dbx_prefix prefix;
-	uint32_t domain;  /* abi.h: 0, VLAN, QINQ|..., VNI|... */
-	char *interface;  /* or NULL: any */
+	uint32_t domain; /* abi.h: 0, VLAN, QINQ|..., VNI|... */
+	char *interface; /* or NULL: any */
 	bool has_mac;
 	uint8_t mac[6];
-	int product;	  /* enum dbx_product, or -1: the workspace's */
+	int product; /* enum dbx_product, or -1: the workspace's */
 	char *extra;
 	struct dbx_where where;
 };
@@ -216,8 +216,8 @@ struct dbx_port_range {
 
 #define DBX_PROTO_ANY 0xffff
 struct dbx_tag_ref {
-	char *tag;   /* as written */
-	char *cloud; /* or NULL: any loaded feed */
+	char *tag;      /* as written */
+	char *cloud;    /* or NULL: any loaded feed */
 	bool as_object; /* written as {"tag", "cloud"}, not as a string */
 	struct dbx_where where;
 };
@@ -241,7 +241,7 @@ struct dbx_dest_set {
 	size_t n_tags;
 	struct dbx_name_ref *names;
 	size_t n_names;
-	uint16_t proto; /* IP protocol number, or DBX_PROTO_ANY */
+	uint16_t proto;               /* IP protocol number, or DBX_PROTO_ANY */
 	struct dbx_port_range *ports; /* none = every port; for ICMP(v6): type << 8 | code ranges */
 	size_t n_ports;
 	char **policy_ids; /* none = every policy */
@@ -294,7 +294,7 @@ struct dbx_gateway {
 	struct dbx_dest_set *blocked; /* blocked_destinations */
 	size_t n_blocked;
 	uint32_t feed_max_shrink_percent; /* 0 = default of 20 */
-	char *extra; /* dns, log, quotas, ... of later versions: kept */
+	char *extra;                      /* dns, log, quotas, ... of later versions: kept */
 	struct dbx_where where;
 };
 
@@ -305,7 +305,7 @@ struct dbx_tag {
 			 Databricks "Databricks/azure/eastus2/outbound" */
 	char *region; /* "" = global */
 	uint32_t change_number; /* Azure only */
-	uint32_t first, n;	/* into feed.prefixes */
+	uint32_t first, n;      /* into feed.prefixes */
 };
 
 struct dbx_feed_prefix {
@@ -346,10 +346,10 @@ struct dbx_model {
 	struct dbx_feed *feeds;
 	size_t n_feeds;
 	struct dbx_model_index *index; /* private: makes the look-ups below fast after resolving */
-	bool broken; /* a read failed: good for freeing only */
+	bool broken;                   /* a read failed: good for freeing only */
 };
 
-struct dbx_model *dbx_model_new(void); /* NULL: out of memory */
+struct dbx_model *dbx_model_new(void);     /* NULL: out of memory */
 void dbx_model_free(struct dbx_model **m); /* clears *m; NULL is fine */
 
 /* Look-ups by id; NULL = none. */
@@ -372,7 +372,8 @@ bool dbx_pe_rule_is_effective(const struct dbx_pe_rule *r);
  * call of add(); returns 0 or what add() returned. Unknown group ids and services add nothing.
  */
 typedef int (*dbx_name_fn)(void *arg, const char *name);
-int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_name_fn add, void *arg);
+int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_name_fn add,
+		      void *arg);
 int dbx_storage_names(const struct dbx_storage_dest *d, dbx_name_fn add, void *arg);
 
 /*
@@ -385,9 +386,9 @@ int dbx_model_find_tags(const struct dbx_model *m, const char *name, const char 
 			dbx_tag_fn add, void *arg);
 int dbx_model_count_clouds(const struct dbx_model *m, const char *name); /* feeds that have it */
 
-const char *dbx_doc_kind_name(enum dbx_doc_kind kind);	  /* "network-policy", "gateway", ... */
-const char *dbx_product_name(enum dbx_product product);	  /* "DBSQL", "General Compute", ... */
-const char *dbx_pe_state_name(enum dbx_pe_state state);	  /* "ESTABLISHED", ... */
+const char *dbx_doc_kind_name(enum dbx_doc_kind kind);  /* "network-policy", "gateway", ... */
+const char *dbx_product_name(enum dbx_product product); /* "DBSQL", "General Compute", ... */
+const char *dbx_pe_state_name(enum dbx_pe_state state); /* "ESTABLISHED", ... */
 const char *dbx_mode_name(enum dbx_restriction_mode mode);
 
 #endif

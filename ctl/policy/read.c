@@ -193,8 +193,6 @@ static void tell_json_error(struct dbx_rd *r, const json_error_t *e)
 	char q[RD_QUOTE_SIZE];
 
 	switch (json_error_code(e)) {
-	case json_error_out_of_memory:
-		return;
 	case json_error_invalid_utf8:
 		code = "not-utf8";
 		break;
@@ -267,8 +265,11 @@ static json_t *parse(struct dbx_rd *r, const char *text, size_t len, int *rc)
 		return NULL;
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	if (!v) {
-		*rc = json_error_code(&e) == json_error_out_of_memory ? -ENOMEM : 0;
-		tell_json_error(r, &e);
+		/* the parser does not always say that memory was short */
+		if (json_error_code(&e) == json_error_out_of_memory || !e.text[0])
+			*rc = -ENOMEM;
+		else
+			tell_json_error(r, &e);
 	}
 	return v;
 }
