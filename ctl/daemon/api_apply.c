@@ -42,14 +42,34 @@ static int bad(struct dbx_fail *f, const char *what)
 	return dbx_fail_set(f, -EINVAL, DBX_FAIL_INVALID, "reading the request body: %s", what);
 }
 
+/* {"source": name, "document": value}, well-formed to its end. */
+static int read_item(struct dbx_jspan item, struct dbx_jspan *source, struct dbx_jspan *document)
+{
+	struct dbx_jspan k, v;
+	struct dbx_jwalk w;
+	int rc = dbx_jwalk_object(&w, item);
+
+	while (!rc && (rc = dbx_jwalk_next(&w, &k, &v)) > 0) {
+		struct dbx_jspan *to = dbx_jspan_is(k, "source")     ? source
+				       : dbx_jspan_is(k, "document") ? document
+								     : NULL;
+
+		rc = !to || to->s ? -EINVAL : 0;
+		if (!rc)
+			*to = v;
+	}
+	return rc ? rc : document->s ? 0 : -EINVAL;
+}
+
 static int add_document(struct envelope *e, struct dbx_jspan item, struct dbx_fail *f)
 {
 	struct dbx_jspan source = {0}, document = {0};
 	char name[64], *s;
 
-	if (!dbx_jspan_find(item, "document", &document))
-		return bad(f, "each of \"documents\" is {\"source\": name, \"document\": object}");
-	if (dbx_jspan_find(item, "source", &source)) {
+	if (read_item(item, &source, &document))
+		return bad(f, "each of \"documents\" is {\"source\": name, \"document\": object}, "
+			      "each key once and nothing else");
+	if (source.s) {
 		s = dbx_jspan_text(source);
 		if (!s || source.s[0] != '"' || strlen(s) > NAME_MAX_BYTES) {
 			free(s);
@@ -104,7 +124,7 @@ static int add_documents(struct envelope *e, struct dbx_jspan list, struct dbx_f
 	dbx_jwalk_array(&w, list);
 	while (!rc && dbx_jwalk_next(&w, &k, &v) > 0)
 		rc = add_document(e, v, f);
-	return rc;
+	return rc; /* the list is well-formed: it was walked by count_items() */
 }
 
 static int read_bool(struct dbx_jspan v, bool *out, struct dbx_fail *f)

@@ -102,16 +102,16 @@ enum dbx_doc_kind dbx_doc_kind_parse(const char *name)
 
 /* Where a kind keeps its id; no key: there is one of them in a gateway. */
 static const struct {
-	const char *key;
+	const char *pointer; /* at the top; the key is what follows the slash */
 	const char *constant;
 } ids[DBX_DOC_KIND_MAX] = {
-	[DBX_DOC_NETWORK_POLICY] = {"network_policy_id", NULL},
-	[DBX_DOC_NCC] = {"network_connectivity_config_id", NULL},
-	[DBX_DOC_PRIVATE_ENDPOINT_RULES] = {"rule_id", NULL},
-	[DBX_DOC_WORKSPACE_OPTION] = {"workspace_id", NULL},
-	[DBX_DOC_NCC_BINDING] = {"workspace_id", NULL},
+	[DBX_DOC_NETWORK_POLICY] = {"/network_policy_id", NULL},
+	[DBX_DOC_NCC] = {"/network_connectivity_config_id", NULL},
+	[DBX_DOC_PRIVATE_ENDPOINT_RULES] = {"/rule_id", NULL},
+	[DBX_DOC_WORKSPACE_OPTION] = {"/workspace_id", NULL},
+	[DBX_DOC_NCC_BINDING] = {"/workspace_id", NULL},
 	[DBX_DOC_GATEWAY] = {NULL, "gateway"},
-	[DBX_DOC_AZURE_TAGS] = {"cloud", NULL},
+	[DBX_DOC_AZURE_TAGS] = {"/cloud", NULL},
 	[DBX_DOC_AWS_RANGES] = {NULL, "AWS"},
 	[DBX_DOC_GOOGLE_RANGES] = {NULL, NULL}, /* google_cloud() */
 	[DBX_DOC_DATABRICKS_RANGES] = {NULL, "Databricks"},
@@ -149,9 +149,19 @@ static const char *google_cloud(struct dbx_jspan text)
 
 static char *id_of(struct dbx_jspan text, enum dbx_doc_kind kind)
 {
-	if (ids[kind].key)
-		return find_id(text, ids[kind].key);
+	if (ids[kind].pointer)
+		return find_id(text, ids[kind].pointer + 1);
 	return strdup(kind == DBX_DOC_GOOGLE_RANGES ? google_cloud(text) : ids[kind].constant);
+}
+
+/* Where the id stands when it is not in a wrapper, else the document as a whole. */
+static const char *id_pointer(struct dbx_jspan text, enum dbx_doc_kind kind)
+{
+	struct dbx_jspan v;
+
+	if (!ids[kind].pointer || !dbx_jspan_find(text, ids[kind].pointer + 1, &v))
+		return "";
+	return ids[kind].pointer;
 }
 
 struct splitter {
@@ -173,13 +183,13 @@ static int add_object(struct splitter *s, const char *name, struct dbx_jspan tex
 		free(id);
 		dbx_diag_add(s->d, DBX_SEV_ERROR, "missing-id", name, "",
 			     "a %s needs \"%s\": a string of 1 to %d bytes",
-			     dbx_doc_kind_name(kind), ids[kind].key ? ids[kind].key : "id",
-			     DBX_DOC_ID_MAX);
+			     dbx_doc_kind_name(kind),
+			     ids[kind].pointer ? ids[kind].pointer + 1 : "id", DBX_DOC_ID_MAX);
 		return -EINVAL;
 	}
 	twin = dbx_docset_find(s->out, kind, id);
 	if (twin) {
-		dbx_diag_add(s->d, DBX_SEV_ERROR, "duplicate-id", name, "",
+		dbx_diag_add(s->d, DBX_SEV_ERROR, "duplicate-id", name, id_pointer(text, kind),
 			     "%s \"%s\" is also given by %s; give each object once",
 			     dbx_doc_kind_name(kind), id, twin->name);
 		free(id);

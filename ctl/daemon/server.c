@@ -38,7 +38,7 @@ struct dbx_server {
 	struct evconnlistener *listener; /* owned by http */
 	struct event *resume;
 	struct dbx_daemon *daemon;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct sockaddr_un addr;
 	gid_t gid; /* of the readers, or -1 */
 	int fd_limit;
 };
@@ -242,13 +242,12 @@ static int clear_path(const struct sockaddr_un *a, struct dbx_fail *f)
 
 static int listen_on(struct dbx_server *s, int *out, struct dbx_fail *f)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const char *path = s->addr.sun_path;
 	const struct group *g = getgrnam(DBX_SOCKET_GROUP);
 	mode_t mask;
 	int fd, rc;
 
-	memcpy(a.sun_path, s->path, sizeof(a.sun_path));
-	rc = clear_path(&a, f);
+	rc = clear_path(&s->addr, f);
 	if (rc)
 		return rc;
 	s->gid = g ? g->gr_gid : (gid_t)-1;
@@ -257,16 +256,16 @@ static int listen_on(struct dbx_server *s, int *out, struct dbx_fail *f)
 		return dbx_fail_set(f, -errno, DBX_FAIL_INTERNAL, "socket: %s", strerror(errno));
 	/* Born closed to everybody else: there is no moment in which it is open. */
 	mask = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)&a, sizeof(a));
+	rc = bind(fd, (const struct sockaddr *)&s->addr, sizeof(s->addr));
 	umask(mask);
-	if (!rc && g && chown(s->path, (uid_t)-1, s->gid) == 0)
-		rc = chmod(s->path, 0660);
+	if (!rc && g && chown(path, (uid_t)-1, s->gid) == 0)
+		rc = chmod(path, 0660);
 	if (!rc)
 		rc = listen(fd, 128);
 	if (rc) {
 		rc = -errno;
 		close(fd);
-		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "listening on %s: %s", s->path,
+		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "listening on %s: %s", path,
 				    strerror(-rc));
 	}
 	*out = fd;
@@ -298,6 +297,25 @@ static int start_http(struct dbx_server *s, struct event_base *base, int fd)
 	return 0;
 }
 
+static int set_path(struct sockaddr_un *a, const char *path, struct dbx_fail *f)
+{
+	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!*path || strlen(path) >= sizeof(a->sun_path))
+		return dbx_fail_set(f, -ENAMETOOLONG, DBX_FAIL_INTERNAL,
+				    "--socket %s: a path of 1 to %zu bytes is accepted", path,
+				    sizeof(a->sun_path) - 1);
+	memcpy(a->sun_path, path, strlen(path));
+	return 0;
+}
+
+int dbx_server_may_listen(const char *path, struct dbx_fail *f)
+{
+	struct sockaddr_un a;
+	int rc = set_path(&a, path, f);
+
+	return rc ? rc : clear_path(&a, f);
+}
+
 int dbx_server_open(struct dbx_server **out, struct event_base *base, const char *path,
 		    struct dbx_daemon *d, struct dbx_fail *f)
 {
@@ -307,15 +325,9 @@ int dbx_server_open(struct dbx_server **out, struct event_base *base, const char
 	if (!s)
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
 	s->daemon = d;
-	if (strlen(path) >= sizeof(s->path)) {
-		rc = dbx_fail_set(f, -ENAMETOOLONG, DBX_FAIL_INTERNAL,
-				  "--socket %s: the path is longer than %zu bytes", path,
-				  sizeof(s->path) - 1);
-		free(s);
-		return rc;
-	}
-	memcpy(s->path, path, strlen(path));
-	rc = listen_on(s, &fd, f);
+	rc = set_path(&s->addr, path, f);
+	if (!rc)
+		rc = listen_on(s, &fd, f);
 	if (rc) {
 		free(s);
 		return rc;
@@ -338,7 +350,7 @@ void dbx_server_close(struct dbx_server **s)
 	if (!*s)
 		return;
 	if ((*s)->listener)
-		unlink((*s)->path);
+		unlink((*s)->addr.sun_path);
 	if ((*s)->resume)
 		event_free((*s)->resume);
 	if ((*s)->http)

@@ -13,6 +13,9 @@ struct dbx_server;
 
 #define DBX_SOCKET_GROUP "dbx-egress"
 
+/* What open() would refuse because of who else listens there; removes a file left behind. */
+int dbx_server_may_listen(const char *path, struct dbx_fail *f);
+
 /*
  * Listens on path: mode 0660 and group dbx-egress when there is such a group, else 0600. A socket
  * file that nobody listens on is replaced; one that somebody does is refused (-EADDRINUSE).
