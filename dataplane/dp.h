@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "dbx/abi.h"
+#include "dbx/names.h"
 
 struct dbx_dp;
 
@@ -78,6 +79,38 @@ struct dbx_dp_ops {
 	int (*totals)(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
 	int (*event_fd)(struct dbx_dp *dp); /* for the event loop; -1 = none */
 	int (*poll_events)(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg); /* never blocks */
+	/*
+	 * Names. learn() makes an address known to a policy and binds a name to it, in this order:
+	 * binding, then address; -ENOSPC when a table is full, nothing changed then. Keys and values as
+	 * in include/dbx/names.h. The *_each walks may miss or repeat entries that change meanwhile;
+	 * fn returns 0 to go on. These, and only these, may be called from another thread.
+	 */
+	int (*secret)(struct dbx_dp *dp, struct dbx_secret *out);
+	int (*learn)(struct dbx_dp *dp, const struct dbx_bound_key *key,
+		     const struct dbx_bound *bound);
+	int (*unlearn)(struct dbx_dp *dp, const struct dbx_bound_key *key); /* the binding alone */
+	int (*forget_addr)(struct dbx_dp *dp, const struct dbx_learned_key *key);
+	int (*learned_each)(struct dbx_dp *dp,
+			    int (*fn)(void *arg, const struct dbx_learned_key *k,
+				      const struct dbx_learned *v),
+			    void *arg);
+	int (*bound_each)(struct dbx_dp *dp,
+			  int (*fn)(void *arg, const struct dbx_bound_key *k,
+				    const struct dbx_bound *v),
+			  void *arg);
+	int (*flows_each)(struct dbx_dp *dp,
+			  int (*fn)(void *arg, const struct dbx_flow_key *k,
+				    const struct dbx_flow *v),
+			  void *arg);
+	int (*flow_set)(struct dbx_dp *dp, const struct dbx_flow_key *key,
+			const struct dbx_flow *v);
+	int (*flow_del)(struct dbx_dp *dp, const struct dbx_flow_key *key);
+	/* Sockets that take steered queries (transparent, bound, listening); -1 = none. */
+	int (*steer)(struct dbx_dp *dp, int udp4, int tcp4, int udp6, int tcp6,
+		     struct dbx_dp_error *err);
+	int (*name_event_fd)(struct dbx_dp *dp);
+	int (*poll_name_events)(struct dbx_dp *dp,
+				void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 	/* Removes links, pins, everything: `dbx-egressd --uninstall`. */
 	int (*uninstall)(const struct dbx_dp_opts *o, struct dbx_dp_error *err);
 };

@@ -39,4 +39,18 @@ static __always_inline void dbx_env_frag_put(const struct dbx_env *env,
 	bpf_map_update_elem(&frags, key, value, BPF_ANY);
 }
 
+static __always_inline int dbx_env_learned(const struct dbx_env *env,
+					   const struct dbx_learned_key *key)
+{
+	(void)env;
+	(void)key;
+	return 0;
+}
+
+static __always_inline int dbx_env_dns_ready(const struct dbx_env *env)
+{
+	(void)env;
+	return 0;
+}
+
 #endif

@@ -142,7 +142,7 @@ uint32_t dbx_outcomes_add(struct dbx_outcomes *o, enum dbx_reason reason, uint8_
 		out.verdict = DBX_VERDICT_PASS;
 		break;
 	case DBX_KIND_SOFT:
-		out.flags = DBX_OUTCOME_F_SOFT;
+		out.flags = DBX_OUTCOME_F_SOFT | (o->names_may_allow ? DBX_OUTCOME_F_NAMES : 0);
 		break;
 	case DBX_KIND_DROP:
 		out.path = DBX_PATH_NONE;

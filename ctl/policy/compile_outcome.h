@@ -10,6 +10,7 @@
 /* A rule set in the making: the first entry that has a key gives its outcome. */
 struct dbx_outcomes {
 	struct compiler *c;
+	bool names_may_allow; /* marks the soft outcomes that are added */
 	DBX_VEC(struct dbx_entry {
 		const struct keyrange *keys;
 		size_t n_keys; /* 0: every key */

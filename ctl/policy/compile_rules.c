@@ -156,14 +156,19 @@ static const struct user *first_user(const struct dbx_row *r, enum stage from, e
 static uint32_t decide_default(struct dbx_row *r, uint8_t path)
 {
 	const struct user *listed = first_user(r, ST_PLATFORM, ST_ALLOWED_GATEWAY);
+	uint32_t outcome;
 
+	r->o.names_may_allow = r->has_names;
 	if (listed)
-		return dbx_outcomes_add(&r->o, DBX_REASON_PORT_NOT_LISTED, path,
-					user_rule(r, listed));
-	if (r->has_names)
-		return dbx_outcomes_add(&r->o, DBX_REASON_NAME_NOT_LEARNED, path, 0);
-	return dbx_outcomes_add(&r->o, DBX_REASON_NO_MATCH, path,
-				dbx_compile_policy_rule(r->c, r->policy));
+		outcome = dbx_outcomes_add(&r->o, DBX_REASON_PORT_NOT_LISTED, path,
+					   user_rule(r, listed));
+	else if (r->has_names)
+		outcome = dbx_outcomes_add(&r->o, DBX_REASON_NAME_NOT_LEARNED, path, 0);
+	else
+		outcome = dbx_outcomes_add(&r->o, DBX_REASON_NO_MATCH, path,
+					   dbx_compile_policy_rule(r->c, r->policy));
+	r->o.names_may_allow = false;
+	return outcome;
 }
 
 /* What holds where no blocked entry does; entries may be added for the ports that they name. */

@@ -65,6 +65,8 @@ static void add_binding(struct owners *o, const struct dbx_workspace *w, uint32_
 		.product = (uint8_t)product,
 	};
 
+	if (iw->policy != NONE)
+		b.policy_uid = dbx_policy_uid(c->m->policies[iw->policy].id);
 	if (iw->policy != NONE && is_dry_run(&c->m->policies[iw->policy], product))
 		b.flags |= DBX_BINDING_F_DRY_RUN;
 	if (s->has_mac) {

@@ -30,7 +30,7 @@ typedef int64_t dbx_s64;
 #endif
 
 /* Raised whenever a record of this file or of image.h changes its layout or meaning. */
-#define DBX_ABI_VERSION 1
+#define DBX_ABI_VERSION 2
 
 enum dbx_reason {
 #define DBX_REASON(id, kind, slug, text) DBX_REASON_##id,
@@ -139,6 +139,19 @@ struct dbx_event {
 	dbx_u8 flags;
 	dbx_u8 zero;
 };
+
+/*
+ * Stable id of a policy (FNV-1a of its network_policy_id, 64 bits, never 0): learned names and flows
+ * are kept by it, so that they outlive generations.
+ */
+static __always_inline dbx_u64 dbx_policy_uid(const char *id)
+{
+	dbx_u64 h = 0xcbf29ce484222325ull;
+
+	while (*id)
+		h = (h ^ (dbx_u8)*id++) * 0x100000001b3ull;
+	return h ? h : 1;
+}
 
 /*
  * Stable id of an interface name (FNV-1a, 64 bits, never 0): binds a source to an interface without

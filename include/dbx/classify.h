@@ -26,6 +26,11 @@ struct dbx_result {
 	dbx_u8 path;
 	dbx_u8 product;
 	dbx_u32 class_id;
+	dbx_u64 policy_uid;
+	dbx_u8 flow; /* enum dbx_name_port: the flow itself has to be looked at; 0 = it has not */
+	dbx_u8 dry_run;   /* the source is in dry-run */
+	dbx_u8 name_path; /* path, should the name be allowed */
+	dbx_u8 zero[5];
 };
 
 /* Keeps the compiler from turning the branchless search below back into branches. */
@@ -331,6 +336,81 @@ static __always_inline int dbx_binding_fits(const struct dbx_env *env, const str
 	return !differs;
 }
 
+/* The address as the tables of names.h are keyed. */
+static __always_inline void dbx_names_addr(const dbx_u32 a[4], int is_v6, dbx_u32 out[4])
+{
+	out[0] = is_v6 ? a[0] : 0;
+	out[1] = is_v6 ? a[1] : 0;
+	out[2] = is_v6 ? a[2] : 0xffff;
+	out[3] = is_v6 ? a[3] : a[0];
+}
+
+static __always_inline void dbx_result_soft(struct dbx_result *res, dbx_u8 reason, dbx_u8 path)
+{
+	if (res->dry_run)
+		dbx_result_set(res, DBX_VERDICT_DRY_RUN, reason, path);
+	else
+		dbx_result_deny(res, reason);
+}
+
+/*
+ * The outcome o would deny, but the policy has names. Has one been learned for the address? Then the
+ * port says how the flow proves that it speaks that name; who has state for flows goes on from
+ * res->flow, everybody else sees the handshake.
+ */
+static __always_inline void dbx_classify_name(const struct dbx_env *env,
+					      const struct dbx_image_header *hdr,
+					      const struct dbx_binding *b,
+					      const struct dbx_pkt *pkt,
+					      const struct dbx_outcome *o, struct dbx_result *res)
+{
+	struct dbx_learned_key key = {.policy_uid = b->policy_uid};
+	dbx_u32 kind = hdr->name_ports;
+
+	dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_names_addr(pkt->dst, pkt->flags & DBX_PKT_F_IPV6, key.addr);
+	if (!b->policy_uid || !dbx_env_learned(env, &key))
+		return;
+	res->rule = 0;
+	res->rule_uid = 0;
+	res->name_path = o->path;
+	if (!(kind & DBX_LEAF))
+		kind = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], kind,
+				      (dbx_u32)pkt->proto << 16 | pkt->dport);
+	kind &= DBX_VALUE_MASK;
+	if (kind == DBX_NAME_PORT_NONE || kind >= DBX_NAME_PORT_MAX) {
+		dbx_result_soft(res, DBX_REASON_NAME_PORT, o->path);
+	} else if (kind == DBX_NAME_PORT_UNVERIFIED) {
+		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_UNVERIFIED, o->path);
+	} else if (pkt->frag != DBX_FRAG_NONE) {
+		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+	} else if (kind == DBX_NAME_PORT_QUIC_DENY) {
+		dbx_result_soft(res, DBX_REASON_QUIC_REFUSED, o->path);
+		res->flow = (dbx_u8)kind;
+	} else {
+		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_HANDSHAKE, o->path);
+		res->flow = (dbx_u8)kind;
+	}
+}
+
+/* A query to any server is the resolver's, RFC 1035 section 4.2. */
+static __always_inline int dbx_is_dns(const struct dbx_image_header *hdr, const struct dbx_pkt *pkt)
+{
+	return (hdr->name_flags & DBX_NAMES_F_DNS) && (pkt->flags & DBX_PKT_F_PORTS) &&
+	       pkt->dport == 53 && (pkt->proto == DBX_PROTO_UDP || pkt->proto == DBX_PROTO_TCP);
+}
+
+static __always_inline void dbx_classify_dns(const struct dbx_env *env, const struct dbx_pkt *pkt,
+					     struct dbx_result *res)
+{
+	if (pkt->frag != DBX_FRAG_NONE)
+		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+	else if (!dbx_env_dns_ready(env))
+		dbx_result_deny(res, DBX_REASON_DNS_NOT_READY);
+	else
+		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_DNS_STEERED, DBX_PATH_LOCAL);
+}
+
 /*
  * Judges a tuple whose source binding is known. res holds workspace, policy, product and
  * generation already.
@@ -365,6 +445,8 @@ static __always_inline void dbx_classify_dst(const struct dbx_env *env,
 	}
 	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
 		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
+	else if (o->flags & DBX_OUTCOME_F_NAMES)
+		dbx_classify_name(env, hdr, b, pkt, o, res);
 	else
 		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
 }
@@ -414,6 +496,8 @@ static __always_inline void dbx_classify(const struct dbx_env *env,
 	res->workspace_id = b->workspace_id;
 	res->policy = b->policy;
 	res->product = b->product;
+	res->policy_uid = b->policy_uid;
+	res->dry_run = !!(b->flags & DBX_BINDING_F_DRY_RUN);
 	if (!dbx_binding_fits(env, b, pkt)) {
 		dbx_result_deny(res, DBX_REASON_SPOOFED_SOURCE);
 		return;
@@ -422,6 +506,8 @@ static __always_inline void dbx_classify(const struct dbx_env *env,
 		dbx_classify_fragment(env, pkt);
 	if (pkt->flags & DBX_PKT_F_PROTO_UNKNOWN)
 		dbx_result_deny(res, DBX_REASON_FRAGMENT_NO_FIRST);
+	else if (dbx_is_dns(hdr, pkt))
+		dbx_classify_dns(env, pkt, res);
 	else
 		dbx_classify_dst(env, hdr, b, pkt, res);
 }
@@ -470,6 +556,6 @@ static __always_inline void dbx_classify_frame(const struct dbx_env *env, const 
 	dbx_classify_parsed(env, dbx_parse(data, end, pkt), pkt, res);
 }
 
-_Static_assert(sizeof(struct dbx_result) == 40, "result");
+_Static_assert(sizeof(struct dbx_result) == 56, "result");
 
 #endif

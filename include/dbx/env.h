@@ -10,11 +10,14 @@
  *   const void *dbx_env_chunk(env, index)   chunk of the image, DBX_CHUNK_BYTES long, or NULL
  *   int dbx_env_frag_get(env, key, value)   1 and *value when the first fragment is remembered
  *   void dbx_env_frag_put(env, key, value)  remembers it, replacing what the key had
+ *   int dbx_env_learned(env, key)           1 when an allowed name was learned for the address
+ *   int dbx_env_dns_ready(env)              1 when the gateway's resolver takes queries
  */
 #ifndef DBX_ENV_H
 #define DBX_ENV_H
 
 #include "image.h"
+#include "names.h"
 
 #define DBX_PORT_ANY 0xffffffffffffffffull
 
@@ -44,6 +47,8 @@ struct dbx_env {
 	void (*frag_put)(void *arg, const struct dbx_frag_key *key,
 			 const struct dbx_frag_value *value);
 	void *frag_arg;
+	int (*learned)(void *arg, const struct dbx_learned_key *key); /* NULL: nothing is */
+	void *learned_arg;
 };
 
 static __always_inline const void *dbx_env_chunk(const struct dbx_env *env, dbx_u32 index)
@@ -64,6 +69,18 @@ static __always_inline void dbx_env_frag_put(const struct dbx_env *env,
 {
 	if (env->frag_put)
 		env->frag_put(env->frag_arg, key, value);
+}
+
+static __always_inline int dbx_env_learned(const struct dbx_env *env,
+					   const struct dbx_learned_key *key)
+{
+	return env->learned ? env->learned(env->learned_arg, key) : 0;
+}
+
+static __always_inline int dbx_env_dns_ready(const struct dbx_env *env)
+{
+	(void)env;
+	return 1;
 }
 
 #endif

@@ -74,7 +74,8 @@ struct dbx_binding {
 	dbx_u8 flags;
 	dbx_u8 product;
 	dbx_u8 mac[6];
-	dbx_u8 zero[24];
+	dbx_u64 policy_uid; /* dbx_policy_uid(), 0 = no policy */
+	dbx_u8 zero[16];
 };
 
 /* A (policy, NCC) pair: what decides a row of cells. row: first cell, as cell index in the section. */
@@ -88,9 +89,10 @@ struct dbx_profile {
 };
 
 #define DBX_OUTCOME_F_WORKSPACE \
-	1                    /* the class is a workspace's prefix: profile.workspaces decides; \
+	1                     /* the class is a workspace's prefix: profile.workspaces decides; \
 				     rule is then the rule set of blocked entries, 0 = none */
-#define DBX_OUTCOME_F_SOFT 2 /* becomes DRY_RUN for a source in dry-run */
+#define DBX_OUTCOME_F_SOFT  2 /* becomes DRY_RUN for a source in dry-run */
+#define DBX_OUTCOME_F_NAMES 4 /* a name of the policy may have been learned for the address */
 struct dbx_outcome {
 	dbx_u64 rule_uid;
 	dbx_u32 rule; /* index + 1 into the image's rule table, 0 = none */
@@ -126,6 +128,20 @@ enum dbx_section_id {
 	DBX_SEC_MAX,
 };
 
+/* How a flow to a learned address proves the name that it speaks, by protocol and port. */
+enum dbx_name_port {
+	DBX_NAME_PORT_NONE,       /* it cannot: denied */
+	DBX_NAME_PORT_TLS,        /* ClientHello */
+	DBX_NAME_PORT_HTTP,       /* Host of the only request */
+	DBX_NAME_PORT_QUIC,       /* Initial, decrypted by the daemon */
+	DBX_NAME_PORT_QUIC_DENY,  /* refused with an ICMP unreachable */
+	DBX_NAME_PORT_UNVERIFIED, /* need not: the gateway document says so */
+	DBX_NAME_PORT_MAX,
+};
+
+#define DBX_NAMES_F_DNS      1 /* port 53 is answered by the gateway's resolver */
+#define DBX_NAMES_F_ECH_DENY 2 /* a hello with ECH is refused; else its outer name is checked */
+
 struct dbx_section {
 	dbx_u32 chunk;   /* kernel sections: first chunk. Others: 0 */
 	dbx_u32 n_items; /* entries in use; index 0 of RUNS32, RULESETS and OUTCOMES denies */
@@ -143,6 +159,8 @@ struct dbx_image_header {
 	dbx_u32 n_kernel_chunks;
 	dbx_u32 checksum; /* CRC-32C of the whole image with this field zero */
 	dbx_u32 n_classes;
+	dbx_u32 name_ports; /* LEAF | enum dbx_name_port, or runs32 on proto << 16 | port */
+	dbx_u32 name_flags; /* DBX_NAMES_F_* */
 	dbx_u32 zero;
 	struct dbx_section sec[DBX_SEC_MAX];
 };

@@ -46,7 +46,9 @@ struct dbx_pkt {
 	dbx_u8 frag; /* enum dbx_frag_kind */
 	dbx_u8 flags;
 	dbx_u8 zero;
-	dbx_u8 mac[6]; /* source address of the frame */
+	dbx_u8 mac[6];     /* source address of the frame */
+	dbx_u16 l4_offset; /* of the transport header, from the frame's start; 0 unless PORTS */
+	dbx_u16 l4_bytes;  /* from there to the end of the IP packet */
 	dbx_u8 zero2[2];
 };
 
@@ -414,12 +416,14 @@ static __always_inline int dbx_parse(const void *data, const void *end, struct d
 		return DBX_REASON_NOT_IP;
 	if (rc != DBX_PARSE_GO_ON || pkt->frag == DBX_FRAG_LATER)
 		return rc;
+	pkt->l4_offset = (dbx_u16)(c.p - (const dbx_u8 *)data);
+	pkt->l4_bytes = (dbx_u16)c.left;
 	rc = dbx_parse_l4(&c, pkt);
 	if (rc != DBX_PARSE_GO_ON || !(pkt->flags & DBX_PKT_F_IPV6))
 		return rc;
 	return dbx_parse_nd(pkt, hops);
 }
 
-_Static_assert(sizeof(struct dbx_pkt) == 56, "packet tuple");
+_Static_assert(sizeof(struct dbx_pkt) == 60, "packet tuple");
 
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * names.h -- what each workspace's policy says on a DNS name.
+ *
+ * Built from a model and independent of it afterwards; never changed, so any thread may ask. The same
+ * answer serves the resolver, the name check of flows, and explain.
+ */
+#ifndef DBX_POLICY_NAMES_H
+#define DBX_POLICY_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbx/abi.h"
+#include "policy/model.h"
+
+struct dbx_names;
+
+struct dbx_name_decision {
+	enum dbx_verdict verdict; /* DRY_RUN: not allowed, but this product is in dry-run */
+	enum dbx_reason reason; /* LISTED_NAME, PLATFORM, WORKSPACE_STORAGE, FULL_ACCESS, DNS_* ... */
+	const char *policy_id; /* "" = none. All strings live as long as the index */
+	uint64_t policy_uid;   /* 0 = none */
+	uint64_t rule_uid;     /* as in the image's rule table; 0 = none */
+	const char *rule_text, *rule_doc, *rule_ptr; /* "" = none */
+	bool needs_learning; /* the answer's addresses must be committed before it is given */
+};
+
+int dbx_names_new(const struct dbx_model *m, struct dbx_names **out); /* 0 or -ENOMEM */
+void dbx_names_free(struct dbx_names **n);
+
+/* name: canonical (lib/name.h). product: enum dbx_product. Unknown workspace: NO_POLICY, denied. */
+void dbx_names_decide(const struct dbx_names *n, int64_t workspace_id, int product,
+		      const char *name, struct dbx_name_decision *out);
+
+/* The same for a policy, whoever uses it, without dry-run: is this name still allowed by it? */
+void dbx_names_decide_policy(const struct dbx_names *n, uint64_t policy_uid, const char *name,
+			     struct dbx_name_decision *out);
+
+/* Policy of a workspace, 0 = none. */
+uint64_t dbx_names_policy_of(const struct dbx_names *n, int64_t workspace_id);
+
+#endif
