@@ -12,8 +12,9 @@ PKG_CONFIG ?= pkg-config
 
 PKG_CTL    := jansson libcurl zlib
 PKG_DAEMON := libbpf libelf zlib libnl-3.0 libnl-route-3.0 jansson libevent sqlite3 libsystemd
+PKG_WIRE   := ldns libcrypto
 PKG_TEST   := cmocka
-PKG_ALL    := $(sort $(PKG_CTL) $(PKG_DAEMON) $(PKG_TEST))
+PKG_ALL    := $(sort $(PKG_CTL) $(PKG_DAEMON) $(PKG_WIRE) $(PKG_TEST))
 
 pkg_libs    = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 HAVE_PCAP  := $(shell $(PKG_CONFIG) --exists libpcap 2>/dev/null && echo libpcap)
@@ -23,7 +24,8 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKG_ALL) $(HAVE_PCAP) 2>/dev/null
 LIBS_POLICY := $(call pkg_libs,jansson zlib)
 LIBS_CTL    := $(call pkg_libs,$(PKG_CTL) $(HAVE_PCAP))
 LIBS_DP     := $(call pkg_libs,libbpf libelf zlib)
-LIBS_DAEMON := $(call pkg_libs,$(PKG_DAEMON))
+LIBS_WIRE   := $(call pkg_libs,$(PKG_WIRE))
+LIBS_DAEMON := $(call pkg_libs,$(PKG_DAEMON) $(PKG_WIRE))
 LIBS_TEST   := $(call pkg_libs,$(PKG_TEST))
 
 # ---- flags --------------------------------------------------------------------------------------

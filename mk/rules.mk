@@ -9,6 +9,7 @@
 
 SRC_LIB    := $(sort $(wildcard ctl/lib/*.c))
 SRC_POLICY := $(sort $(wildcard ctl/policy/*.c))
+SRC_WIRE   := $(sort $(wildcard ctl/wire/*.c))
 SRC_DP     := $(sort $(wildcard dataplane/*.c))
 SRC_CLI    := $(sort $(wildcard ctl/cli/*.c))
 SRC_DAEMON := $(sort $(wildcard ctl/daemon/*.c))
@@ -19,13 +20,13 @@ SRC_BENCH  := $(sort $(wildcard tests/bench/bench_*.c))
 SRC_FUZZ   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SRC_BPF    := $(sort $(wildcard ebpf/*.bpf.c))
 SRC_DPDK   := $(sort $(wildcard dataplane/dpdk/*.c))
-SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) $(SRC_COMMON) \
-              $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
+SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_WIRE) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) \
+              $(SRC_COMMON) $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
 
 BPF_OBJS    := $(patsubst ebpf/%.bpf.c,$(O)/%.bpf.o,$(SRC_BPF))
 BENCH_BPF_OBJS := $(patsubst tests/%.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 PROGRAMS    := $(if $(SRC_CLI),dbx-egressctl) $(if $(SRC_DAEMON),dbx-egressd)
-ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxdp.a libdbxtest.a
+ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxwire.a libdbxdp.a libdbxtest.a
 UNIT_NAMES  := $(SRC_UNIT:tests/unit/%.c=tests/%)
 TOOL_NAMES  := $(SRC_TOOLS:tests/tools/%.c=tests/tools/%)
 BENCH_NAMES := $(SRC_BENCH:tests/bench/%.c=bench/%)
@@ -70,15 +71,18 @@ PURE     := libdbxpolicy.a libdbxlib.a
 of_dp     = $(filter tests/unit/test_dp_%,$(1))
 of_daemon = $(filter tests/unit/test_daemon_%,$(1))
 of_cli    = $(filter tests/unit/test_cli_%,$(1))
+of_wire   = $(filter tests/unit/test_wire_% tests/unit/test_daemon_%,$(1))
 test_objs     = $(call objs,$(1),$(2) \
                 $(if $(call of_daemon,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))) \
                 $(if $(call of_cli,$(2)),$(filter-out %/main.c,$(SRC_CLI))))
-test_archives = libdbxtest.a $(PURE) $(if $(call of_dp,$(1))$(call of_daemon,$(1)),libdbxdp.a)
+test_archives = libdbxtest.a $(PURE) $(if $(call of_wire,$(1)),libdbxwire.a) \
+                $(if $(call of_dp,$(1))$(call of_daemon,$(1)),libdbxdp.a)
 test_libs     = $(LIBS_TEST) $(LIBS_POLICY) -lm $(if $(call of_dp,$(1)),$(LIBS_DP)) \
-                $(if $(call of_daemon,$(1)),$(LIBS_DAEMON)) $(if $(call of_cli,$(1)),$(LIBS_CTL))
+                $(if $(call of_daemon,$(1)),$(LIBS_DAEMON)) $(if $(call of_cli,$(1)),$(LIBS_CTL)) \
+                $(if $(call of_wire,$(1)),$(LIBS_WIRE))
 # Test tools and benchmarks may use everything but the two programs.
-TOOL_ARCHIVES := libdbxtest.a libdbxdp.a $(PURE)
-TOOL_LIBS     := $(LIBS_DP) $(LIBS_POLICY) $(if $(HAVE_PCAP),-lpcap) -lm
+TOOL_ARCHIVES := libdbxtest.a libdbxdp.a libdbxwire.a $(PURE)
+TOOL_LIBS     := $(LIBS_DP) $(LIBS_POLICY) $(LIBS_WIRE) $(if $(HAVE_PCAP),-lpcap) -lm
 
 # $(call variant,DIR,CC,CFLAGS,LDFLAGS)
 define variant
@@ -94,11 +98,13 @@ $(call stamp,$(1)/.sources,$(SRC_ALL))
 
 $(call archive,$(1),libdbxlib.a,$(SRC_LIB))
 $(call archive,$(1),libdbxpolicy.a,$(SRC_POLICY))
+$(call archive,$(1),libdbxwire.a,$(SRC_WIRE))
 $(call archive,$(1),libdbxdp.a,$(SRC_DP))
 $(call archive,$(1),libdbxtest.a,$(SRC_COMMON))
 
 $(call program,$(1),dbx-egressctl,$(call objs,$(1),$(SRC_CLI)),$(PURE),$(LIBS_CTL) -lm)
-$(call program,$(1),dbx-egressd,$(call objs,$(1),$(SRC_DAEMON)),libdbxdp.a $(PURE),$(LIBS_DAEMON) -lm)
+$(call program,$(1),dbx-egressd,$(call objs,$(1),$(SRC_DAEMON)),libdbxdp.a libdbxwire.a \
+	$(PURE),$(LIBS_DAEMON) -lm)
 
 $(foreach t,$(SRC_UNIT),$(eval $(call program,$(1),$(t:tests/unit/%.c=tests/%),$(call \
 	test_objs,$(1),$(t)),$(call test_archives,$(t)),$(call test_libs,$(t)))))
@@ -113,7 +119,8 @@ $(eval $(call variant,$(O)/fuzz,$(CLANG),$(FUZZ_SAN) -Wno-missing-prototypes,$(F
 $(foreach t,$(SRC_BENCH),$(eval $(call program,$(O),$(t:tests/bench/%.c=bench/%),$(call \
 	objs,$(O),$(t)),$(TOOL_ARCHIVES),$(TOOL_LIBS))))
 $(foreach t,$(SRC_FUZZ),$(eval $(call program,$(O)/fuzz,$(t:tests/fuzz/%.c=%),$(call \
-	objs,$(O)/fuzz,$(t)),libdbxtest.a $(PURE),-fsanitize=fuzzer $(LIBS_POLICY) -lm)))
+	objs,$(O)/fuzz,$(t)),libdbxtest.a libdbxwire.a $(PURE),-fsanitize=fuzzer $(LIBS_POLICY) \
+	$(LIBS_WIRE) -lm)))
 
 # ---- kernel programs ----------------------------------------------------------------------------
 
