@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/compile_priv.h"
+#include "policy/compile_outcome.h"
 
 int dbx_compile_fail(struct compiler *c, int err)
 {
@@ -126,6 +126,37 @@ static uint32_t count_names(const struct dbx_policy *p)
 	return (uint32_t)n;
 }
 
+/* Entries that decide by name alone: the rules that their flows are counted by. */
+static void put_name_rules(struct compiler *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+
+	for (size_t i = 0; i < c->m->n_policies; i++) {
+		const struct dbx_policy *p = &c->m->policies[i];
+
+		for (size_t k = 0; k < p->n_allowed; k++)
+			if (p->allowed[k].type == DBX_DEST_DNS_NAME)
+				dbx_compile_internet_rule(c, p, &p->allowed[k], false);
+		for (size_t k = 0; k < p->n_blocked; k++)
+			if (p->blocked[k].type == DBX_DEST_DNS_NAME)
+				dbx_compile_internet_rule(c, p, &p->blocked[k], true);
+		for (size_t k = 0; k < p->n_storage; k++)
+			dbx_compile_storage_rule(c, p, &p->storage[k]);
+	}
+	for (size_t i = 0; i < g->n_platform; i++)
+		if (g->platform[i].n_names)
+			dbx_compile_dest_rule(c, DBX_LIST_PLATFORM, &g->platform[i]);
+	for (size_t i = 0; i < g->n_storage; i++)
+		if (g->storage[i].n_names)
+			dbx_compile_dest_rule(c, DBX_LIST_STORAGE, &g->storage[i]);
+	for (size_t i = 0; i < g->n_allowed; i++)
+		if (g->allowed[i].n_names)
+			dbx_compile_dest_rule(c, DBX_LIST_ALLOWED, &g->allowed[i]);
+	for (size_t i = 0; i < g->n_blocked; i++)
+		if (g->blocked[i].n_names)
+			dbx_compile_dest_rule(c, DBX_LIST_BLOCKED, &g->blocked[i]);
+}
+
 static void put_policies(struct compiler *c)
 {
 	for (size_t i = 0; i < c->m->n_policies; i++) {
@@ -177,6 +208,7 @@ static void fini(struct compiler *c)
 	dbx_idmap_fini(&c->rule_of);
 	dbx_idmap_fini(&c->outcome_of);
 	dbx_idmap_fini(&c->row_of);
+	dbx_strbuf_fini(&c->text);
 	dbx_imgbuf_fini(&c->b);
 }
 
@@ -201,6 +233,7 @@ int dbx_compile(const struct dbx_model *m, const struct dbx_compile_opts *opts, 
 	int rc;
 
 	memset(c.stats, 0, sizeof(*c.stats));
+	dbx_strbuf_init(&c.text);
 	rc = dbx_imgbuf_init(&c.b);
 	if (!rc)
 		rc = dbx_compile_sets(&c);
@@ -211,8 +244,11 @@ int dbx_compile(const struct dbx_model *m, const struct dbx_compile_opts *opts, 
 	if (!rc) {
 		put_interfaces(&c);
 		put_policies(&c);
-		rc = finish(&c, image, n_bytes);
+		put_name_rules(&c);
+		rc = dbx_compile_name_ports(&c);
 	}
+	if (!rc)
+		rc = finish(&c, image, n_bytes);
 	fini(&c);
 	return rc;
 }

@@ -6,11 +6,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/strbuf.h"
 #include "policy/explain.h"
 
 void dbx_outcomes_fini(struct dbx_outcomes *o)
@@ -35,15 +33,13 @@ uint32_t dbx_compile_rule(struct compiler *c, const struct dbx_where *where, con
 	va_start(ap, fmt);
 	dbx_strbuf_addv(&text, fmt, ap);
 	va_end(ap);
-	rule.uid = dbx_hash64(policy_id, strlen(policy_id) + 1, 0);
-	rule.uid = dbx_hash64(text.s, text.len, rule.uid);
-	rule.uid += !rule.uid; /* 0 stands for no rule */
+	rule.uid = dbx_rule_uid(policy_id, text.s);
 	rule.policy = dbx_imgbuf_string(&c->b, policy_id);
 	rule.doc = dbx_imgbuf_string(&c->b, dbx_model_doc_name(c->m, where));
 	rule.ptr = dbx_imgbuf_string(&c->b, where->ptr);
 	rule.text = dbx_imgbuf_string(&c->b, text.s);
 	number = dbx_imgbuf_add(&c->b, DBX_SEC_RULES, &rule, 1) + 1;
-	if (text.err || dbx_idmap_set(&c->rule_of, (uintptr_t)where, number))
+	if (text.err || c->text.err || dbx_idmap_set(&c->rule_of, (uintptr_t)where, number))
 		dbx_compile_fail(c, -ENOMEM);
 	dbx_strbuf_fini(&text);
 	return number;
@@ -61,48 +57,29 @@ uint64_t dbx_compile_rule_uid(struct compiler *c, uint32_t rule)
 
 uint32_t dbx_compile_policy_rule(struct compiler *c, const struct dbx_policy *p)
 {
-	return dbx_compile_rule(c, &p->where, p->id, "network policy %s (%s)", p->id,
-				dbx_mode_name(p->mode));
+	dbx_ruletext_policy(&c->text, p);
+	return dbx_compile_rule(c, &p->where, p->id, "%s", c->text.s);
 }
 
-const char *dbx_compile_storage_text(const struct dbx_storage_dest *d)
+uint32_t dbx_compile_internet_rule(struct compiler *c, const struct dbx_policy *p,
+				   const struct dbx_internet_dest *d, bool blocked)
 {
-	if (d->bucket_name)
-		return d->bucket_name;
-	return d->azure_account ? d->azure_account : "";
+	dbx_ruletext_internet(&c->text, d, blocked);
+	return dbx_compile_rule(c, &d->where, p->id, "%s", c->text.s);
 }
 
-const char *dbx_compile_ports_text(const struct dbx_dest_set *s, char *buf, size_t size)
+uint32_t dbx_compile_storage_rule(struct compiler *c, const struct dbx_policy *p,
+				  const struct dbx_storage_dest *d)
 {
-	static const struct {
-		uint16_t proto;
-		const char *name;
-	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
-	bool is_icmp = s->proto == 1 || s->proto == 58;
-	int n;
+	dbx_ruletext_storage(&c->text, d);
+	return dbx_compile_rule(c, &d->where, p->id, "%s", c->text.s);
+}
 
-	buf[0] = '\0';
-	if (s->proto == DBX_PROTO_ANY)
-		return buf;
-	n = snprintf(buf, size, " protocol %u", s->proto);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].proto == s->proto)
-			n = snprintf(buf, size, " %s", names[i].name);
-	for (size_t i = 0; i < s->n_ports; i++) {
-		unsigned int lo = s->ports[i].lo, hi = s->ports[i].hi;
-
-		if (is_icmp) {
-			lo >>= 8;
-			hi >>= 8;
-		}
-		if ((size_t)n + 16 > size) {
-			snprintf(buf + n, size - (size_t)n, "...");
-			break;
-		}
-		n += snprintf(buf + n, size - (size_t)n, lo == hi ? "%c%u" : "%c%u-%u",
-			      i ? ',' : ' ', lo, hi);
-	}
-	return buf;
+uint32_t dbx_compile_dest_rule(struct compiler *c, enum dbx_dest_list list,
+			       const struct dbx_dest_set *s)
+{
+	dbx_ruletext_dest(&c->text, list, s);
+	return dbx_compile_rule(c, &s->where, "", "%s", c->text.s);
 }
 
 /* ---- outcomes ---- */
@@ -266,7 +243,7 @@ static void make_cuts(struct dbx_outcomes *o)
 		qsort(o->cuts.v, o->cuts.n, sizeof(*o->cuts.v), cmp_u32);
 }
 
-static uint32_t make_value(struct dbx_outcomes *o, uint32_t otherwise)
+uint32_t dbx_outcomes_value(struct dbx_outcomes *o, uint32_t otherwise)
 {
 	struct dbx_run32 *run;
 	uint32_t value;
@@ -293,7 +270,7 @@ static uint32_t make_value(struct dbx_outcomes *o, uint32_t otherwise)
 
 uint32_t dbx_outcomes_ruleset(struct dbx_outcomes *o, uint32_t otherwise)
 {
-	uint32_t value = make_value(o, otherwise);
+	uint32_t value = dbx_outcomes_value(o, otherwise);
 
 	o->entries.n = 0;
 	return dbx_imgbuf_add(&o->c->b, DBX_SEC_RULESETS, &value, 1);

@@ -6,6 +6,7 @@
 #define DBX_POLICY_COMPILE_OUTCOME_H
 
 #include "policy/compile_priv.h"
+#include "policy/ruletext.h"
 
 /* A rule set in the making: the first entry that has a key gives its outcome. */
 struct dbx_outcomes {
@@ -32,12 +33,18 @@ uint32_t dbx_outcomes_workspace(struct dbx_outcomes *o, uint32_t blocked);
 void dbx_outcomes_entry(struct dbx_outcomes *o, const struct keyrange *keys, size_t n_keys,
 			uint32_t outcome);
 
+/* LEAF | outcome, or the run of the entries, with `otherwise` where none speaks. */
+uint32_t dbx_outcomes_value(struct dbx_outcomes *o, uint32_t otherwise);
 /* Makes the rule set of the entries, with `otherwise` where none speaks, and forgets them. */
 uint32_t dbx_outcomes_ruleset(struct dbx_outcomes *o, uint32_t otherwise);
 
+/* Rule numbers of what the documents say; see dbx_compile_rule(). */
 uint32_t dbx_compile_policy_rule(struct compiler *c, const struct dbx_policy *p);
-const char *dbx_compile_storage_text(const struct dbx_storage_dest *d);
-/* " tcp 443,8443-8451" or "", into buf; long lists end in "...". */
-const char *dbx_compile_ports_text(const struct dbx_dest_set *s, char *buf, size_t size);
+uint32_t dbx_compile_internet_rule(struct compiler *c, const struct dbx_policy *p,
+				   const struct dbx_internet_dest *d, bool blocked);
+uint32_t dbx_compile_storage_rule(struct compiler *c, const struct dbx_policy *p,
+				  const struct dbx_storage_dest *d);
+uint32_t dbx_compile_dest_rule(struct compiler *c, enum dbx_dest_list list,
+			       const struct dbx_dest_set *s);
 
 #endif

@@ -49,17 +49,14 @@ static const struct dbx_where *allowing_entry(const struct dbx_row *r,
 		match_rule_names(&s, p->allowed[i].name);
 		if (!s.found)
 			continue;
-		*number = dbx_compile_rule(r->c, &p->allowed[i].where, p->id, "allowed name %s",
-					   p->allowed[i].destination);
+		*number = dbx_compile_internet_rule(r->c, p, &p->allowed[i], false);
 		return &p->allowed[i].where;
 	}
 	for (size_t i = 0; i < p->n_storage; i++) {
 		dbx_storage_names(&p->storage[i], match_rule_names, &s);
 		if (!s.found)
 			continue;
-		*number = dbx_compile_rule(r->c, &p->storage[i].where, p->id,
-					   "allowed storage destination %s",
-					   dbx_compile_storage_text(&p->storage[i]));
+		*number = dbx_compile_storage_rule(r->c, p, &p->storage[i]);
 		return &p->storage[i].where;
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 #define DBX_POLICY_COMPILE_PRIV_H
 
 #include "lib/idmap.h"
+#include "lib/strbuf.h"
 #include "lib/vec.h"
 #include "policy/compile.h"
 #include "policy/image.h"
@@ -76,7 +77,8 @@ struct compiler {
 	struct dbx_compile_stats *stats;
 	struct dbx_diag *d;
 	struct dbx_imgbuf b;
-	int err; /* first failure: -EINVAL, -E2BIG (told in d), -ENOMEM */
+	struct dbx_strbuf text; /* of the rule at hand */
+	int err;                /* first failure: -EINVAL, -E2BIG (told in d), -ENOMEM */
 
 	/* sets.c */
 	DBX_VEC(struct dbx_img_set) sets;
@@ -114,9 +116,10 @@ int dbx_compile_sweep(struct compiler *c, struct spans *spans, dbx_sweep_step st
 
 struct span dbx_compile_span(const struct dbx_prefix *p, uint32_t value);
 
-int dbx_compile_sets(struct compiler *c);    /* sets, users, classes, destination tables */
-int dbx_compile_sources(struct compiler *c); /* profiles, bindings, source tables */
-int dbx_compile_rules(struct compiler *c);   /* rules, outcomes, rule sets, cells, profiles */
+int dbx_compile_sets(struct compiler *c);       /* sets, users, classes, destination tables */
+int dbx_compile_sources(struct compiler *c);    /* profiles, bindings, source tables */
+int dbx_compile_name_ports(struct compiler *c); /* header: how flows prove their names */
+int dbx_compile_rules(struct compiler *c);      /* rules, outcomes, rule sets, cells, profiles */
 
 /*
  * The part of proto << 16 | port that a protocol and its ports are, sorted and merged; NULL and
@@ -126,7 +129,7 @@ const struct keyrange *dbx_compile_keys(struct compiler *c, uint16_t proto,
 					const struct dbx_port_range *ports, size_t n_ports,
 					size_t *n);
 
-/* Rule number (index + 1) of what is written at where; the text is made on first use. */
+/* Rule number (index + 1) of what is written at where; made on first use. */
 uint32_t dbx_compile_rule(struct compiler *c, const struct dbx_where *where, const char *policy_id,
 			  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 uint64_t dbx_compile_rule_uid(struct compiler *c, uint32_t rule);

@@ -102,23 +102,17 @@ static void gather_users(struct dbx_row *r)
 
 static uint32_t user_rule(struct dbx_row *r, const struct user *u)
 {
-	static const char *const lists[] = {
-		[ST_BLOCKED_GATEWAY] = "blocked_destinations",
-		[ST_PLATFORM] = "platform set",
-		[ST_STORAGE] = "workspace storage",
-		[ST_ALLOWED_GATEWAY] = "allowed_destinations",
+	static const enum dbx_dest_list lists[] = {
+		[ST_BLOCKED_GATEWAY] = DBX_LIST_BLOCKED,
+		[ST_PLATFORM] = DBX_LIST_PLATFORM,
+		[ST_STORAGE] = DBX_LIST_STORAGE,
+		[ST_ALLOWED_GATEWAY] = DBX_LIST_ALLOWED,
 	};
 
-	char ports[96];
-
 	if (u->stage == ST_BLOCKED_POLICY || u->stage == ST_ALLOWED_POLICY)
-		return dbx_compile_rule(r->c, &u->internet->where, r->policy->id,
-					"%s address range %s",
-					u->stage == ST_BLOCKED_POLICY ? "blocked" : "allowed",
-					u->internet->destination);
-	return dbx_compile_rule(r->c, &u->dest->where, "", "%s \"%s\"%s", lists[u->stage],
-				u->dest->label ? u->dest->label : "",
-				dbx_compile_ports_text(u->dest, ports, sizeof(ports)));
+		return dbx_compile_internet_rule(r->c, r->policy, u->internet,
+						 u->stage == ST_BLOCKED_POLICY);
+	return dbx_compile_dest_rule(r->c, lists[u->stage], u->dest);
 }
 
 static enum dbx_reason user_reason(const struct user *u)

@@ -52,6 +52,8 @@ static const char *check_leaf(struct walk *w, enum meaning m, uint32_t v)
 		return v ? check_value(w, M_BINDING, v, 0) : NULL;
 	if (m == M_BINDING)
 		return v <= items(w->img, DBX_SEC_BINDINGS) ? NULL : "a binding is out of range";
+	if (m == M_NAME_PORT)
+		return v < DBX_NAME_PORT_MAX ? NULL : "a port's name check is out of range";
 	return v < items(w->img, DBX_SEC_OUTCOMES) ? NULL : "an outcome is out of range";
 }
 
@@ -268,6 +270,8 @@ const char *dbx_image_check_refs(const struct dbx_image *img)
 		w.bad = check_profiles(&w);
 	if (!w.bad)
 		w.bad = check_outcomes(&w);
+	if (!w.bad)
+		w.bad = check_value(&w, M_NAME_PORT, img->hdr->name_ports, 0);
 	if (!w.bad)
 		w.bad = check_people(img);
 	free(w.seen);

@@ -49,6 +49,7 @@ static void fail(struct dbx_imgbuf *b, int err, const char *what)
 int dbx_imgbuf_init(struct dbx_imgbuf *b)
 {
 	memset(b, 0, sizeof(*b));
+	b->name_ports = DBX_LEAF | DBX_NAME_PORT_NONE;
 	dbx_strmap_init(&b->strings);
 	/* index 0 of these denies, and offset 0 of the strings is "" */
 	dbx_imgbuf_add(b, DBX_SEC_RUNS32, &(struct dbx_run32){0, DBX_LEAF}, 1);
@@ -348,6 +349,8 @@ int dbx_imgbuf_finish(struct dbx_imgbuf *b, uint64_t generation, uint32_t n_clas
 		.abi = DBX_ABI_VERSION,
 		.header_bytes = sizeof(h),
 		.n_classes = n_classes,
+		.name_ports = b->name_ports,
+		.name_flags = b->name_flags,
 	};
 	uint8_t *out;
 

@@ -28,6 +28,7 @@ struct dbx_imgbuf {
 		size_t n, cap; /* items */
 	} sec[DBX_SEC_MAX];
 	struct dbx_strmap strings;
+	uint32_t name_ports, name_flags; /* of the header */
 	int err;
 	const char *what_full;
 };

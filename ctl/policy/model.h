@@ -273,6 +273,51 @@ struct dbx_service { /* offered by the gateway itself */
 	struct dbx_where where;
 };
 
+struct dbx_upstream { /* a resolver that names are asked of */
+	struct dbx_addr addr;
+	uint16_t port;
+	struct dbx_where where;
+};
+
+struct dbx_dns_options { /* "dns" of the gateway document: has = it is there */
+	bool has;
+	struct dbx_upstream *upstreams;
+	size_t n_upstreams;
+	uint32_t timeout_ms, attempt_ms;
+	uint32_t cache_entries;
+	uint32_t min_ttl_s, max_ttl_s, grace_s;
+	bool bare_suffix_match; /* "example.com" stands for every name below it too */
+	bool keep_ech;
+	bool ptr_forward;
+	char *extra;
+	struct dbx_where where;
+};
+
+enum dbx_quic_mode { DBX_QUIC_DENY, DBX_QUIC_INSPECT, DBX_QUIC_OFF };
+
+struct dbx_unverified { /* ports on which learned addresses need not prove their name */
+	uint16_t proto;
+	struct dbx_port_range *ports;
+	size_t n_ports;
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_name_options { /* "names" of the gateway document; absent: the defaults */
+	bool has;
+	bool has_tls_ports, has_http_ports;
+	struct dbx_port_range *tls_ports; /* default 443 */
+	size_t n_tls_ports;
+	struct dbx_port_range *http_ports; /* default 80 */
+	size_t n_http_ports;
+	struct dbx_unverified *unverified;
+	size_t n_unverified;
+	enum dbx_quic_mode quic;
+	bool ech_deny;
+	char *extra;
+	struct dbx_where where;
+};
+
 struct dbx_gateway {
 	char *name, *account_id; /* or NULL */
 	struct dbx_interface *interfaces;
@@ -294,7 +339,9 @@ struct dbx_gateway {
 	struct dbx_dest_set *blocked; /* blocked_destinations */
 	size_t n_blocked;
 	uint32_t feed_max_shrink_percent; /* 0 = default of 20 */
-	char *extra;                      /* dns, log, quotas, ... of later versions: kept */
+	struct dbx_dns_options dns;
+	struct dbx_name_options names;
+	char *extra; /* dns, log, quotas, ... of later versions: kept */
 	struct dbx_where where;
 };
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ruletext.c -- what a rule says, in one line.
+ */
+#include "policy/ruletext.h"
+
+#include <string.h>
+
+#include "lib/hash.h"
+
+uint64_t dbx_rule_uid(const char *policy_id, const char *text)
+{
+	uint64_t uid = dbx_hash64(policy_id, strlen(policy_id) + 1, 0);
+
+	uid = dbx_hash64(text, strlen(text), uid);
+	return uid + !uid; /* 0 stands for no rule */
+}
+
+void dbx_ruletext_policy(struct dbx_strbuf *b, const struct dbx_policy *p)
+{
+	dbx_strbuf_reset(b);
+	dbx_strbuf_addf(b, "network policy %s (%s)", p->id, dbx_mode_name(p->mode));
+}
+
+void dbx_ruletext_internet(struct dbx_strbuf *b, const struct dbx_internet_dest *d, bool blocked)
+{
+	dbx_strbuf_reset(b);
+	dbx_strbuf_addf(b, "%s %s %s", blocked ? "blocked" : "allowed",
+			d->type == DBX_DEST_DNS_NAME ? "name" : "address range", d->destination);
+}
+
+void dbx_ruletext_storage(struct dbx_strbuf *b, const struct dbx_storage_dest *d)
+{
+	const char *text = d->bucket_name ? d->bucket_name : d->azure_account;
+
+	dbx_strbuf_reset(b);
+	dbx_strbuf_addf(b, "allowed storage destination %s", text ? text : "");
+}
+
+static void add_protocol(struct dbx_strbuf *b, uint16_t proto)
+{
+	static const struct {
+		uint16_t proto;
+		const char *name;
+	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].proto == proto) {
+			dbx_strbuf_addf(b, " %s", names[i].name);
+			return;
+		}
+	}
+	dbx_strbuf_addf(b, " protocol %u", proto);
+}
+
+/* " tcp 443,8443-8451"; long lists end in "...". */
+static void add_ports(struct dbx_strbuf *b, const struct dbx_dest_set *s)
+{
+	const int shift = s->proto == 1 || s->proto == 58 ? 8 : 0; /* ICMP: types */
+	const size_t start = b->len;
+
+	if (s->proto == DBX_PROTO_ANY)
+		return;
+	add_protocol(b, s->proto);
+	for (size_t i = 0; i < s->n_ports; i++) {
+		unsigned int lo = s->ports[i].lo >> shift, hi = s->ports[i].hi >> shift;
+
+		if (b->len - start > 80) {
+			dbx_strbuf_add(b, "...");
+			return;
+		}
+		dbx_strbuf_addf(b, lo == hi ? "%c%u" : "%c%u-%u", i ? ',' : ' ', lo, hi);
+	}
+}
+
+void dbx_ruletext_dest(struct dbx_strbuf *b, enum dbx_dest_list list, const struct dbx_dest_set *s)
+{
+	static const char *const lists[] = {
+		[DBX_LIST_BLOCKED] = "blocked_destinations",
+		[DBX_LIST_PLATFORM] = "platform set",
+		[DBX_LIST_STORAGE] = "workspace storage",
+		[DBX_LIST_ALLOWED] = "allowed_destinations",
+	};
+
+	dbx_strbuf_reset(b);
+	dbx_strbuf_addf(b, "%s \"%s\"", lists[list], s->label ? s->label : "");
+	add_ports(b, s);
+}
