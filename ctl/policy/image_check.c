@@ -25,6 +25,7 @@ enum meaning { /* what a leaf of the run stands for; levels of a table follow ea
 	       M_OWNER3,
 	       M_BINDING,
 	       M_OUTCOME,
+	       M_NAME_PORT,
 	       M_MAX,
 };
 
