@@ -17,10 +17,10 @@
 #define DNS_AD 0x0020u
 #define DNS_CD 0x0010u
 
-#define DNS_EDNS_DO     0x8000u
-#define DNS_OPTION_EDE  15u
-#define DNS_RR_FIXED    10u /* type, class, TTL and length of a record */
-#define DNS_JUMPS_MAX   127u /* a name has no more labels than this */
+#define DNS_EDNS_DO    0x8000u
+#define DNS_OPTION_EDE 15u
+#define DNS_RR_FIXED   10u  /* type, class, TTL and length of a record */
+#define DNS_JUMPS_MAX  127u /* a name has no more labels than this */
 
 static inline uint16_t dns_rd16(const uint8_t *p)
 {

@@ -63,8 +63,11 @@ static bool read_name(const uint8_t *msg, size_t n, struct dbx_dns_query *q)
 	}
 	if (i >= room)
 		return false;
-	if (!i)
-		strcpy(q->name, "."), q->n_name = 1, q->is_plain = false;
+	if (!i) {
+		strcpy(q->name, ".");
+		q->n_name = 1;
+		q->is_plain = false;
+	}
 	q->n_wire = (uint8_t)(i + 1);
 	return true;
 }
