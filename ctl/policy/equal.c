@@ -155,13 +155,38 @@ static bool service_eq(const struct dbx_service *a, const struct dbx_service *b)
 	return SAME(proto) && LIST(ports, port_eq) && TEXT(extra);
 }
 
+static bool upstream_eq(const struct dbx_upstream *a, const struct dbx_upstream *b)
+{
+	return addr_eq(&a->addr, &b->addr) && SAME(port);
+}
+
+static bool dns_eq(const struct dbx_dns_options *a, const struct dbx_dns_options *b)
+{
+	return SAME(has) && LIST(upstreams, upstream_eq) && SAME(timeout_ms) && SAME(attempt_ms) &&
+	       SAME(cache_entries) && SAME(min_ttl_s) && SAME(max_ttl_s) && SAME(grace_s) &&
+	       SAME(bare_suffix_match) && SAME(keep_ech) && SAME(ptr_forward) && TEXT(extra);
+}
+
+static bool unverified_eq(const struct dbx_unverified *a, const struct dbx_unverified *b)
+{
+	return SAME(proto) && LIST(ports, port_eq) && TEXT(extra);
+}
+
+static bool name_options_eq(const struct dbx_name_options *a, const struct dbx_name_options *b)
+{
+	return SAME(has) && SAME(has_tls_ports) && SAME(has_http_ports) &&
+	       LIST(tls_ports, port_eq) && LIST(http_ports, port_eq) &&
+	       LIST(unverified, unverified_eq) && SAME(quic) && SAME(ech_deny) && TEXT(extra);
+}
+
 static bool gateway_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
 {
 	return TEXT(name) && TEXT(account_id) && LIST(interfaces, interface_eq) &&
 	       LIST(addresses, prefix_ref_eq) && LIST(services, service_eq) &&
 	       LIST(workspaces, workspace_eq) && LIST(private_endpoints, pe_address_eq) &&
 	       LIST(platform, set_eq) && LIST(storage, set_eq) && LIST(allowed, set_eq) &&
-	       LIST(blocked, set_eq) && SAME(feed_max_shrink_percent) && TEXT(extra);
+	       LIST(blocked, set_eq) && SAME(feed_max_shrink_percent) && dns_eq(&a->dns, &b->dns) &&
+	       name_options_eq(&a->names, &b->names) && TEXT(extra);
 }
 
 static bool tag_eq(const struct dbx_tag *a, const struct dbx_tag *b)

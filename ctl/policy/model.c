@@ -191,6 +191,30 @@ static void service_fini(struct dbx_service *s)
 	free(s->where.ptr);
 }
 
+static void upstream_fini(struct dbx_upstream *u)
+{
+	free(u->where.ptr);
+}
+
+static void unverified_fini(struct dbx_unverified *u)
+{
+	free(u->ports);
+	free(u->extra);
+	free(u->where.ptr);
+}
+
+static void names_fini(struct dbx_gateway *g)
+{
+	free_all(g->dns.upstreams, g->dns.n_upstreams, upstream_fini);
+	free(g->dns.extra);
+	free(g->dns.where.ptr);
+	free(g->names.tls_ports);
+	free(g->names.http_ports);
+	free_all(g->names.unverified, g->names.n_unverified, unverified_fini);
+	free(g->names.extra);
+	free(g->names.where.ptr);
+}
+
 static void gateway_fini(struct dbx_gateway *g)
 {
 	free(g->name);
@@ -204,6 +228,7 @@ static void gateway_fini(struct dbx_gateway *g)
 	free_all(g->storage, g->n_storage, dest_set_fini);
 	free_all(g->allowed, g->n_allowed, dest_set_fini);
 	free_all(g->blocked, g->n_blocked, dest_set_fini);
+	names_fini(g);
 	free(g->extra);
 	free(g->where.ptr);
 }

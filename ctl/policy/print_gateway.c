@@ -7,9 +7,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#include "policy/print_json.h"
+#include "policy/print_names.h"
 
-static json_t *print_protocol(uint16_t proto)
+json_t *dbx_pr_protocol(uint16_t proto)
 {
 	switch (proto) {
 	case DBX_PROTO_ANY:
@@ -29,22 +29,27 @@ static json_t *print_protocol(uint16_t proto)
 	}
 }
 
+void dbx_pr_ports(struct dbx_pr *p, json_t *o, const char *key, int shift,
+		  const struct dbx_port_range *ports, size_t n)
+{
+	json_t *list = dbx_pr_array(p);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned int lo = (unsigned int)ports[i].lo >> shift;
+		unsigned int hi = (unsigned int)ports[i].hi >> shift;
+
+		dbx_pr_push(p, list, lo == hi ? json_integer(lo) : json_sprintf("%u-%u", lo, hi));
+	}
+	dbx_pr_set(p, o, key, list);
+}
+
 static void print_ports(struct dbx_pr *p, json_t *o, uint16_t proto,
 			const struct dbx_port_range *ports, size_t n)
 {
 	bool icmp = proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
-	json_t *list;
 
-	if (!n)
-		return;
-	list = dbx_pr_array(p);
-	for (size_t i = 0; i < n; i++) {
-		unsigned int lo = icmp ? ports[i].lo >> 8 : ports[i].lo;
-		unsigned int hi = icmp ? ports[i].hi >> 8 : ports[i].hi;
-
-		dbx_pr_push(p, list, lo == hi ? json_integer(lo) : json_sprintf("%u-%u", lo, hi));
-	}
-	dbx_pr_set(p, o, icmp ? "types" : "ports", list);
+	if (n)
+		dbx_pr_ports(p, o, icmp ? "types" : "ports", icmp ? 8 : 0, ports, n);
 }
 
 static json_t *print_prefixes(struct dbx_pr *p, const struct dbx_prefix_ref *v, size_t n)
@@ -89,7 +94,7 @@ static json_t *print_set(struct dbx_pr *p, const struct dbx_dest_set *s)
 		dbx_pr_set(p, o, "names", names);
 	}
 	if (s->proto != DBX_PROTO_ANY)
-		dbx_pr_set(p, o, "protocol", print_protocol(s->proto));
+		dbx_pr_set(p, o, "protocol", dbx_pr_protocol(s->proto));
 	print_ports(p, o, s->proto, s->ports, s->n_ports);
 	dbx_pr_texts(p, o, "network_policy_ids", s->policy_ids, s->n_policy_ids);
 	return o;
@@ -204,7 +209,7 @@ static json_t *print_services(struct dbx_pr *p, const struct dbx_gateway *g)
 		const struct dbx_service *s = &g->services[i];
 		json_t *o = dbx_pr_object(p, s->extra);
 
-		dbx_pr_set(p, o, "protocol", print_protocol(s->proto));
+		dbx_pr_set(p, o, "protocol", dbx_pr_protocol(s->proto));
 		print_ports(p, o, s->proto, s->ports, s->n_ports);
 		dbx_pr_push(p, list, o);
 	}
@@ -235,6 +240,10 @@ char *dbx_print_gateway(const struct dbx_gateway *g)
 	if (g->feed_max_shrink_percent)
 		dbx_pr_set(&p, o, "feed_max_shrink_percent",
 			   json_integer(g->feed_max_shrink_percent));
+	if (g->dns.has)
+		dbx_pr_set(&p, o, "dns", dbx_pr_dns(&p, &g->dns));
+	if (g->names.has)
+		dbx_pr_set(&p, o, "names", dbx_pr_names(&p, &g->names));
 	dbx_pr_set(&p, root, "gateway", o);
 	return dbx_pr_finish(&p, root);
 }

@@ -120,7 +120,7 @@ static bool read_range(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at
 	return false;
 }
 
-static int read_port(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+int dbx_rd_port(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
 {
 	struct dbx_port_range *p = dst;
 	unsigned int lo, hi;
@@ -188,7 +188,7 @@ int dbx_rd_ports(struct dbx_rd *r, const json_t *o, const struct dbx_rd_at *at, 
 			     "read %s: the list is empty; leave the key out to mean all of them",
 			     key);
 	return dbx_rd_list(r, list, RD_KEY(at, key), DBX_GATEWAY_LIST_MAX,
-			   icmp ? read_type : read_port, ports, n);
+			   icmp ? read_type : dbx_rd_port, ports, n);
 }
 
 /* ---- what is reached ---- */

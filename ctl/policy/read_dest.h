@@ -20,6 +20,9 @@ int dbx_rd_gateway_workspace(struct dbx_rd *r, const json_t *v, const struct dbx
 /* uint16_t: a protocol's name or number. */
 int dbx_rd_protocol(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst);
 
+/* struct dbx_port_range: a port, or "lo-hi" */
+int dbx_rd_port(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst);
+
 /* "ports" or "types" of an object, as its protocol asks for. */
 int dbx_rd_ports(struct dbx_rd *r, const json_t *o, const struct dbx_rd_at *at, uint16_t proto,
 		 struct dbx_port_range **ports, size_t *n);

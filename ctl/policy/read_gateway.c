@@ -15,6 +15,7 @@
 
 #include "lib/hash.h"
 #include "policy/read_dest.h"
+#include "policy/read_names.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
 #define IFNAME_MAX 15 /* IFNAMSIZ without its NUL */
@@ -311,6 +312,8 @@ static const struct dbx_rd_field gateway_fields[] = {
 	{"allowed_destinations", 0, 0, read_allowed},
 	{"blocked_destinations", 0, 0, read_blocked},
 	{"feed_max_shrink_percent", 0, 0, read_shrink},
+	{"dns", 0, offsetof(struct dbx_gateway, dns), dbx_rd_dns},
+	{"names", 0, offsetof(struct dbx_gateway, names), dbx_rd_names},
 };
 static const struct dbx_rd_shape gateway_shape =
 	RD_SHAPE("the gateway document", gateway_fields, RD_UNKNOWN_KEEP);
