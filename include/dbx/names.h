@@ -11,6 +11,10 @@
 
 #include "abi.h"
 
+#ifdef __bpf__
+#include <linux/bpf.h>
+#endif
+
 #define DBX_LEARNED_MAX 262144u /* (policy, address) */
 #define DBX_BOUND_MAX   524288u /* (policy, address, name) */
 #define DBX_FLOWS_MAX   131072u
@@ -101,8 +105,10 @@ struct dbx_flow_cut {
 	struct dbx_hash hash;
 };
 
-#define DBX_FLOW_F_CLOSING 1 /* FIN or RST was seen */
-#define DBX_FLOW_F_DRY_RUN 2 /* denied but for dry-run: passes, recorded */
+#define DBX_FLOW_F_CLOSING   1 /* FIN or RST was seen */
+#define DBX_FLOW_F_DRY_RUN   2 /* denied but for dry-run: passes, recorded */
+#define DBX_FLOW_F_CONFIRMED 4 /* the server took isn: its SYN-ACK was seen */
+#define DBX_FLOW_F_DELIVERED 8 /* the server has all of the hello: nothing in it can change now */
 
 struct dbx_flow {
 	dbx_u64 policy_uid[2]; /* [1]: of the generation to come while policies change, else 0 */
@@ -125,16 +131,46 @@ struct dbx_flow {
 };
 
 /*
+ * A flow as it lies in the map. lock guards every change to it. lease: a CPU reads a hello of this
+ * flow since then (nanoseconds; 0 = none does), so that two segments at a time are never mixed; a
+ * second one is held.
+ */
+struct dbx_flow_slot {
+#ifdef __bpf__
+	struct bpf_spin_lock lock;
+#else
+	dbx_u32 lock;
+#endif
+	dbx_u32 zero;
+	dbx_u64 lease;
+	struct dbx_flow flow;
+};
+
+#define DBX_FLOW_LEASE_NS 1000000000ull /* then its holder is taken for dead */
+
+/* An order to egress_note: change this flow, if it is still the one that start_ns says. */
+struct dbx_flow_order {
+	dbx_u8 ether[16]; /* makes it a frame */
+	struct dbx_flow_key key;
+	dbx_u32 zero;
+	struct dbx_flow flow;
+};
+
+/*
  * A flow whose name decided, or could not, on its ring: what the packet event cannot hold. name is
  * as the client wrote it (any bytes), for people; cut at its size.
  */
 struct dbx_name_event {
 	struct dbx_event event;
-	dbx_u32 seq; /* next sequence number that the server expects, for the daemon's RST */
+	struct dbx_flow_key key;
+	dbx_u32 isn; /* of the flow; 0 for QUIC */
+	dbx_u64 policy_uid;
+	dbx_u64 start_ns; /* of the flow, to be given back by flow_set */
+	dbx_u32 seq; /* with payload: its sequence number; else what the server expects next (RST) */
 	dbx_u32 ack;
 	dbx_u8 n_name;
 	dbx_u8 kind;       /* enum dbx_name_port */
-	dbx_u16 n_payload; /* QUIC: bytes of payload that follow this record's fields */
+	dbx_u16 n_payload; /* HTTP, QUIC: bytes of payload; only as many lie in the record */
 	dbx_u8 name[256];
 	dbx_u8 payload[DBX_QUIC_BYTES];
 };
@@ -142,5 +178,7 @@ struct dbx_name_event {
 _Static_assert(sizeof(struct dbx_learned_key) == 24, "learned key");
 _Static_assert(sizeof(struct dbx_bound_key) == 32, "bound key");
 _Static_assert(sizeof(struct dbx_flow_key) == 44, "flow key");
+_Static_assert(sizeof(struct dbx_flow) == 272, "flow");
+_Static_assert(sizeof(struct dbx_flow_slot) == 16 + sizeof(struct dbx_flow), "flow slot");
 
 #endif

@@ -16,14 +16,37 @@
  *   events    ring buffer of struct dbx_event
  *   ports     hash, ifindex -> dbx_port_hash() of the interface's name
  *   frags     LRU hash, datagram -> what its first fragment met
+ * and for names (names.h):
+ *   learned, bound, flows   hashes
+ *   hellos       hash, flow -> what was read of a hello that came in pieces
+ *   secrets      array of one struct dbx_secret, written once by the loader that made it
+ *   name_events  ring buffer of struct dbx_name_event
+ *   dns_socks    sockmap, enum dbx_dns_sock -> socket of the resolver
+ *   steer        array of one u32: the resolver takes queries
+ *   progs        program array, enum dbx_prog_xdp: what egress_xdp calls
+ *   progs_tc     program array, enum dbx_prog_tc: the companions, kept here to be found again
+ *   scratch, work  per-CPU arrays: what programs that call each other hand over
+ * progs, progs_tc, scratch and work belong to one build and are never handed on to the next.
  */
-#define DBX_PROGRAM_MAPS(X)   \
-	X(IMAGES, images)     \
-	X(COUNTERS, counters) \
-	X(TOTALS, totals)     \
-	X(EVENTS, events)     \
-	X(PORTS, ports)       \
-	X(FRAGS, frags)
+#define DBX_PROGRAM_MAPS(X)         \
+	X(IMAGES, images)           \
+	X(COUNTERS, counters)       \
+	X(TOTALS, totals)           \
+	X(EVENTS, events)           \
+	X(PORTS, ports)             \
+	X(FRAGS, frags)             \
+	X(LEARNED, learned)         \
+	X(BOUND, bound)             \
+	X(FLOWS, flows)             \
+	X(HELLOS, hellos)           \
+	X(SECRETS, secrets)         \
+	X(NAME_EVENTS, name_events) \
+	X(DNS_SOCKS, dns_socks)     \
+	X(STEER, steer)             \
+	X(PROGS, progs)             \
+	X(PROGS_TC, progs_tc)       \
+	X(SCRATCH, scratch)         \
+	X(WORK, work)
 
 enum dbx_program_map {
 #define DBX_PROGRAM_MAP(id, name) DBX_MAP_##id,
@@ -39,6 +62,57 @@ enum dbx_program_map {
 #define DBX_FRAGS_MAX       65536u
 #define DBX_PROGRAM_MAGIC   0x50584244u /* "DBXP" */
 #define DBX_PROGRAM_ID_SECT ".rodata.id"
+
+/* What egress_xdp calls; a program that is called does not come back. */
+enum dbx_prog_xdp {
+	DBX_PROG_FLOW,  /* egress_flow: a packet of a flow whose name is checked */
+	DBX_PROG_HELLO, /* egress_hello: reads a block of a hello, and calls itself for the next */
+	DBX_PROG_NAME,  /* egress_name: the hello is whole; decides */
+	DBX_PROG_PAYLOAD, /* egress_payload: hands a payload to the daemon, which decides */
+	DBX_PROG_REPLY, /* egress_reply: the packet becomes a RST or an ICMP unreachable */
+	DBX_PROG_NOTE,  /* egress_note: run by the driver alone, changes a flow under its lock */
+	DBX_PROG_XDP_MAX,
+};
+
+/* At clsact of the same interface. */
+enum dbx_prog_tc {
+	DBX_PROG_TC_IN,  /* egress_tc: steers, refuses hidden tags, sends replies */
+	DBX_PROG_TC_OUT, /* egress_back: what the server says of the flow */
+	DBX_PROG_TC_MAX,
+};
+
+enum dbx_dns_sock {
+	DBX_DNS_SOCK_UDP4,
+	DBX_DNS_SOCK_TCP4,
+	DBX_DNS_SOCK_UDP6,
+	DBX_DNS_SOCK_TCP6,
+	DBX_DNS_SOCK_MAX,
+};
+
+#define DBX_MARK_DNS 0x0db50053u
+
+/*
+ * What egress_xdp tells egress_tc, in front of the frame (XDP metadata). The kernel takes the outer
+ * VLAN tag out of a frame before TC sees it, so that TC alone cannot tell a tag that XDP saw from
+ * one that the interface hid.
+ */
+#define DBX_META_MAGIC  0x0db50000u
+#define DBX_META_DNS    1u /* for the resolver */
+#define DBX_META_TAGGED 2u /* judged with the tag tci */
+#define DBX_META_REPLY  4u /* the frame is an answer, to be sent back where it came from */
+struct dbx_meta {
+	dbx_u32 what;      /* DBX_META_MAGIC | flags */
+	dbx_u16 tci;       /* of the outer tag, with TAGGED */
+	dbx_u16 n_tags;    /* that XDP saw in the frame */
+	dbx_u16 l4_offset; /* of the transport header, tags included, with DNS */
+	dbx_u8 proto;
+	dbx_u8 is_v6;
+};
+
+/* What the driver gives egress_note, as a frame: see flow_set in dataplane/dp.h. */
+#define DBX_ORDER_DONE  2u /* XDP_PASS */
+#define DBX_ORDER_NONE  1u /* XDP_DROP: no such flow */
+#define DBX_ORDER_STALE 0u /* XDP_ABORTED: the flow was begun anew, or has decided since */
 
 /* Read-only to everybody once loaded. build: hash of the object file, set by the loader. */
 struct dbx_program_id {
