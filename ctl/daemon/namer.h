@@ -21,11 +21,61 @@
 
 struct dbx_namer;
 
+struct dbx_namer_opts {
+	const struct dbx_dp_ops *ops;
+	struct dbx_dp *dp;  /* outlives the namer */
+	uint32_t bound_max; /* 0 = DBX_BOUND_MAX */
+};
+
+int dbx_namer_new(struct dbx_namer **out, const struct dbx_namer_opts *o);
+void dbx_namer_free(struct dbx_namer **n); /* the data plane keeps what it knows */
+
+/*
+ * A generation takes over: prepare() before the flip copies what the changed policies still allow,
+ * settle() after it (or abort() instead) takes the new view and removes what they do not. The view's
+ * parts are the caller's to fill; the namer owns it afterwards, release() frees them.
+ */
+struct dbx_view_parts {
+	struct dbx_names *names;
+	struct dbx_model *model;
+	void *image; /* memory of img */
+	struct dbx_image img;
+	uint64_t generation;
+	void (*release)(struct dbx_view_parts *p);
+};
+int dbx_namer_prepare(struct dbx_namer *n, const struct dbx_names *next);
+void dbx_namer_settle(struct dbx_namer *n, struct dbx_view_parts *parts); /* takes parts over */
+
+/* Once a second: what has expired goes, unless a flow that spoke the name lives. */
+void dbx_namer_sweep(struct dbx_namer *n);
+
+struct dbx_namer_stats {
+	size_t n_bound, bound_max;
+	uint64_t learned, refused_full, failed, swept, revoked_flows;
+};
+void dbx_namer_stats(struct dbx_namer *n, struct dbx_namer_stats *out);
+
+/* Every learned name, under the lock: fn must not call back. */
+struct dbx_learned_name {
+	uint64_t policy_uid, rule_uid, expires_ns;
+	const char *name;
+	struct dbx_addr addr;
+};
+void dbx_namer_each(struct dbx_namer *n, void (*fn)(void *arg, const struct dbx_learned_name *l),
+		    void *arg);
+
+/* Canonical name to its keyed hash. */
+uint64_t dbx_namer_hash(const struct dbx_namer *n, const char *name);
+
+/* Back from the state at start: an entry that the data plane still has. Others are ignored. */
+int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
+		      const char *name);
+
 /* What the resolver needs to judge a query by: of one generation, taken and given back. */
 struct dbx_view {
 	const struct dbx_names *names;
 	struct dbx_image img;
-	const struct dbx_model *model; /* dns and names sections of the gateway document */
+	const struct dbx_model *model; /* for the options of its gateway document */
 	uint64_t generation;
 };
 const struct dbx_view *dbx_namer_view_get(struct dbx_namer *n); /* NULL before the first policy */

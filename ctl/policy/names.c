@@ -416,3 +416,15 @@ uint64_t dbx_names_policy_of(const struct dbx_names *n, int64_t workspace_id)
 		return 0;
 	return n->policies.v[index].uid;
 }
+
+void dbx_names_each_workspace(const struct dbx_names *n,
+			      void (*fn)(void *arg, int64_t workspace_id, uint64_t policy_uid),
+			      void *arg)
+{
+	for (size_t i = 0; i < n->policy_of_workspace.n_slots; i++) {
+		const struct dbx_idmap_slot *s = &n->policy_of_workspace.v[i];
+
+		if (s->value_plus_1)
+			fn(arg, (int64_t)s->key, n->policies.v[s->value_plus_1 - 1].uid);
+	}
+}

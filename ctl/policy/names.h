@@ -38,6 +38,10 @@ void dbx_names_decide(const struct dbx_names *n, int64_t workspace_id, int produ
 void dbx_names_decide_policy(const struct dbx_names *n, uint64_t policy_uid, const char *name,
 			     struct dbx_name_decision *out);
 
+void dbx_names_each_workspace(const struct dbx_names *n,
+			      void (*fn)(void *arg, int64_t workspace_id, uint64_t policy_uid),
+			      void *arg);
+
 /* Policy of a workspace, 0 = none. */
 uint64_t dbx_names_policy_of(const struct dbx_names *n, int64_t workspace_id);
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * namer_impl.h -- what the parts of the namer share. Everything but `ops`, `dp` and `secret`, which
+ * never change, is guarded by `lock`.
+ */
+#ifndef DBX_DAEMON_NAMER_IMPL_H
+#define DBX_DAEMON_NAMER_IMPL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "daemon/namer.h"
+#include "daemon/namer_table.h"
+
+#define DBX_LESSON_ADDRS \
+	512 /* addresses of one answer: what 64 KB can hold is more than is learned */
+
+struct view {
+	struct dbx_view view; /* first: what users hold */
+	struct dbx_view_parts parts;
+	unsigned int refs;
+};
+
+struct dbx_namer {
+	const struct dbx_dp_ops *ops;
+	struct dbx_dp *dp;
+	struct dbx_secret secret;
+	pthread_mutex_t lock;
+	uint32_t bound_max;
+	struct dbx_lesson_table table;
+	struct view *view;
+	bool addrs_stale; /* some address may have lost its last binding */
+	struct dbx_namer_stats stats;
+};
+
+uint64_t dbx_namer_now(void); /* CLOCK_MONOTONIC, ns */
+void dbx_namer_key(uint64_t policy_uid, const struct dbx_addr *addr, uint64_t name,
+		   struct dbx_bound_key *key);
+int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_t rule_uid,
+		   uint64_t expires_ns);
+void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);
+int dbx_namer_set_view(struct dbx_namer *n, struct dbx_view_parts *parts);
+void dbx_namer_sweep_addrs(struct dbx_namer *n); /* forgets addresses without a binding */
+
+#endif

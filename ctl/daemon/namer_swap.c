@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * namer_swap.c -- what a change of policies does to learned names and to flows.
+ *
+ * Before the flip, what the next policy of a workspace still allows is made known under it too, and
+ * flows are told that they may go on; after it, what no policy allows is taken away. So nothing that
+ * stays allowed is interrupted, and nothing that is forbidden outlives the change by a second.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/namer_impl.h"
+#include "lib/vec.h"
+
+/* A workspace whose policy changes. */
+struct move {
+	uint64_t from, to;
+};
+
+struct swap {
+	struct dbx_namer *n;
+	const struct dbx_names *next;
+	DBX_VEC(struct move) moves;
+	DBX_VEC(struct dbx_lesson_entry *) heard; /* entries of policies that somebody moves from */
+	DBX_VEC(struct flow_change {
+		struct dbx_flow_key key;
+		struct dbx_flow flow;
+		bool goes;
+	})
+	flows;
+	int err;
+};
+
+static void swap_fini(struct swap *s)
+{
+	dbx_vec_fini(&s->moves);
+	dbx_vec_fini(&s->heard);
+	dbx_vec_fini(&s->flows);
+}
+
+static void add_move(void *arg, int64_t workspace_id, uint64_t to)
+{
+	struct swap *s = arg;
+	struct move m = {dbx_names_policy_of(s->n->view->view.names, workspace_id), to};
+
+	if (!m.from || !m.to || m.from == m.to)
+		return;
+	dbx_vec_for_each(&s->moves, x)
+		if (x->from == m.from && x->to == m.to)
+			return;
+	s->err |= dbx_vec_push(&s->moves, m);
+}
+
+static int hear(void *arg, struct dbx_lesson_entry *e)
+{
+	struct swap *s = arg;
+
+	dbx_vec_for_each(&s->moves, m)
+		if (m->from == e->key.policy_uid)
+			return s->err |= dbx_vec_push(&s->heard, e);
+	return 0;
+}
+
+static void copy_lessons(struct swap *s)
+{
+	struct dbx_name_decision d;
+
+	dbx_vec_for_each(&s->heard, h) {
+		dbx_vec_for_each(&s->moves, m) {
+			struct dbx_lesson_entry *e;
+			struct dbx_bound_key key = (*h)->key;
+
+			if (m->from != key.policy_uid)
+				continue;
+			dbx_names_decide_policy(s->next, m->to, (*h)->name, &d);
+			if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning ||
+			    s->n->table.n >= s->n->bound_max)
+				continue;
+			key.policy_uid = m->to;
+			e = dbx_lessons_add(&s->n->table, &key, (*h)->name, NULL);
+			if (!e)
+				continue;
+			e->rule_uid = d.rule_uid;
+			if (e->expires_ns < (*h)->expires_ns)
+				e->expires_ns = (*h)->expires_ns;
+			if (dbx_namer_bind(s->n, &key, e->rule_uid, e->expires_ns))
+				dbx_lessons_remove(&s->n->table, e);
+		}
+	}
+}
+
+/* The name that a flow spoke, as text: of the binding that let it through. */
+static const char *name_of(const struct swap *s, const struct dbx_flow_key *k,
+			   const struct dbx_flow *f)
+{
+	struct dbx_bound_key key = {.policy_uid = f->policy_uid[0], .name = f->name};
+	const struct dbx_lesson_entry *e;
+
+	memcpy(key.addr, k->dst, sizeof(key.addr));
+	e = dbx_lessons_find(&s->n->table, &key);
+	return e ? e->name : NULL;
+}
+
+static int flow_before(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *f)
+{
+	struct swap *s = arg;
+	uint64_t next = dbx_names_policy_of(s->next, (int64_t)f->workspace_id);
+	struct flow_change c = {.key = *k, .flow = *f};
+	struct dbx_name_decision d;
+	const char *name;
+
+	if (f->state != DBX_FLOW_ALLOWED || !next || next == f->policy_uid[0])
+		return 0;
+	name = name_of(s, k, f);
+	if (!name)
+		return 0;
+	dbx_names_decide_policy(s->next, next, name, &d);
+	if (d.verdict != DBX_VERDICT_PASS)
+		return 0;
+	c.flow.policy_uid[1] = next;
+	s->err |= dbx_vec_push(&s->flows, c);
+	return 0;
+}
+
+static void set_flows(struct swap *s)
+{
+	dbx_vec_for_each(&s->flows, c) {
+		if (c->goes)
+			s->n->stats.revoked_flows += !s->n->ops->flow_del(s->n->dp, &c->key);
+		else
+			s->n->ops->flow_set(s->n->dp, &c->key, &c->flow);
+	}
+}
+
+int dbx_namer_prepare(struct dbx_namer *n, const struct dbx_names *next)
+{
+	struct swap s = {.n = n, .next = next};
+
+	pthread_mutex_lock(&n->lock);
+	if (n->view) {
+		dbx_names_each_workspace(next, add_move, &s);
+		dbx_lessons_each(&n->table, hear, &s);
+		copy_lessons(&s);
+		n->ops->flows_each(n->dp, flow_before, &s);
+		set_flows(&s);
+	}
+	pthread_mutex_unlock(&n->lock);
+	swap_fini(&s);
+	return s.err ? -ENOMEM : 0;
+}
+
+/* ---- after the flip ---- */
+
+static int flow_after(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *f)
+{
+	struct swap *s = arg;
+	uint64_t now = dbx_names_policy_of(s->next, (int64_t)f->workspace_id);
+	struct flow_change c = {.key = *k, .flow = *f};
+	struct dbx_name_decision d = {.verdict = DBX_VERDICT_DROP};
+	const char *name = f->name ? name_of(s, k, f) : NULL;
+
+	if (f->state != DBX_FLOW_ALLOWED)
+		return 0;
+	if (now && name)
+		dbx_names_decide_policy(s->next, now, name, &d);
+	c.goes = d.verdict != DBX_VERDICT_PASS && !(f->flags & DBX_FLOW_F_DRY_RUN);
+	if (!c.goes && f->policy_uid[0] == now && !f->policy_uid[1])
+		return 0;
+	c.flow.policy_uid[0] = now;
+	c.flow.policy_uid[1] = 0;
+	s->err |= dbx_vec_push(&s->flows, c);
+	return 0;
+}
+
+static int settle_lesson(void *arg, struct dbx_lesson_entry *e)
+{
+	struct swap *s = arg;
+	struct dbx_name_decision d;
+
+	dbx_names_decide_policy(s->next, e->key.policy_uid, e->name, &d);
+	if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning) {
+		dbx_namer_drop(s->n, e);
+	} else if (d.rule_uid != e->rule_uid) {
+		e->rule_uid = d.rule_uid;
+		dbx_namer_bind(s->n, &e->key, e->rule_uid, e->expires_ns);
+	}
+	return 0;
+}
+
+void dbx_namer_settle(struct dbx_namer *n, struct dbx_view_parts *parts)
+{
+	struct swap s = {.n = n, .next = parts->names};
+
+	pthread_mutex_lock(&n->lock);
+	/* flows first: their names are read from the bindings that go next */
+	n->ops->flows_each(n->dp, flow_after, &s);
+	set_flows(&s);
+	dbx_lessons_each(&n->table, settle_lesson, &s);
+	if (n->addrs_stale)
+		dbx_namer_sweep_addrs(n);
+	if (dbx_namer_set_view(n, parts))
+		parts->release(parts);
+	pthread_mutex_unlock(&n->lock);
+	swap_fini(&s);
+}

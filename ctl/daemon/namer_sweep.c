@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * namer_sweep.c -- what time does to learned names and to flows.
+ *
+ * A binding that has expired stays as long as a flow that spoke its name is alive; an address stays
+ * as long as one of its bindings does; a flow goes when it has been silent for longer than its state
+ * warrants. Keys to be removed are gathered first: the kernel's walks and removals do not mix.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/namer_impl.h"
+#include "lib/vec.h"
+
+#define SECOND_NS 1000000000ull
+#define HELLO_S   30
+#define DENIED_S  30
+#define CLOSING_S 60
+#define IDLE_S    7200
+#define ALIVE_S   120 /* a flow that was silent for longer keeps no name */
+
+struct flows {
+	uint64_t now;
+	DBX_VEC(struct dbx_flow_key) dead;
+	struct dbx_lesson_table alive; /* bindings that flows hold; names are "" */
+	int err;
+};
+
+static uint64_t patience_s(const struct dbx_flow *f)
+{
+	if (f->flags & DBX_FLOW_F_CLOSING)
+		return CLOSING_S;
+	switch (f->state) {
+	case DBX_FLOW_ALLOWED:
+		return IDLE_S;
+	case DBX_FLOW_DENIED:
+		return DENIED_S;
+	default:
+		return HELLO_S;
+	}
+}
+
+static int look_at_flow(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *f)
+{
+	struct flows *w = arg;
+	uint64_t silent = w->now > f->last_ns ? w->now - f->last_ns : 0;
+	struct dbx_bound_key key = {.policy_uid = f->policy_uid[0], .name = f->name};
+
+	if (silent > patience_s(f) * SECOND_NS) {
+		w->err |= dbx_vec_push(&w->dead, *k);
+		return 0;
+	}
+	if (f->state != DBX_FLOW_ALLOWED || !f->name || silent > ALIVE_S * SECOND_NS)
+		return 0;
+	memcpy(key.addr, k->dst, sizeof(key.addr));
+	if (!dbx_lessons_add(&w->alive, &key, "", NULL))
+		w->err = 1;
+	return 0;
+}
+
+struct sweep {
+	struct dbx_namer *n;
+	struct flows *flows;
+};
+
+static int look_at_lesson(void *arg, struct dbx_lesson_entry *e)
+{
+	struct sweep *s = arg;
+	uint64_t later = s->flows->now + 30 * SECOND_NS;
+
+	if (e->expires_ns > s->flows->now)
+		return 0;
+	if (dbx_lessons_find(&s->flows->alive, &e->key)) {
+		if (!dbx_namer_bind(s->n, &e->key, e->rule_uid, later))
+			e->expires_ns = later;
+		return 0;
+	}
+	dbx_namer_drop(s->n, e);
+	s->n->stats.swept++;
+	return 0;
+}
+
+struct addrs {
+	struct dbx_lesson_table bound; /* (policy, address) that a binding has; name 0 */
+	DBX_VEC(struct dbx_learned_key) dead;
+	int err;
+};
+
+static int note_addr(void *arg, struct dbx_lesson_entry *e)
+{
+	struct addrs *a = arg;
+	struct dbx_bound_key key = e->key;
+
+	key.name = 0;
+	if (!dbx_lessons_add(&a->bound, &key, "", NULL))
+		a->err = 1;
+	return 0;
+}
+
+static int look_at_addr(void *arg, const struct dbx_learned_key *k, const struct dbx_learned *v)
+{
+	struct addrs *a = arg;
+	struct dbx_bound_key key = {.policy_uid = k->policy_uid};
+
+	(void)v;
+	memcpy(key.addr, k->addr, sizeof(key.addr));
+	if (!dbx_lessons_find(&a->bound, &key))
+		a->err |= dbx_vec_push(&a->dead, *k);
+	return 0;
+}
+
+void dbx_namer_sweep_addrs(struct dbx_namer *n)
+{
+	struct addrs a = {.err = 0};
+
+	dbx_lessons_each(&n->table, note_addr, &a);
+	if (!a.err)
+		n->ops->learned_each(n->dp, look_at_addr, &a);
+	for (size_t i = 0; i < a.dead.n && !a.err; i++)
+		n->ops->forget_addr(n->dp, &a.dead.v[i]);
+	n->addrs_stale = a.err;
+	dbx_vec_fini(&a.dead);
+	dbx_lessons_fini(&a.bound);
+}
+
+void dbx_namer_sweep(struct dbx_namer *n)
+{
+	struct flows w = {.now = dbx_namer_now()};
+	struct sweep s = {n, &w};
+
+	n->ops->flows_each(n->dp, look_at_flow, &w);
+	for (size_t i = 0; i < w.dead.n; i++)
+		n->ops->flow_del(n->dp, &w.dead.v[i]);
+	pthread_mutex_lock(&n->lock);
+	if (!w.err)
+		dbx_lessons_each(&n->table, look_at_lesson, &s);
+	if (n->addrs_stale)
+		dbx_namer_sweep_addrs(n);
+	pthread_mutex_unlock(&n->lock);
+	dbx_vec_fini(&w.dead);
+	dbx_lessons_fini(&w.alive);
+}

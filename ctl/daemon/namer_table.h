@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * namer_table.h -- learned names in memory: found by key, walked in no order, never evicted.
+ */
+#ifndef DBX_DAEMON_NAMER_TABLE_H
+#define DBX_DAEMON_NAMER_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbx/names.h"
+
+struct dbx_lesson_entry {
+	struct dbx_lesson_entry *next; /* in its bucket */
+	struct dbx_bound_key key;
+	uint64_t rule_uid;
+	uint64_t expires_ns;
+	uint64_t saved_ns; /* expiry that the state holds, 0 = none */
+	char name[];
+};
+
+struct dbx_lesson_table { /* all zero is empty */
+	struct dbx_lesson_entry **buckets;
+	size_t n, n_buckets;
+};
+
+struct dbx_lesson_entry *dbx_lessons_find(const struct dbx_lesson_table *t,
+					  const struct dbx_bound_key *key);
+/* The entry of key, made when there is none; NULL: out of memory. *is_new may be NULL. */
+struct dbx_lesson_entry *dbx_lessons_add(struct dbx_lesson_table *t,
+					 const struct dbx_bound_key *key, const char *name,
+					 int *is_new);
+void dbx_lessons_remove(struct dbx_lesson_table *t, struct dbx_lesson_entry *e);
+void dbx_lessons_fini(struct dbx_lesson_table *t);
+
+/* fn may remove the entry that it is given, and nothing else. Stops at what is not 0. */
+int dbx_lessons_each(struct dbx_lesson_table *t, int (*fn)(void *arg, struct dbx_lesson_entry *e),
+		     void *arg);
+
+#endif
