@@ -4,15 +4,15 @@
  * gateway's workload-facing interfaces.
  *
  * The steps: pick the active image, read the frame, classify it (include/dbx/classify.h, the same
- * source as in the host tools), record it, drop or pass. Without an image everything is dropped.
+ * source as in the host tools), record it, drop or pass. A packet to an address that a name was
+ * learned for goes on in egress_flow (flow_judge.h), which this program calls and never returns from. Without an image everything is dropped.
  * Frames arrive linear: a driver with multi-buffer XDP refuses to attach this program to an MTU that
  * would need more than one buffer.
  */
-#include <stddef.h>
-
-#include "hooks.h"
-#include "dbx/classify.h"
-#include "record.h"
+#include "companion.h"
+#include "hello_read.h"
+#include "note.h"
+#include "reply.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,30 +21,6 @@ const volatile struct dbx_program_id program_id SEC(DBX_PROGRAM_ID_SECT) = {
 	.magic = DBX_PROGRAM_MAGIC,
 	.abi = DBX_ABI_VERSION,
 };
-
-/*
- * The fields of xdp_md are 32 bits in C and pointers to the verifier. Loaded by hand, they are 64
- * bits to the compiler too, which otherwise spills half a pointer.
- */
-static __always_inline const void *frame_start(const struct xdp_md *ctx)
-{
-	const void *p;
-
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(p)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data)));
-	return p;
-}
-
-static __always_inline const void *frame_end(const struct xdp_md *ctx)
-{
-	const void *p;
-
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(p)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_end)));
-	return p;
-}
 
 /*
  * A function of its own, so that the verifier walks the parser once, and the classifier once, not
@@ -69,14 +45,44 @@ static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struc
 	dbx_classify_parsed(&env, parse_frame(ctx, pkt), pkt, res);
 }
 
+/* The flow has to be looked at: egress_flow goes on from here. */
+static __always_inline int hand_over(struct xdp_md *ctx, const struct dbx_pkt *pkt,
+				     struct dbx_result *res, __u32 bytes)
+{
+	struct scratch *s = scratch_get();
+
+	if (s) {
+		s->pkt = *pkt;
+		s->res = *res;
+		s->frame = bytes;
+		s->ifindex = ctx->ingress_ifindex;
+		s->token = 0;
+		s->seq = s->ack = s->flags = s->at = s->len = s->n_known = 0;
+		s->reply = REPLY_NONE;
+		s->event_out = 0;
+		s->event.n_name = 0;
+		bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
+	}
+	dbx_result_deny(res, DBX_REASON_FLOW_TABLE_FULL);
+	record_packet(res, pkt, ctx->ingress_ifindex, bytes);
+	return XDP_DROP;
+}
+
 SEC("xdp")
 int egress_xdp(struct xdp_md *ctx)
 {
+	__u32 bytes = frame_end(ctx) - frame_start(ctx), what = 0;
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 
 	judge(ctx, &pkt, &res);
-	record_packet(&res, &pkt, ctx->ingress_ifindex, frame_end(ctx) - frame_start(ctx));
+	if (res.flow)
+		return hand_over(ctx, &pkt, &res, bytes);
+	if (res.reason == DBX_REASON_DNS_STEERED)
+		what = DBX_META_DNS;
+	if (res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &pkt, what))
+		dbx_result_deny(&res, what ? DBX_REASON_DNS_NOT_READY : DBX_REASON_VLAN_HIDDEN);
+	record_packet(&res, &pkt, ctx->ingress_ifindex, bytes);
 	return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 }
 

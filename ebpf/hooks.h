@@ -42,15 +42,21 @@ static __always_inline void dbx_env_frag_put(const struct dbx_env *env,
 static __always_inline int dbx_env_learned(const struct dbx_env *env,
 					   const struct dbx_learned_key *key)
 {
+	struct dbx_learned *v = bpf_map_lookup_elem(&learned, key);
+
 	(void)env;
-	(void)key;
-	return 0;
+	if (!v || v->expires_ns <= bpf_ktime_get_ns())
+		return 0;
+	v->hits++;
+	return 1;
 }
 
 static __always_inline int dbx_env_dns_ready(const struct dbx_env *env)
 {
+	__u32 zero = 0, *ready = bpf_map_lookup_elem(&steer, &zero);
+
 	(void)env;
-	return 0;
+	return ready && *ready;
 }
 
 #endif

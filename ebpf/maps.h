@@ -12,6 +12,7 @@
 
 #define DBX_ENV_OWN /* hooks.h */
 #include "dbx/env.h"
+#include "dbx/hello.h"
 #include "dbx/program.h"
 
 /*
@@ -68,5 +69,67 @@ struct {
 	__type(key, struct dbx_frag_key);
 	__type(value, struct dbx_frag_value);
 } frags SEC(".maps");
+
+/*
+ * Names. learned and bound grow with what is learned: only the daemon adds to them, and when memory
+ * is short it is told so and gives no answer. flows and hellos are allocated whole (36 and 17 MB): a
+ * packet adds to them, and must not wait for memory or fail for want of it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DBX_LEARNED_MAX);
+	__type(key, struct dbx_learned_key);
+	__type(value, struct dbx_learned);
+} learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DBX_BOUND_MAX);
+	__type(key, struct dbx_bound_key);
+	__type(value, struct dbx_bound);
+} bound SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DBX_FLOWS_MAX);
+	__type(key, struct dbx_flow_key);
+	__type(value, struct dbx_flow_slot);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DBX_HELLOS_MAX);
+	__type(key, struct dbx_flow_key);
+	__type(value, struct dbx_hello);
+} hellos SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dbx_secret);
+} secrets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, DBX_EVENTS_BYTES);
+} name_events SEC(".maps");
+
+/* Sockets leave by themselves when they are closed: a daemon that dies leaves none behind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, DBX_DNS_SOCK_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} dns_socks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} steer SEC(".maps");
 
 #endif

@@ -57,15 +57,9 @@ static __always_inline void record_addr(__u8 out[16], const __u32 a[4])
 		w[i] = __builtin_bswap32(a[i]);
 }
 
-static __always_inline void record_event(const struct dbx_result *res, const struct dbx_pkt *pkt,
-					 __u32 ifindex, __u32 bytes)
+static __always_inline void record_fill(struct dbx_event *e, const struct dbx_result *res,
+					const struct dbx_pkt *pkt, __u32 ifindex, __u32 bytes)
 {
-	struct dbx_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-
-	if (!e) {
-		record_total(DBX_TOTAL_EVENTS_LOST, bytes);
-		return;
-	}
 	e->time_ns = bpf_ktime_get_ns();
 	e->generation = res->generation;
 	e->workspace_id = res->workspace_id;
@@ -89,16 +83,34 @@ static __always_inline void record_event(const struct dbx_result *res, const str
 		   (pkt->flags & DBX_PKT_F_PORTS ? DBX_EVENT_F_HAS_PORTS : 0) |
 		   (pkt->frag != DBX_FRAG_NONE ? DBX_EVENT_F_FRAGMENT : 0);
 	e->zero = 0;
+}
+
+static __always_inline void record_event(const struct dbx_result *res, const struct dbx_pkt *pkt,
+					 __u32 ifindex, __u32 bytes)
+{
+	struct dbx_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		record_total(DBX_TOTAL_EVENTS_LOST, bytes);
+		return;
+	}
+	record_fill(e, res, pkt, ifindex, bytes);
 	bpf_ringbuf_submit(e, 0);
 	record_total(DBX_TOTAL_EVENTS, bytes);
+}
+
+/* Totals and counters alone. */
+static __always_inline void record_counts(const struct dbx_result *res, __u32 bytes)
+{
+	record_total(DBX_TOTAL_REASON_BASE + (__u32)res->reason * DBX_VERDICT_MAX + res->verdict,
+		     bytes);
+	record_counter(res, bytes);
 }
 
 static __always_inline void record_packet(const struct dbx_result *res, const struct dbx_pkt *pkt,
 					  __u32 ifindex, __u32 bytes)
 {
-	record_total(DBX_TOTAL_REASON_BASE + (__u32)res->reason * DBX_VERDICT_MAX + res->verdict,
-		     bytes);
-	record_counter(res, bytes);
+	record_counts(res, bytes);
 	if (res->verdict != DBX_VERDICT_PASS)
 		record_event(res, pkt, ifindex, bytes);
 }

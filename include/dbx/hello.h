@@ -33,6 +33,9 @@ struct dbx_hello {
 
 #define DBX_HELLO_MASK (DBX_HELLO_BYTES - 1)
 
+/* Keeps the compiler from carrying fields in registers from one turn of a loop to the next. */
+#define DBX_IN_MEMORY() __asm__ volatile("" ::: "memory")
+
 /* ---- collecting ---- */
 
 static __always_inline void dbx_hello_tls_header(struct dbx_hello *h, dbx_u8 byte)
@@ -161,8 +164,10 @@ static __always_inline void dbx_hello_tls(const struct dbx_hello *h, struct dbx_
 	}
 	s->pos += 2;
 	for (i = 0; i < DBX_EXTENSIONS_MAX; i++) {
-		dbx_u32 at = s->pos, type, len;
+		dbx_u32 at, type, len;
 
+		DBX_IN_MEMORY();
+		at = s->pos;
 		if (at >= h->want || s->reason)
 			break;
 		type = dbx_msg16(h, at);
@@ -203,9 +208,11 @@ static __always_inline void dbx_said_name(const struct dbx_hello *h, struct dbx_
 	if (!len || len > 253)
 		s->reason = DBX_REASON_NAME_MISSING;
 	for (i = 0; i < 255; i++) {
-		dbx_u8 said = (dbx_u8)dbx_msg8(h, s->at + i);
-		dbx_u8 c = dbx_lower(said);
+		dbx_u8 said, c;
 
+		DBX_IN_MEMORY();
+		said = (dbx_u8)dbx_msg8(h, s->at + i);
+		c = dbx_lower(said);
 		if (i < s->n_name)
 			s->name[i] = said;
 		if (i >= s->end)

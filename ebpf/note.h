@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * note.h -- egress_note: what the daemon changes in a flow, under the flow's lock.
+ *
+ * Run by the driver (BPF_PROG_TEST_RUN) with an order as its frame; attached nowhere. Written from
+ * user space, a whole flow would overwrite what packets have changed since the daemon read it.
+ */
+#ifndef DBX_EBPF_NOTE_H
+#define DBX_EBPF_NOTE_H
+
+#include "flow.h"
+
+/* A decision is taken while the flow waits for one, or when it is to be denied. */
+static __always_inline int note_decides(const struct dbx_flow *f, const struct dbx_flow *want)
+{
+	if (want->state == DBX_FLOW_DENIED)
+		return 1;
+	return want->state == DBX_FLOW_ALLOWED && f->state == DBX_FLOW_HELLO &&
+	       f->kind != DBX_NAME_PORT_TLS;
+}
+
+SEC("xdp")
+int egress_note(struct xdp_md *ctx)
+{
+	struct dbx_flow_order *o = frame_start(ctx);
+	struct scratch *s = scratch_get();
+	struct dbx_flow_slot *slot;
+	int rc = DBX_ORDER_STALE;
+
+	if (!s || (void *)(o + 1) > frame_end(ctx))
+		return DBX_ORDER_STALE;
+	s->key = o->key;
+	s->flow = o->flow;
+	slot = bpf_map_lookup_elem(&flows, &s->key);
+	if (!slot)
+		return DBX_ORDER_NONE;
+	bpf_spin_lock(&slot->lock);
+	if (slot->flow.start_ns == s->flow.start_ns) {
+		rc = DBX_ORDER_DONE;
+		slot->flow.policy_uid[0] = s->flow.policy_uid[0];
+		slot->flow.policy_uid[1] = s->flow.policy_uid[1];
+		if (note_decides(&slot->flow, &s->flow)) {
+			s->flow.flags |= slot->flow.flags;
+			s->flow.isn = slot->flow.isn;
+			s->flow.last_ns = slot->flow.last_ns;
+			slot->flow = s->flow;
+		} else if (slot->flow.state != s->flow.state) {
+			rc = DBX_ORDER_STALE;
+		}
+	}
+	bpf_spin_unlock(&slot->lock);
+	return rc;
+}
+
+#endif

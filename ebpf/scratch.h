@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * scratch.h -- what the programs that call each other hand over, and how each of them ends.
+ *
+ * A tail call does not come back and carries nothing but the packet; the rest lies in a per-CPU map.
+ * Programs of one packet run on one CPU without a break.
+ */
+#ifndef DBX_EBPF_SCRATCH_H
+#define DBX_EBPF_SCRATCH_H
+
+#include <stddef.h>
+
+#include "hooks.h"
+#include "dbx/classify.h"
+#include "record.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
+
+/* How an answer is made of the packet, after its verdict. */
+enum reply {
+	REPLY_NONE,
+	REPLY_RST,
+	REPLY_ICMP,
+};
+
+/* What a step of a flow's judgement asks for next. */
+enum step {
+	STEP_END,     /* the verdict stands */
+	STEP_HELLO,   /* read the payload */
+	STEP_NAME,    /* the hello is whole */
+	STEP_PAYLOAD, /* give the payload to the daemon; the packet is held */
+};
+
+struct scratch {
+	struct dbx_pkt pkt;
+	struct dbx_result res;
+	struct dbx_flow_key key;
+	__u32 frame; /* bytes */
+	__u64 now;
+	__u64 token; /* of the lease that this packet has, 0 = none */
+	__u32 ifindex;
+	__u32 seq, ack;
+	__u32 flags; /* of the TCP header */
+	__u32 at;    /* payload, from the frame's start */
+	__u32 len;
+	__u32 done;    /* bytes of it that were read */
+	__u32 pos;     /* place in the stream of the next byte */
+	__u32 n_known; /* bytes of the stream that had been read before this packet */
+	__u32 cut;     /* cuts[cut] is the next one to be passed; pos was on a cut when on_cut */
+	__u32 on_cut;
+	__u32 differs;
+	__u32 reply;          /* enum reply */
+	__u32 event_out;      /* the name event says it all: no packet event */
+	struct dbx_hash hash; /* of the stream up to pos */
+	struct dbx_secret secret;
+	/* as struct dbx_flow_slot: the kernel refuses a lock in a per-CPU map */
+	__u32 lock, zero;
+	__u64 lease;
+	struct dbx_flow flow; /* a copy */
+	struct dbx_said said;
+	struct dbx_name_event event;
+};
+
+_Static_assert(offsetof(struct scratch, flow) - offsetof(struct scratch, lock) ==
+		       offsetof(struct dbx_flow_slot, flow),
+	       "lock, lease and flow lie as in struct dbx_flow_slot");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/* The hello at hand: filled from `hellos` when a part of it was seen before, and put back there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dbx_hello);
+} work SEC(".maps");
+
+int egress_flow(struct xdp_md *ctx);
+int egress_hello(struct xdp_md *ctx);
+int egress_name(struct xdp_md *ctx);
+int egress_payload(struct xdp_md *ctx);
+int egress_reply(struct xdp_md *ctx);
+int egress_note(struct xdp_md *ctx);
+
+/* Filled in by libbpf at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, DBX_PROG_XDP_MAX);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} progs SEC(".maps") = {
+	.values =
+		{
+			[DBX_PROG_FLOW] = (void *)&egress_flow,
+			[DBX_PROG_HELLO] = (void *)&egress_hello,
+			[DBX_PROG_NAME] = (void *)&egress_name,
+			[DBX_PROG_PAYLOAD] = (void *)&egress_payload,
+			[DBX_PROG_REPLY] = (void *)&egress_reply,
+			[DBX_PROG_NOTE] = (void *)&egress_note,
+		},
+};
+
+/*
+ * The fields of xdp_md are 32 bits in C and pointers to the verifier. Loaded by hand, they are 64
+ * bits to the compiler too, which otherwise spills half a pointer.
+ */
+static __always_inline void *frame_start(const struct xdp_md *ctx)
+{
+	void *p;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(p)
+		     : "r"(ctx), "i"(offsetof(struct xdp_md, data)));
+	return p;
+}
+
+static __always_inline void *frame_end(const struct xdp_md *ctx)
+{
+	void *p;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(p)
+		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_end)));
+	return p;
+}
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+static __always_inline struct dbx_hello *work_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&work, &zero);
+}
+
+/*
+ * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
+ * to say. A driver that cannot carry it: -1, and the frame must not go on.
+ */
+static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what)
+{
+	struct dbx_meta m = {.what = DBX_META_MAGIC | what};
+	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
+	struct dbx_meta *out;
+	__u16 type;
+
+	if (p + 18 > end)
+		return what ? -1 : 0;
+	type = dbx_rd16(p + 12);
+	if (type == 0x8100 || type == 0x88a8) {
+		m.what |= DBX_META_TAGGED;
+		m.tci = dbx_rd16(p + 14);
+		type = dbx_rd16(p + 16);
+		m.n_tags = type == 0x8100 || type == 0x88a8 ? 2 : 1;
+	} else if (!what) {
+		return 0;
+	}
+	m.l4_offset = pkt->l4_offset;
+	m.proto = pkt->proto;
+	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
+		return -1;
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(out)
+		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_meta)));
+	if ((void *)(out + 1) > frame_start(ctx))
+		return -1;
+	*out = m;
+	return 0;
+}
+
+/* The end of every program: records the verdict, once, and does as it says. */
+static __always_inline int finish(struct xdp_md *ctx, struct scratch *s)
+{
+	if (s->res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &s->pkt, 0))
+		dbx_result_deny(&s->res, DBX_REASON_VLAN_HIDDEN);
+	if (s->res.reason == DBX_REASON_HELLO_HELD || s->event_out)
+		record_counts(&s->res, s->frame);
+	else
+		record_packet(&s->res, &s->pkt, s->ifindex, s->frame);
+	if (s->res.verdict != DBX_VERDICT_DROP)
+		return XDP_PASS;
+	if (s->reply)
+		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
+	return XDP_DROP;
+}
+
+#endif
