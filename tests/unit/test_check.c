@@ -120,8 +120,7 @@ static void test_listed_workspaces(void **state)
 	      POLICY(RESTRICTED
 		     ", \"allowed_databricks_destinations\": [{\"workspace_ids\": [1, 55]}]"));
 	expect(&d, "workspace-elsewhere", DBX_SEV_INFO, "c.json",
-	       "/egress/network_access/allowed_databricks_destinations/0",
-	       "workspace 55");
+	       "/egress/network_access/allowed_databricks_destinations/0", "workspace 55");
 	dbx_diag_fini(&d);
 }
 
