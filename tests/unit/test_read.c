@@ -74,6 +74,22 @@ static void test_nesting_is_bounded(void **state)
 	free(text);
 }
 
+static void test_values_are_bounded(void **state)
+{
+	static const struct read_case c = {"(many values)", DBX_SEV_ERROR, "limit", "",
+					   "4,000,000"};
+	enum { N = 8000002 };
+	char *text = malloc(N);
+
+	(void)state;
+	memset(text, ',', N);
+	for (size_t i = 0; i < N; i += 2)
+		text[i] = '0';
+	text[0] = '[';
+	read_bytes(text, N, &c);
+	free(text);
+}
+
 static void test_byte_order_mark(void **state)
 {
 	static const char text[] = "\xef\xbb\xbf{\"network_policy_id\": \"a\"}\r\n";
@@ -282,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_json),
 		cmocka_unit_test(test_nesting_is_bounded),
+		cmocka_unit_test(test_values_are_bounded),
 		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_detect),
 		cmocka_unit_test(test_document_findings),
