@@ -74,7 +74,7 @@ check: deps
 
 ##  lint          format, clang-tidy, cppcheck, shell syntax, SPDX, file headers, forbidden words, lengths
 lint:
-	$(Q)DBX_BUILD=$(O) tests/lint/test_lint.sh --full
+	$(Q)DBX_BUILD=$(O) tests/lint/test_lint.sh
 
 ##  check-layers  prove that dependencies point one way: cli, daemon -> policy -> lib -> libc
 check-layers: $(addprefix $(O)/,$(ARCHIVES) $(PROGRAMS))
