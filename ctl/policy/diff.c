@@ -159,12 +159,10 @@ static json_t *unwrap(json_t *value, const char *noun)
 }
 
 /* NULL: out of memory (what we print is always JSON). */
-static json_t *load(const struct dbx_model *m, const struct kind *k, size_t i)
+static json_t *load(const struct kind *k, const char *text)
 {
-	char *text = k->print(m, i);
-	json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
 
-	free(text);
 	if (!value)
 		return NULL;
 	value = unwrap(value, k->noun);
@@ -190,21 +188,38 @@ static int index_kind(const struct dbx_model *m, const struct kind *k, struct db
 	return rc;
 }
 
+/* Two objects as they print, NULL = not there. */
+static int diff_texts(struct dbx_diff_build *b, const struct kind *k, const char *id,
+		      const char *before, const char *after)
+{
+	char object[OBJECT_STRLEN + 32];
+	json_t *old = before ? load(k, before) : NULL;
+	json_t *new = after ? load(k, after) : NULL;
+	int rc = -ENOMEM;
+
+	snprintf(object, sizeof(object), "%s%s%s", k->noun, id[0] ? " " : "", id);
+	if ((old || !before) && (new || !after))
+		rc = dbx_diff_json_values(b, object, old, new);
+	json_decref(old);
+	json_decref(new);
+	return rc;
+}
+
 /* Object x of one model against object y of the other; SIZE_MAX = it is not there. */
 static int diff_object(struct dbx_diff_build *b, const struct kind *k, const char *id,
 		       const struct dbx_model *before, size_t x, const struct dbx_model *after,
 		       size_t y)
 {
-	char object[OBJECT_STRLEN + 32];
-	json_t *old = x == SIZE_MAX ? NULL : load(before, k, x);
-	json_t *new = y == SIZE_MAX ? NULL : load(after, k, y);
-	int rc = -ENOMEM;
+	char *old = x == SIZE_MAX ? NULL : k->print(before, x);
+	char *new = y == SIZE_MAX ? NULL : k->print(after, y);
+	int rc = 0;
 
-	snprintf(object, sizeof(object), "%s%s%s", k->noun, id[0] ? " " : "", id);
-	if ((old || x == SIZE_MAX) && (new || y == SIZE_MAX))
-		rc = dbx_diff_json_values(b, object, old, new);
-	json_decref(old);
-	json_decref(new);
+	if ((!old && x != SIZE_MAX) || (!new &&y != SIZE_MAX))
+		rc = -ENOMEM;
+	else if (!old || !new || strcmp(old, new) != 0)
+		rc = diff_texts(b, k, id, old, new);
+	free(old);
+	free(new);
 	return rc;
 }
 

@@ -75,6 +75,22 @@ static int add_tag(struct dbx_diff_build *b, const struct dbx_feed_delta *delta,
 	return -ENOMEM;
 }
 
+/* Most tags of a new file are as they were, down to the order. */
+static bool same_list(const struct dbx_feed *feed_x, const struct dbx_tag *x,
+		      const struct dbx_feed *feed_y, const struct dbx_tag *y)
+{
+	uint32_t i;
+
+	if (x->n != y->n)
+		return false;
+	for (i = 0; i < x->n; i++) {
+		if (dbx_prefix_cmp(&feed_x->prefixes[x->first + i].prefix,
+				   &feed_y->prefixes[y->first + i].prefix) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* x or y may be NULL: the tag is new, or gone. */
 static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta, const char *name,
 		    const struct dbx_feed *feed_x, const struct dbx_tag *x,
@@ -85,6 +101,8 @@ static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta, cons
 	size_t n_added, n_removed;
 	int rc = -ENOMEM;
 
+	if (x && y && same_list(feed_x, x, feed_y, y))
+		return 0;
 	if (prefixes_of(feed_x, x, &px) || prefixes_of(feed_y, y, &py))
 		goto out;
 	rc = 0;
