@@ -5,6 +5,7 @@
 #ifndef DBX_POLICY_READ_H
 #define DBX_POLICY_READ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "policy/diag.h"
@@ -54,7 +55,6 @@ char *dbx_print_gateway(const struct dbx_gateway *g);
 char *dbx_print_feed(const struct dbx_feed *f);
 
 /* Equal in everything but names of documents and pointers. */
-#include <stdbool.h>
 bool dbx_model_equal(const struct dbx_model *a, const struct dbx_model *b);
 
 #endif
