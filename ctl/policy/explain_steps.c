@@ -286,7 +286,7 @@ static bool tell_sets(struct dbx_explain_ctx *c, const char *step, const char *l
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
 	if (f.hit)
 		dbx_explain_say(c, step, "allow", &f.hit->where,
-				"%s \"%s\" contains it, by %s, for %s", f.hit->label, list,
+				"%s \"%s\" contains it, by %s, for %s", list, f.hit->label,
 				by_what(c, f.hit, by), proto);
 	else if (f.near)
 		dbx_explain_say(c, step, "no match", &f.near->where,
