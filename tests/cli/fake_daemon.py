@@ -150,6 +150,9 @@ class Handler(socketserver.StreamRequestHandler):
     def mode_error500(self, _):
         self.send(500, b"\x1b[31minternal\n error")
 
+    def mode_toolarge(self, _):
+        self.send(413, b"<html>too large</html>")
+
     def mode_redirect(self, _):
         self.send(302, b"", "Location: http://localhost/other\r\n")
 
