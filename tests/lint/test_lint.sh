@@ -135,13 +135,13 @@ check_cppcheck() {
 }
 
 check_tidy() {
-	local flags
-	flags="-std=gnu11 -D_GNU_SOURCE -DDBX_VERSION=\"0\" -DDBX_LIBDIR=\"/\" -DDBX_HAVE_PCAP -I. -Iinclude
-		-Ictl $(pkg-config --cflags libnl-3.0 jansson libevent sqlite3 libsystemd 2>/dev/null)"
-	# shellcheck disable=SC2086 # flags are words
+	local flags=(-std=gnu11 -D_GNU_SOURCE '-DDBX_VERSION="0"' '-DDBX_LIBDIR="/"' -DDBX_HAVE_PCAP
+		-I. -Iinclude -Ictl)
+	# shellcheck disable=SC2207 # a list of words
+	flags+=($(pkg-config --cflags libnl-3.0 jansson libevent sqlite3 libsystemd 2>/dev/null))
 	none "clang-tidy has no complaint" "$(files 'ctl/*.c' 'dataplane/*.c' |
 		grep -v '^dataplane/dpdk/' |
-		xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- $flags 2>/dev/null |
+		xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- "${flags[@]}" 2>/dev/null |
 		grep -E 'error:|warning:' | sort -u | head -n 60)"
 }
 
