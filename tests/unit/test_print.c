@@ -351,6 +351,42 @@ static void test_feed_text(void **state)
 	dbx_model_free(&m);
 }
 
+/* Each cloud's rules under its own key; Google's have no place in the parent object. */
+static void test_ncc_rules_by_cloud(void **state)
+{
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	json_t *root, *target;
+	char *text;
+
+	(void)state;
+	dbx_diag_init(&d);
+	assert_int_equal(
+		read_quoted(
+			m, "doc",
+			"[{'rule_id':'s3','network_connectivity_config_id':'n','endpoint_service':"
+			"'com.amazonaws.r.s3'},{'rule_id':'vpce','network_connectivity_config_id':'n',"
+			"'endpoint_service':'vpce'},{'rule_id':'az','network_connectivity_config_id':"
+			"'n','resource_id':'/x'},{'rule_id':'g','network_connectivity_config_id':'n',"
+			"'gcp_endpoint':{}},{'rule_id':'other','network_connectivity_config_id':'o',"
+			"'resource_id':'/x'}]",
+			&d),
+		0);
+	assert_int_equal(read_quoted(m, "doc", "{'network_connectivity_config_id':'n'}", &d), 0);
+	text = dbx_print_ncc(m, &m->nccs[0]);
+	root = json_loads(text, 0, NULL);
+	target = json_object_get(json_object_get(root, "egress_config"), "target_rules");
+	assert_int_equal(json_array_size(json_object_get(target, "aws_private_endpoint_rules")), 2);
+	assert_int_equal(json_array_size(json_object_get(target, "azure_private_endpoint_rules")),
+			 1);
+	assert_null(strstr(text, "\"g\""));
+	assert_null(strstr(text, "\"other\""));
+	json_decref(root);
+	free(text);
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_equality_sees_values),
 		cmocka_unit_test(test_policy_text),
 		cmocka_unit_test(test_feed_text),
+		cmocka_unit_test(test_ncc_rules_by_cloud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,8 @@ static void test_detect(void **state)
 	} cases[] = {
 		{"{'network_policy_id':'a'}", DBX_DOC_NETWORK_POLICY},
 		{"{'egress':{}}", DBX_DOC_NETWORK_POLICY},
+		{"{'ingress':{}}", DBX_DOC_NETWORK_POLICY},
+		{"{'ingress_dry_run':{}}", DBX_DOC_NETWORK_POLICY},
 		{"{'network_policy':{}}", DBX_DOC_NETWORK_POLICY},
 		{"{'network_policies':[]}", DBX_DOC_NETWORK_POLICY},
 		{"{'items':[{'network_policy_id':'a'}]}", DBX_DOC_NETWORK_POLICY},

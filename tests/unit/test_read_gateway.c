@@ -308,7 +308,7 @@ static void test_defaults(void **state)
 		"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}],"
 		"'workspaces':[{'workspace_id':1,'network_source_type':'ML_SERVING'}],"
 		"'allowed_destinations':[{'label':'l','prefixes':['10.0.0.0/8'],'protocol':'any'},"
-		"{'label':'m','prefixes':['10.0.0.0/8'],'protocol':'136','ports':['7']}]}}");
+		"{'label':'m','prefixes':['10.0.0.0/8'],'protocol':'136','ports':['7','9-99',0,65535]}]}}");
 	const struct dbx_gateway *g = &m->gateway;
 
 	(void)state;
@@ -317,6 +317,9 @@ static void test_defaults(void **state)
 	assert_int_equal(g->workspaces[0].product, DBX_PRODUCT_ML_SERVING);
 	assert_int_equal(g->allowed[0].proto, DBX_PROTO_ANY);
 	assert_int_equal(g->allowed[1].proto, 136);
+	assert_int_equal(g->allowed[1].n_ports, 4);
+	assert_true(g->allowed[1].ports[1].lo == 9 && g->allowed[1].ports[1].hi == 99);
+	assert_true(g->allowed[1].ports[2].hi == 0 && g->allowed[1].ports[3].lo == 65535);
 	assert_int_equal(g->feed_max_shrink_percent, 0);
 	dbx_model_free(&m);
 }
