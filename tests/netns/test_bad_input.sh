@@ -9,35 +9,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
 . tests/netns/lib.sh
+. tests/netns/state.sh
 
-API=http://localhost/api/2.0
 account=7c1e2c52-90a1-4b7e-9f0e-3d2b6a8f1c44
-[ -x "${PYTHON:=/usr/bin/python3}" ] || PYTHON=python3
-
-# ---- what must not change -----------------------------------------------------------------------
-
-rest() { # METHOD PATH [CURL ARGUMENTS]
-	curl -sm 60 --unix-socket "$lab/socket" -X "$1" -H 'Expect:' "${@:3}" "$API$2"
-}
-
-snapshot() { # INTO
-	rest GET /dbx-egress/image >"$1.image"
-	rest GET /dbx-egress/documents >"$1.documents"
-	rest GET /dbx-egress/history >"$1.history"
-	ctl --json status | grep -E '"(generation|revision|content_hash|program|degraded|state)"' \
-		>"$1.status"
-}
-
-# Prints what differs from the snapshot before; what differs is told once.
-changes() {
-	local part
-	snapshot "$lab/now"
-	for part in image documents history status; do
-		cmp "$lab/good.$part" "$lab/now.$part" 2>&1
-		mv "$lab/now.$part" "$lab/good.$part"
-	done
-	kill -0 "$daemon_pid" 2>&1
-}
 
 # ---- one case -----------------------------------------------------------------------------------
 
@@ -122,14 +96,6 @@ both() { # WHAT POINTER TEXT_REGEX FILES...
 }
 
 # ---- the documents ------------------------------------------------------------------------------
-
-np() { # ID [MORE IN network_access [MODE]]
-	echo "{\"network_policy_id\":\"$1\",\"egress\":{\"network_access\":{\"restriction_mode\":\"${3:-RESTRICTED_ACCESS}\"${2:-}}}}"
-}
-
-ip_range() { # DESTINATION
-	echo ",\"allowed_internet_destinations\":[{\"destination\":\"$1\",\"internet_destination_type\":\"IP_RANGE\"}]"
-}
 
 nest() { # DEPTH
 	head -c "$1" /dev/zero | tr '\0' '['
@@ -269,7 +235,7 @@ bad_values() {
 	gateway "$d/host-bits.json" 'g["workspaces"][0]["sources"][0]["prefix"] = "10.0.0.1/8"'
 	both "a prefix with host bits" $g/workspaces/0/sources/0/prefix \
 		'"10.0.0.1/8".*write 10.0.0.0/8' "$d/host-bits.json"
-	np np-analytics "$(ip_range 10.0.0.1/8)" >"$d/np-host-bits.json"
+	np np-analytics "$(ip_ranges 10.0.0.1/8)" >"$d/np-host-bits.json"
 	both "a prefix with host bits in a policy" \
 		/egress/network_access/allowed_internet_destinations/0/destination \
 		'10.0.0.1/8.*10.0.0.0/8' "$d/np-host-bits.json"
@@ -400,7 +366,7 @@ vendor_calls() {
 	vendor "one that is there" POST /network-policies 409 "$(np np-analytics)"
 	vendor "no JSON" POST /network-policies 400 '{'
 	vendor "another id than the path's" PUT /network-policies/np-analytics 400 "$(np np-other)"
-	vendor "host bits" PUT /network-policies/np-analytics 400 "$(np np-analytics "$(ip_range 10.0.0.1/8)")"
+	vendor "host bits" PUT /network-policies/np-analytics 400 "$(np np-analytics "$(ip_ranges 10.0.0.1/8)")"
 	vendor "one that is not there" PUT /network-policies/np-gone 404 "$(np np-gone)"
 	vendor "a policy that is not there" PUT /workspaces/1001/network 400 '{"network_policy_id":"gone"}'
 	vendor "no number" PUT /workspaces/x/network 400 '{"network_policy_id":"np-analytics"}'
