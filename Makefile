@@ -16,7 +16,8 @@ FUZZ_SECONDS ?= 30
 .SECONDARY:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# As many jobs as there are cores, said once: a sub-make takes them from the one above.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
