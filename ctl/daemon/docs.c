@@ -200,8 +200,7 @@ int dbx_docset_check_twice(struct dbx_docset *s, struct dbx_diag *d)
 			s->v[n++] = s->v[i];
 			continue;
 		}
-		dbx_diag_add(d, DBX_SEV_ERROR, "duplicate-id", s->v[i].name,
-			     id_pointer(&s->v[i]),
+		dbx_diag_add(d, DBX_SEV_ERROR, "duplicate-id", s->v[i].name, id_pointer(&s->v[i]),
 			     "%s \"%s\" is also given by %s; give each object once",
 			     dbx_doc_kind_name(first->kind), first->id, first->name);
 		document_fini(&s->v[i]);

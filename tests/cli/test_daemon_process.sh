@@ -140,7 +140,7 @@ is "it ends well, and leaked nothing" $? 0
 
 if command -v systemd-analyze >/dev/null; then
 	mkdir -p prefix/sbin && cp "$egressd" prefix/sbin/
-	sed "s|@PREFIX@|$work/prefix|; /^Documentation=/d" "$unit" >dbx-egressd.service
+	sed "s|@PREFIX@|$work/prefix|" "$unit" >dbx-egressd.service
 	exits "the unit is sound" 0 systemd-analyze verify "$work/dbx-egressd.service"
 	none "and systemd has nothing to say about it" "$(grep dbx-egressd <<<"$out")"
 else
