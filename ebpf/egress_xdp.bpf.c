@@ -62,10 +62,13 @@ static __always_inline __u64 port_of(__u32 ifindex)
 {
 	__u64 *port;
 
-	if (ifindex < DBX_PORTS_LOW)
+	if (ifindex < DBX_PORTS_LOW) {
 		port = bpf_map_lookup_elem(&ports, &ifindex);
-	else
+		/* Keeps the two calls apart: one call on either map would not be inlined. */
+		asm volatile("" : "+r"(port));
+	} else {
 		port = bpf_map_lookup_elem(&ports_high, &ifindex);
+	}
 	return port ? *port : 0;
 }
 

@@ -28,6 +28,7 @@
 #define N_PREFIXES 100000u
 #define N_PACKETS  1000000u
 #define ROUNDS     5
+#define ATTEMPTS   4
 #define FLOWS      8192u
 #define NFT_FILE   "/run/nsbox/set.nft"
 
@@ -193,6 +194,13 @@ static uint64_t nft_drops(void)
 	return n;
 }
 
+static uint64_t refused(enum variant v)
+{
+	if (v == PRODUCT)
+		return product_drops();
+	return v == NFT ? nft_drops() : wire->n_seen;
+}
+
 static void set_up(enum variant v)
 {
 	uint32_t ifindex = nsbox_ifindex("ws1");
@@ -224,10 +232,10 @@ static double measure(enum variant v, const struct pkt *p)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = p->b, .data_size_in = (uint32_t)p->n,
 		    .repeat = N_PACKETS, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
-	uint64_t seen = 0, before = v == PRODUCT ? product_drops() : 0;
+	uint64_t before = refused(v), seen;
 	double start, took;
 
-	wire->n_sent = wire->n_seen = 0;
+	wire->n_sent = 0;
 	go_to(ns_workload);
 	start = bench_now_s();
 	if (bpf_prog_test_run_opts(prog_fd("generate"), &run))
@@ -235,10 +243,10 @@ static double measure(enum variant v, const struct pkt *p)
 	took = bench_now_s() - start;
 	go_to(ns_here);
 	usleep(20000);
-	seen = v == PRODUCT ? product_drops() - before : v == NFT ? nft_drops() : wire->n_seen;
+	seen = refused(v) - before;
 	if (seen == N_PACKETS)
 		return took * 1e9 / N_PACKETS;
-	fprintf(stderr, "INVALID: %s: %llu of %u packets were refused\n", names[v],
+	fprintf(stderr, "# not counted: %s: %llu of %u packets were refused\n", names[v],
 		(unsigned long long)seen, N_PACKETS);
 	return -1;
 }
@@ -262,18 +270,23 @@ static void make_frame(struct pkt *p)
 static int table(const struct pkt *p, const char *traffic, double bar_trie, double bar_nft)
 {
 	double t[N_VARIANTS][ROUNDS], m[N_VARIANTS];
-	int r, v, n_bad = 0;
+	int r, v, i, n_bad = 0;
 
 	for (r = 0; r < ROUNDS; r++) {
 		for (v = 0; v < N_VARIANTS; v++) {
 			set_up((enum variant)v);
-			t[v][r] = measure((enum variant)v, p);
+			/* On a busy machine the queue of veth can overflow: that is not the variant's. */
+			for (t[v][r] = -1, i = 0; t[v][r] < 0 && i < ATTEMPTS; i++)
+				t[v][r] = measure((enum variant)v, p);
 			take_down((enum variant)v);
 			n_bad += t[v][r] < 0;
 		}
 	}
-	if (n_bad)
+	if (n_bad) {
+		printf("INVALID: %s: packets were not counted as refused, %d times\n", traffic,
+		       n_bad);
 		return n_bad;
+	}
 	for (v = 0; v < N_VARIANTS; v++) {
 		m[v] = bench_median(t[v], ROUNDS);
 		printf("%-34s %-8s %8.0f [%.0f-%.0f]\n", names[v], traffic, m[v], t[v][0],
