@@ -347,12 +347,13 @@ static void test_merge(void **state)
 		     DBX_PE_ESTABLISHED);
 
 	m = merged(ECHO("'vpc_endpoint_id':'v','resource_names':['b'],'deactivated':true,"
-			"'updated_time':1"),
+			"'deactivated_at':'9','creation_time':'0','updated_time':1"),
 		   CALL("'enabled':true,'updated_time':2"));
 	assert_string_equal(m->pe_rules[0].vpc_endpoint_id, "v");
 	assert_int_equal(m->pe_rules[0].n_resource_names, 1);
 	assert_true(m->pe_rules[0].enabled);
 	assert_true(m->pe_rules[0].deactivated);
+	assert_true(m->pe_rules[0].deactivated_at_ms == 9);
 	assert_string_equal(dbx_model_doc_name(m, &m->pe_rules[0].where), "doc1");
 	assert_string_equal(m->pe_rules[0].where.ptr, "/items/0");
 	dbx_model_free(&m);
