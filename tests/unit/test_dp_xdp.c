@@ -244,6 +244,36 @@ static void test_renamed_interface_and_dotted_name(void **state)
 	ops->close(&dp);
 }
 
+/* The kernel counts interfaces up for ever: a port beyond the array is found in the hash table. */
+static void test_interface_with_a_high_index(void **state)
+{
+	struct tinyimg bound = {.generation = 9,
+				.verdict = DBX_VERDICT_PASS,
+				.reason = DBX_REASON_FULL_ACCESS,
+				.interface = "ws1"};
+	uint32_t key = 0, index = DBX_PORTS_LOW + 70000;
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+	int i;
+
+	(void)state;
+	assert_ok(ops->open(&dp, &opts, &st, &err));
+	commit(dp, &bound);
+	for (i = 0; i < 2; i++) {
+		nsbox_must("ip link del ws1");
+		nsbox_must("ip link add ws1 index %u type veth peer name eth0 netns w1", index + i);
+		nsbox_must("ip addr add 10.66.1.1/24 dev ws1 && ip link set ws1 up");
+		nsbox_must("ip -n w1 addr add 10.66.1.10/24 dev eth0 && ip -n w1 link set eth0 up");
+		assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
+		assert_int_equal(nsbox_ifindex("ws1"), index + i);
+		assert_true(nsbox_ping("w1", 1));
+	}
+	assert_ok(ops->forget(dp, "ws1"));
+	assert_int_equal(bpf_map_get_next_key(dp->live.map[DBX_MAP_PORTS_HIGH], NULL, &key),
+			 -ENOENT);
+	ops->close(&dp);
+}
+
 static void test_another_program_holds_the_interface(void **state)
 {
 	struct bpf_insn insns[] = {
@@ -566,6 +596,7 @@ int main(void)
 		T(test_outlives_the_daemon_and_is_adopted),
 		T(test_interface_that_comes_back),
 		T(test_renamed_interface_and_dotted_name),
+		T(test_interface_with_a_high_index),
 		T(test_another_program_holds_the_interface),
 		T(test_mtu_that_needs_several_buffers),
 		T(test_bad_image_changes_nothing),
