@@ -17,7 +17,7 @@ ROUNDS=10
 BAR_WALL_MS=1000 BAR_FLIP_MS=100 BAR_RSS_KB=153600
 old=rules/feeds/azure-public-20260420.json.gz # 101,842 entries
 new=rules/feeds/azure-public-20260427.json.gz # 101,516
-invalid= failed=0
+invalid='' failed=0
 
 median() { # FILE
 	sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.1f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'

@@ -159,9 +159,9 @@ kill_in_apply() {
 		wait $apply_pid
 		code=$?
 		[ $code = 0 ] && n_done=$((n_done + 1)) || n_lost=$((n_lost + 1))
-		wrong=$wrong$(half_judged $i)
+		wrong=$wrong$(half_judged "$i")
 		daemon_start >"$lab/out" || wrong="$wrong$i: $(cat "$lab/out")"$'\n'
-		wrong=$wrong$(disagreements $i)
+		wrong=$wrong$(disagreements "$i")
 		# Whoever was told that it is done must find it done.
 		[ $code != 0 ] || ctl get network-policy np-one | cmp -s - <(ctl_normal "$lab/$which.json") ||
 			wrong="$wrong$i: apply said that it was done, and it is not"$'\n'

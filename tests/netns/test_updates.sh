@@ -215,13 +215,13 @@ summary() { # LOG: "sent received" of a ping
 }
 
 wire() {
-	local i=0 wrong='' ping4 ping6 denied sent
+	local i=0 wrong='' ping4 ping6 denied
 	exits "world a" 0 ctl apply "$lab/a.json"
-	in_ns ws1 ping -q -i 0.002 -c 4000 203.0.113.10 >"$lab/ping4" 2>&1 &
+	in_ns ws1 ping -q -i 0.002 -c 2500 203.0.113.10 >"$lab/ping4" 2>&1 &
 	ping4=$!
-	in_ns ws1 ping -q -i 0.002 -c 4000 2001:db8:a::10 >"$lab/ping6" 2>&1 &
+	in_ns ws1 ping -q -i 0.002 -c 2500 2001:db8:a::10 >"$lab/ping6" 2>&1 &
 	ping6=$!
-	in_ns ws1 ping -q -i 0.002 -c 4000 -W 0.1 198.51.100.66 >"$lab/ping-denied" 2>&1 &
+	in_ns ws1 ping -q -i 0.002 -c 2500 -W 0.1 198.51.100.66 >"$lab/ping-denied" 2>&1 &
 	denied=$!
 	while [ $i -lt 200 ] || kill -0 $ping4 2>/dev/null; do
 		i=$((i + 1))
@@ -237,23 +237,23 @@ wire() {
 	done
 	wait $ping4 $ping6 $denied
 	none "$i applies: each is on the wire as soon as it is said to be" "$wrong"
-	is "IPv4 that both generations allow: nothing is lost" "$(summary "$lab/ping4")" '4000 4000'
-	is "IPv6 that both generations allow: nothing is lost" "$(summary "$lab/ping6")" '4000 4000'
-	is "what neither allows: nothing passes" "$(summary "$lab/ping-denied")" '4000 0'
+	is "IPv4 that both generations allow: nothing is lost" "$(summary "$lab/ping4")" '2500 2500'
+	is "IPv6 that both generations allow: nothing is lost" "$(summary "$lab/ping6")" '2500 2500'
+	is "what neither allows: nothing passes" "$(summary "$lab/ping-denied")" '2500 0'
 }
 
 # The big image, with a range file in it, takes longer to fill and to retire.
 wire_big() {
 	local i ping4
 	exits "a big image" 0 ctl apply rules/demo/before $new
-	in_ns ws1 ping -q -i 0.002 -c 2000 203.0.113.10 >"$lab/ping4" 2>&1 &
+	in_ns ws1 ping -q -i 0.002 -c 1000 203.0.113.10 >"$lab/ping4" 2>&1 &
 	ping4=$!
 	for i in 1 2 3 4; do
 		ctl apply --force $old >/dev/null 2>&1
 		ctl apply $new >/dev/null 2>&1
 	done
 	wait $ping4
-	is "eight updates of Azure's file: nothing is lost" "$(summary "$lab/ping4")" '2000 2000'
+	is "eight updates of Azure's file: nothing is lost" "$(summary "$lab/ping4")" '1000 1000'
 }
 
 lab_begin
