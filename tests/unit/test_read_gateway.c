@@ -305,7 +305,8 @@ static void test_example(void **state)
 static void test_defaults(void **state)
 {
 	struct dbx_model *m = read_clean(
-		"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}],"
+		"{'gateway':{'interfaces':[{'name':'a-name-of-15chr'}],"
+		"'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}],"
 		"'workspaces':[{'workspace_id':1,'network_source_type':'ML_SERVING','sources':[{'prefix':"
 		"'10.0.0.0/8','mac':'0a:AF:09:f0:9a:fA'}]}],"
 		"'allowed_destinations':[{'label':'l','prefixes':['10.0.0.0/8'],'protocol':'any'},"
