@@ -31,18 +31,22 @@ struct dp_prog {
 	int map[DBX_MAP_MAX];
 };
 
-/* A pinned link. ifindex 0: its interface is gone. */
+/* A pinned link. ifindex 0: its interface is gone; it was port_ifindex, 0 = not known. */
 struct dp_link {
 	char ifname[16];
 	uint32_t ifindex;
+	uint32_t port_ifindex;
 	uint32_t prog_id;
 	int fd;
 };
 
 struct dbx_dp {
 	char pin_dir[256];
+	char *object_path;
+	uint32_t counters_max;
 	struct dp_prog live; /* what the links run */
-	struct dp_prog next; /* of another ABI: takes over at the first commit; fd -1 = none */
+	struct dp_prog next; /* takes over at the next commit; fd -1 = none */
+	bool next_is_larger; /* than live, for a larger image; else live is of another ABI */
 	struct dp_link *links;
 	size_t n_links;
 	int inner_fd; /* prepared image, not yet committed; -1 = none */
@@ -58,11 +62,16 @@ struct dbx_dp {
 void dp_prog_init(struct dp_prog *p);
 void dp_prog_fini(struct dp_prog *p);
 /*
- * Loads the object. Maps of old (may be NULL) are kept where old speaks the same ABI and the map has
- * the same shape. *kept_images: whether the image survived.
+ * Loads the object, with room for images of n_chunks. Maps of old (may be NULL) are kept where old
+ * speaks the same ABI and the map has the same shape. *kept_images: whether the image survived.
  */
-int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp_prog *old,
-		 bool *kept_images, struct dbx_dp_error *err);
+int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chunks,
+		 const struct dp_prog *old, bool *kept_images, struct dbx_dp_error *err);
+/*
+ * Says how many chunks an image of an opened, not yet loaded object may have. Returns the fd of a
+ * map that must stay open until it is loaded.
+ */
+int dp_prog_set_room(struct bpf_object *obj, uint32_t n_chunks);
 /* Takes up a program that is in the kernel. fd is consumed. -ENOMSG: it is not one of ours. */
 int dp_prog_adopt(struct dp_prog *p, int fd);
 /* Hash of the object file, as dp_prog_load() puts it into ident.build. */
@@ -72,7 +81,9 @@ const char *dp_libbpf_said(void);
 void dp_libbpf_listen(void);
 
 /* ---- dp_xdp_image.c: images ---- */
-int dp_image_load(const void *image, size_t n_bytes, int *inner_fd, struct dbx_dp_error *err);
+/* n_chunks: that of the program which is to read it. */
+int dp_image_load(const void *image, size_t n_bytes, uint32_t n_chunks, int *inner_fd,
+		  struct dbx_dp_error *err);
 int dp_image_activate(int images_fd, int inner_fd);
 int dp_image_deactivate(int images_fd);
 /* Header of the active image; -ENOENT: none yet, -EPROTO: of another ABI. */

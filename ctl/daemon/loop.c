@@ -102,15 +102,16 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	dbx_links_retry(l->d->links);
 }
 
-/* Attach what the documents name. Lost documents say nothing: what is attached then stays so. */
+/*
+ * Attach what the gateway document names. Where there is none, because the state was lost or by a
+ * rollback, nothing says what to let go: what is attached stays so, and denies.
+ */
 static void want_links(struct loop *l)
 {
-	const struct dbx_core *c = &l->d->core;
-	const struct dbx_gateway *g = &c->model->gateway;
+	const struct dbx_model *m = l->d->core.model;
 
-	if (c->head.rev == 0 || (c->degraded[0] && !c->now.mem))
-		return;
-	dbx_links_want(l->d->links, g->interfaces, c->model->has_gateway ? g->n_interfaces : 0);
+	if (m->has_gateway)
+		dbx_links_want(l->d->links, m->gateway.interfaces, m->gateway.n_interfaces);
 }
 
 static void on_change(void *arg)
