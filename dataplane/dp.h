@@ -90,6 +90,8 @@ struct dbx_dp_ops {
 		     const struct dbx_bound *bound);
 	int (*unlearn)(struct dbx_dp *dp, const struct dbx_bound_key *key); /* the binding alone */
 	int (*forget_addr)(struct dbx_dp *dp, const struct dbx_learned_key *key);
+	int (*bound_get)(struct dbx_dp *dp, const struct dbx_bound_key *key,
+			 struct dbx_bound *out); /* -ENOENT */
 	int (*learned_each)(struct dbx_dp *dp,
 			    int (*fn)(void *arg, const struct dbx_learned_key *k,
 				      const struct dbx_learned *v),

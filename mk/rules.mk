@@ -80,7 +80,10 @@ test_archives = libdbxtest.a $(PURE) $(if $(call of_wire,$(1)),libdbxwire.a) \
 test_libs     = $(LIBS_TEST) $(LIBS_POLICY) -lm $(if $(call of_dp,$(1)),$(LIBS_DP)) \
                 $(if $(call of_daemon,$(1)),$(LIBS_DAEMON)) $(if $(call of_cli,$(1)),$(LIBS_CTL)) \
                 $(if $(call of_wire,$(1)),$(LIBS_WIRE))
-# Test tools and benchmarks may use everything but the two programs.
+# Test tools and benchmarks may use everything but the two programs; daemon_* have the daemon's parts.
+tool_objs     = $(call objs,$(1),$(2) \
+                $(if $(filter tests/tools/daemon_%,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))))
+tool_libs     = $(TOOL_LIBS) $(if $(filter tests/tools/daemon_%,$(1)),$(LIBS_DAEMON))
 TOOL_ARCHIVES := libdbxtest.a libdbxdp.a libdbxwire.a $(PURE)
 TOOL_LIBS     := $(LIBS_DP) $(LIBS_POLICY) $(LIBS_WIRE) $(if $(HAVE_PCAP),-lpcap) -lm
 
@@ -109,7 +112,7 @@ $(call program,$(1),dbx-egressd,$(call objs,$(1),$(SRC_DAEMON)),libdbxdp.a libdb
 $(foreach t,$(SRC_UNIT),$(eval $(call program,$(1),$(t:tests/unit/%.c=tests/%),$(call \
 	test_objs,$(1),$(t)),$(call test_archives,$(t)),$(call test_libs,$(t)))))
 $(foreach t,$(SRC_TOOLS),$(eval $(call program,$(1),$(t:tests/tools/%.c=tests/tools/%),$(call \
-	objs,$(1),$(t)),$(TOOL_ARCHIVES),$(TOOL_LIBS))))
+	tool_objs,$(1),$(t)),$(TOOL_ARCHIVES),$(call tool_libs,$(t)))))
 endef
 
 $(eval $(call variant,$(O),$(CC),$(PLAIN_CFLAGS),))

@@ -5,6 +5,7 @@
 #ifndef DBX_WIRE_DNS_PRIV_H
 #define DBX_WIRE_DNS_PRIV_H
 
+#include <stdbool.h> /* before ldns, which else makes a bool of its own */
 #include <ldns/ldns.h>
 
 #include "wire/dns.h"
