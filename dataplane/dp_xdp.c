@@ -177,6 +177,8 @@ static void xdp_close(struct dbx_dp **dpp)
 	dp_prog_fini(&dp->next);
 	if (dp->epoll_fd >= 0)
 		close(dp->epoll_fd);
+	if (dp->name_epoll_fd >= 0)
+		close(dp->name_epoll_fd);
 	free(dp);
 	*dpp = NULL;
 }
@@ -193,7 +195,8 @@ static int xdp_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx
 	dp_prog_init(&dp->next);
 	dp->inner_fd = -1;
 	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rc = dp->epoll_fd < 0 ? -errno : 0;
+	dp->name_epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rc = dp->epoll_fd < 0 || dp->name_epoll_fd < 0 ? -errno : 0;
 	if (!rc && (size_t)snprintf(dp->pin_dir, sizeof(dp->pin_dir), "%s", pin_dir_of(o)) >=
 			   sizeof(dp->pin_dir))
 		rc = -ENAMETOOLONG;
@@ -272,13 +275,17 @@ static int xdp_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
 
 static int remove_pin(void *arg, const char *dir, const char *name)
 {
+	uint32_t ifindex;
 	int fd, rc = 0;
 
 	(void)arg;
 	if (!strncmp(name, "link_", 5)) {
 		fd = dp_pin_get(dir, name);
 		if (fd >= 0) {
+			ifindex = dp_link_ifindex(fd);
 			rc = bpf_link_detach(fd);
+			if (ifindex)
+				dp_tc_detach(ifindex);
 			close(fd);
 		}
 	}
@@ -318,5 +325,17 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.totals = dp_xdp_totals,
 	.event_fd = dp_xdp_event_fd,
 	.poll_events = dp_xdp_poll_events,
+	.secret = dp_xdp_secret,
+	.learn = dp_xdp_learn,
+	.unlearn = dp_xdp_unlearn,
+	.forget_addr = dp_xdp_forget_addr,
+	.learned_each = dp_xdp_learned_each,
+	.bound_each = dp_xdp_bound_each,
+	.flows_each = dp_xdp_flows_each,
+	.flow_set = dp_xdp_flow_set,
+	.flow_del = dp_xdp_flow_del,
+	.steer = dp_xdp_steer,
+	.name_event_fd = dp_xdp_name_event_fd,
+	.poll_name_events = dp_xdp_poll_name_events,
 	.uninstall = xdp_uninstall,
 };

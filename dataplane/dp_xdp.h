@@ -3,8 +3,9 @@
  * dp_xdp.h -- the parts of the XDP driver; nothing outside dataplane/ and its tests includes this.
  *
  * The pinned program is the only truth: its maps are found through it (by id), its build through its
- * own read-only data, its interfaces through the pinned links. The map pins beside it keep nothing
- * alive and are there for people and for bpftool.
+ * own read-only data, its interfaces through the pinned links. The map pins beside it are there for
+ * people and for bpftool, and keep nothing alive but the program arrays: the kernel empties those when
+ * they are neither pinned nor open.
  */
 #ifndef DBX_DATAPLANE_DP_XDP_H
 #define DBX_DATAPLANE_DP_XDP_H
@@ -29,6 +30,8 @@ struct dp_prog {
 	uint8_t tag[8];
 	struct dbx_program_id ident;
 	int map[DBX_MAP_MAX];
+	int companion[DBX_PROG_TC_MAX];
+	int note; /* egress_note */
 };
 
 /* A pinned link. ifindex 0: its interface is gone. */
@@ -50,6 +53,10 @@ struct dbx_dp {
 	struct ring_buffer *ring;
 	dbx_dp_event_fn event_fn; /* during poll_events */
 	void *event_arg;
+	int name_epoll_fd; /* the same for name events */
+	struct ring_buffer *name_ring;
+	void (*name_fn)(void *arg, const struct dbx_name_event *e);
+	void *name_arg;
 	bool adopted;
 	bool upgraded;
 };
@@ -92,6 +99,7 @@ int dp_pin_each(const char *dir, int (*fn)(void *arg, const char *dir, const cha
 		void *arg);
 
 /* ---- dp_xdp_link.c: interfaces ---- */
+uint32_t dp_link_ifindex(int link_fd); /* 0: its interface is gone */
 int dp_links_open(struct dbx_dp *dp, struct dbx_dp_error *err);
 void dp_links_close(struct dbx_dp *dp);
 /* Puts every live link on prog; all or, on failure, none. */
@@ -102,6 +110,38 @@ int dp_xdp_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
 int dp_xdp_detach(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err);
 int dp_xdp_forget(struct dbx_dp *dp, const char *ifname);
 int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
+
+/* ---- dp_xdp_tc.c: the companions at clsact ---- */
+int dp_tc_attach(uint32_t ifindex, const struct dp_prog *p); /* idempotent */
+int dp_tc_detach(uint32_t ifindex);
+bool dp_tc_present(uint32_t ifindex);
+/* Best effort: the interface leaves VLAN tags in its frames, where XDP sees them. */
+void dp_tc_show_tags(const char *ifname);
+
+/* ---- dp_xdp_names.c: see dp.h ---- */
+int dp_secret_make(int secrets_fd); /* unless there is one */
+int dp_xdp_secret(struct dbx_dp *dp, struct dbx_secret *out);
+int dp_xdp_learn(struct dbx_dp *dp, const struct dbx_bound_key *key, const struct dbx_bound *bound);
+int dp_xdp_unlearn(struct dbx_dp *dp, const struct dbx_bound_key *key);
+int dp_xdp_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key);
+int dp_xdp_learned_each(struct dbx_dp *dp,
+			int (*fn)(void *arg, const struct dbx_learned_key *k,
+				  const struct dbx_learned *v),
+			void *arg);
+int dp_xdp_bound_each(struct dbx_dp *dp,
+		      int (*fn)(void *arg, const struct dbx_bound_key *k,
+				const struct dbx_bound *v),
+		      void *arg);
+int dp_xdp_flows_each(struct dbx_dp *dp,
+		      int (*fn)(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *v),
+		      void *arg);
+int dp_xdp_flow_set(struct dbx_dp *dp, const struct dbx_flow_key *key, const struct dbx_flow *v);
+int dp_xdp_flow_del(struct dbx_dp *dp, const struct dbx_flow_key *key);
+int dp_xdp_steer(struct dbx_dp *dp, int udp4, int tcp4, int udp6, int tcp6,
+		 struct dbx_dp_error *err);
+int dp_xdp_name_event_fd(struct dbx_dp *dp);
+int dp_xdp_poll_name_events(struct dbx_dp *dp,
+			    void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 
 /* ---- dp_xdp_stats.c: counters and events ---- */
 int dp_ring_open(struct dbx_dp *dp);

@@ -102,7 +102,7 @@ int dp_pin_maps(const char *dir, const struct dp_prog *p)
 	int i, rc = 0;
 
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
-		rc = dp_pin_put(dir, names[i], p->map[i]);
+		rc = p->map[i] < 0 ? 0 : dp_pin_put(dir, names[i], p->map[i]);
 	return rc;
 }
 
