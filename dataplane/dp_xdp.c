@@ -66,22 +66,20 @@ static int find_old(struct dbx_dp *dp, struct dp_prog *old)
 
 	dp_prog_init(old);
 	if (fd >= 0)
-		rc = dp_prog_adopt(old, fd);
+		rc = dp_prog_adopt(old, dp->pin_dir, fd);
 	for (i = 0; rc && i < dp->n_links; i++) {
 		if (!dp->links[i].ifindex)
 			continue;
 		fd = bpf_prog_get_fd_by_id(dp->links[i].prog_id);
-		rc = fd < 0 ? fd : dp_prog_adopt(old, fd);
+		rc = fd < 0 ? fd : dp_prog_adopt(old, dp->pin_dir, fd);
 	}
 	return rc;
 }
 
 static int pin_prog(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
-	int rc = dp_pin_put(dp->pin_dir, "prog", dp->live.fd);
+	int rc = dp_pin_prog(dp->pin_dir, &dp->live);
 
-	if (!rc)
-		rc = dp_pin_maps(dp->pin_dir, &dp->live);
 	return rc ? dp_fail(err, rc, "pin directory %s: cannot pin the program: %s", dp->pin_dir,
 			    strerror(-rc))
 		  : 0;
@@ -147,7 +145,7 @@ static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 {
 	const struct dp_prog *p = dp->next_is_larger ? &dp->live : target(dp);
 	struct dbx_image_header hdr = {0};
-	int rc = dp_image_active(p->map[DBX_MAP_IMAGES], &hdr);
+	int rc = dp_image_active(dp->pin_dir, p->map[DBX_MAP_IMAGES], &hdr);
 
 	if (rc && rc != -ENOENT && rc != -EPROTO)
 		return rc;
@@ -303,18 +301,33 @@ static int take_over(struct dbx_dp *dp, struct dbx_dp_error *err)
 	return 0;
 }
 
+/*
+ * The image is pinned before it is in force, so that at every moment the one in force can be opened
+ * without CAP_SYS_ADMIN; under which of the two names does not matter.
+ */
 static int xdp_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
 	int rc;
 
 	if (dp->inner_fd < 0)
 		return dp_fail(err, -EINVAL, "commit: no policy image was prepared");
-	rc = dp_image_activate(target(dp)->map[DBX_MAP_IMAGES], dp->inner_fd);
+	rc = dp_pin_new(dp->pin_dir, "map_image", dp->inner_fd);
 	if (rc)
+		return dp_fail(err, rc, "commit: cannot pin the policy image in %s: %s",
+			       dp->pin_dir, strerror(-rc));
+	rc = dp_image_activate(target(dp)->map[DBX_MAP_IMAGES], dp->inner_fd);
+	if (rc) {
+		dp_pin_remove(dp->pin_dir, "new_map_image");
 		return dp_fail(err, rc, "commit: the kernel refused the policy image: %s",
 			       strerror(-rc));
+	}
 	drop_prepared(dp);
-	return dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	rc = dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	if (rc)
+		dp_pin_remove(dp->pin_dir, "new_map_image");
+	else
+		dp_pin_settle(dp->pin_dir, "map_image");
+	return rc;
 }
 
 static int remove_pin(void *arg, const char *dir, const char *name)

@@ -62,6 +62,7 @@ void dp_prog_init(struct dp_prog *p)
 
 	memset(p, 0, sizeof(*p));
 	p->fd = -1;
+	p->ident_fd = -1;
 	for (i = 0; i < DBX_MAP_MAX; i++)
 		p->map[i] = -1;
 }
@@ -72,6 +73,8 @@ void dp_prog_fini(struct dp_prog *p)
 
 	if (p->fd >= 0)
 		close(p->fd);
+	if (p->ident_fd >= 0)
+		close(p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX; i++) {
 		if (p->map[i] >= 0)
 			close(p->map[i]);
@@ -233,6 +236,8 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chun
 		goto out;
 	}
 	rc = keep(bpf_program__fd(prog), &p->fd);
+	if (!rc)
+		rc = keep(bpf_object__find_map_fd_by_name(obj, DBX_PROGRAM_ID_SECT), &p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
 		rc = keep(bpf_object__find_map_fd_by_name(obj, map_names[i]), &p->map[i]);
 	if (!rc)
@@ -260,6 +265,10 @@ static int adopt_map(struct dp_prog *p, int fd)
 	if (!rc && !strcmp(info.name, DBX_PROGRAM_ID_SECT) && info.value_size <= sizeof(id)) {
 		rc = bpf_map_lookup_elem(fd, &zero, id);
 		memcpy(&p->ident, id, sizeof(p->ident));
+		if (!rc && p->ident_fd < 0) {
+			p->ident_fd = fd;
+			return 0;
+		}
 	}
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
 		if (!strcmp(info.name, map_names[i]) && p->map[i] < 0) {
@@ -271,7 +280,7 @@ static int adopt_map(struct dp_prog *p, int fd)
 	return rc;
 }
 
-int dp_prog_adopt(struct dp_prog *p, int fd)
+int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd)
 {
 	uint32_t ids[MAP_IDS_MAX] = {0}, i, n;
 	struct bpf_prog_info info = {
@@ -289,7 +298,7 @@ int dp_prog_adopt(struct dp_prog *p, int fd)
 	p->id = info.id;
 	memcpy(p->tag, info.tag, sizeof(p->tag));
 	for (i = 0; i < info.nr_map_ids && i < MAP_IDS_MAX && !rc; i++) {
-		map = bpf_map_get_fd_by_id(ids[i]);
+		map = dp_pin_map_by_id(dir, ids[i]);
 		rc = map < 0 ? map : adopt_map(p, map);
 	}
 	if (!rc && (strcmp(info.name, DBX_PROGRAM_NAME) || p->ident.magic != DBX_PROGRAM_MAGIC))

@@ -16,10 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
 #include <linux/if_link.h>
 
 #include "common/nsbox.h"
@@ -474,6 +477,80 @@ static void test_lost_pins_are_found_through_the_links(void **state)
 	ops->close(&dp);
 }
 
+/* What the systemd unit leaves to the daemon: CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct hdr = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct cap[2] = {{0}};
+	const uint32_t keep[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
+	size_t i;
+
+	for (i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
+		cap[keep[i] / 32].permitted |= 1u << keep[i] % 32;
+		cap[keep[i] / 32].effective |= 1u << keep[i] % 32;
+	}
+	return (int)syscall(SYS_capset, &hdr, cap);
+}
+
+/* Runs in a child; the number says which step failed. */
+static int work_without_sys_admin(void)
+{
+	struct tinyimg large = pass_all;
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+	size_t n;
+	void *image = tinyimg_new(&drop_all, &n);
+
+	if (drop_capabilities())
+		return 1;
+	if (ops->probe(&opts, &err) || ops->open(&dp, &opts, &st, &err))
+		return 2;
+	if (!st.adopted || !st.has_image || st.generation != 7)
+		return 3;
+	if (ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err))
+		return 4;
+	if (ops->prepare(dp, image, n, &err) || ops->commit(dp, &err))
+		return 5;
+	if (ops->state(dp, &st) || st.generation != 8)
+		return 6;
+	free(image);
+	large.n_extra_chunks = DBX_IMAGE_CHUNKS;
+	image = tinyimg_new(&large, &n);
+	if (ops->prepare(dp, image, n, &err) || ops->commit(dp, &err))
+		return 7;
+	ops->close(&dp);
+	if (ops->open(&dp, &opts, &st, &err) || st.generation != 7 || !st.adopted)
+		return 8;
+	ops->close(&dp);
+	free(image);
+	return 0;
+}
+
+static void test_works_without_sys_admin(void **state)
+{
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+	int status, rc;
+	pid_t pid;
+
+	(void)state;
+	assert_ok(ops->open(&dp, &opts, &st, &err));
+	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
+	commit(dp, &pass_all);
+	ops->close(&dp);
+	pid = fork();
+	if (!pid) {
+		rc = work_without_sys_admin();
+		if (rc)
+			fprintf(stderr, "step %d: %s\n", rc, err.text);
+		_exit(rc);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(nsbox_ping("w1", 1));
+}
+
 /* An image beyond the program's room brings a larger program along, with all its counters. */
 static void test_image_that_outgrows_the_program(void **state)
 {
@@ -603,6 +680,7 @@ int main(void)
 		T(test_upgrade_in_place_loses_no_packet),
 		T(test_other_abi_goes_on_until_the_first_commit),
 		T(test_lost_pins_are_found_through_the_links),
+		T(test_works_without_sys_admin),
 		T(test_image_that_outgrows_the_program),
 		T(test_events_of_real_packets),
 		T(test_refusals_of_open),
