@@ -122,8 +122,28 @@ static void reconcile_all(struct dbx_links *l)
 	}
 }
 
+/* Asks the driver instead of trusting what we were told: a message may have been lost. */
+static void verify(struct dbx_links *l)
+{
+	struct dbx_dp_link *v = calloc(LINKS_MAX, sizeof(*v));
+	size_t i, n = 0;
+
+	if (!v || l->ops->links(l->dp, v, LINKS_MAX, &n)) {
+		free(v);
+		return;
+	}
+	dbx_vec_for_each(&l->links, e) {
+		for (i = 0; i < n && strcmp(v[i].ifname, e->name) != 0; i++)
+			;
+		if (e->ifindex && (i == n || !v[i].is_attached || v[i].ifindex != e->ifindex))
+			gone(l, e);
+	}
+	free(v);
+}
+
 void dbx_links_retry(struct dbx_links *l)
 {
+	verify(l);
 	reconcile_all(l);
 }
 
@@ -214,8 +234,10 @@ void dbx_links_process(struct dbx_links *l)
 		rc = nl_recvmsgs_default(l->sock);
 	while (rc >= 0);
 	/* An overrun (ENOBUFS) lost messages; looking at every interface makes up for them. */
-	if (rc != -NLE_AGAIN)
+	if (rc != -NLE_AGAIN) {
 		dbx_log_warning("netlink: %s; looking at every interface again", nl_geterror(rc));
+		verify(l);
+	}
 	reconcile_all(l);
 }
 

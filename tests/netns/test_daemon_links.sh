@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_daemon_links.sh -- interfaces that come and go, and a daemon that does, with traffic running.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 180
+# timeout: 240
 cd "$(dirname "$0")/../.." && . tests/tap.sh && . tests/netns/lib.sh
 
 policy_free='{"network_policy_id": "np-free", "egress": {"network_access": {"restriction_mode": "FULL_ACCESS"}}}'
@@ -90,6 +90,18 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	in_ns gw ip link add ghost type veth peer name ghost-peer
 done
 check "and after ten times in a row" is_attached ghost
+# The daemon sleeps, and more is told than its socket holds: the removal among it.
+index=$(index_of ghost)
+kill -STOP "$daemon_pid"
+in_ns gw ip link del ghost
+for i in $(seq 1500); do
+	echo "link add flood type veth peer name flood-peer"
+	echo "link del flood"
+done | in_ns gw ip -batch -
+in_ns gw ip link add ghost index "$index" type veth peer name ghost-peer
+kill -CONT "$daemon_pid"
+check "and when the messages about it were lost" is_attached ghost
+like "which was noticed" "$(cat "$lab/daemon.log")" 'netlink: .*looking at every interface again'
 in_ns gw ip link set ghost down
 in_ns gw ip link set ghost name moved
 sleep 0.3
