@@ -94,7 +94,7 @@ check "and after ten times in a row" is_attached ghost
 index=$(index_of ghost)
 kill -STOP "$daemon_pid"
 in_ns gw ip link del ghost
-for i in $(seq 1500); do
+for _ in $(seq 1500); do
 	echo "link add flood type veth peer name flood-peer"
 	echo "link del flood"
 done | in_ns gw ip -batch -
