@@ -65,31 +65,42 @@ uint32_t dbx_compile_policy_rule(struct compiler *c, const struct dbx_policy *p)
 				dbx_mode_name(p->mode));
 }
 
-const char *dbx_compile_storage_text(const struct dbx_storage_dest *d)
+const char *dbx_compile_storage_text(const struct dbx_storage_dest *d, char *buf, size_t size)
 {
-	if (d->bucket_name)
-		return d->bucket_name;
-	return d->azure_account ? d->azure_account : "";
+	static const char *const types[] = {
+		[DBX_STORAGE_UNSPECIFIED] = "unspecified",
+		[DBX_STORAGE_AWS_S3] = "AWS_S3",
+		[DBX_STORAGE_AZURE] = "AZURE_STORAGE",
+		[DBX_STORAGE_GCS] = "GOOGLE_CLOUD_STORAGE",
+		[DBX_STORAGE_CLOUDFLARE_R2] = "CLOUDFLARE_R2",
+	};
+	const char *name = d->bucket_name ? d->bucket_name : d->azure_account;
+	const char *part = d->bucket_name ? d->region : d->azure_service;
+
+	snprintf(buf, size, "%s %s%s%s", types[d->type], name ? name : "", part ? " " : "",
+		 part ? part : "");
+	return buf;
 }
 
-const char *dbx_compile_ports_text(const struct dbx_dest_set *s, char *buf, size_t size)
+const char *dbx_compile_ports_text(uint16_t proto, const struct dbx_port_range *ports,
+				   size_t n_ports, char *buf, size_t size)
 {
 	static const struct {
 		uint16_t proto;
 		const char *name;
 	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
-	bool is_icmp = s->proto == 1 || s->proto == 58;
+	bool is_icmp = proto == 1 || proto == 58;
 	int n;
 
 	buf[0] = '\0';
-	if (s->proto == DBX_PROTO_ANY)
+	if (proto == DBX_PROTO_ANY)
 		return buf;
-	n = snprintf(buf, size, " protocol %u", s->proto);
+	n = snprintf(buf, size, " protocol %u", proto);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].proto == s->proto)
+		if (names[i].proto == proto)
 			n = snprintf(buf, size, " %s", names[i].name);
-	for (size_t i = 0; i < s->n_ports; i++) {
-		unsigned int lo = s->ports[i].lo, hi = s->ports[i].hi;
+	for (size_t i = 0; i < n_ports; i++) {
+		unsigned int lo = ports[i].lo, hi = ports[i].hi;
 
 		if (is_icmp) {
 			lo >>= 8;

@@ -35,8 +35,10 @@ void dbx_outcomes_entry(struct dbx_outcomes *o, const struct keyrange *keys, siz
 uint32_t dbx_outcomes_ruleset(struct dbx_outcomes *o, uint32_t otherwise);
 
 uint32_t dbx_compile_policy_rule(struct compiler *c, const struct dbx_policy *p);
-const char *dbx_compile_storage_text(const struct dbx_storage_dest *d);
+/* All that tells it from its neighbours: "AZURE_STORAGE lake dfs"; into buf. */
+const char *dbx_compile_storage_text(const struct dbx_storage_dest *d, char *buf, size_t size);
 /* " tcp 443,8443-8451" or "", into buf; long lists end in "...". */
-const char *dbx_compile_ports_text(const struct dbx_dest_set *s, char *buf, size_t size);
+const char *dbx_compile_ports_text(uint16_t proto, const struct dbx_port_range *ports,
+				   size_t n_ports, char *buf, size_t size);
 
 #endif

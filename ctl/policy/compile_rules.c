@@ -118,7 +118,8 @@ static uint32_t user_rule(struct dbx_row *r, const struct user *u)
 					u->internet->destination);
 	return dbx_compile_rule(r->c, &u->dest->where, "", "%s \"%s\"%s", lists[u->stage],
 				u->dest->label ? u->dest->label : "",
-				dbx_compile_ports_text(u->dest, ports, sizeof(ports)));
+				dbx_compile_ports_text(u->dest->proto, u->dest->ports,
+						       u->dest->n_ports, ports, sizeof(ports)));
 }
 
 static enum dbx_reason user_reason(const struct user *u)
@@ -194,11 +195,15 @@ static uint32_t decide_gateway(struct dbx_row *r)
 	static const struct keyrange nd = {58u << 16 | 135u << 8, 58u << 16 | 136u << 8 | 0xff};
 	const struct dbx_gateway *g = &r->c->m->gateway;
 	const struct keyrange *keys;
+	char ports[200];
 	size_t n_keys;
 
 	for (size_t i = 0; i < g->n_services; i++) {
 		const struct dbx_service *s = &g->services[i];
-		uint32_t rule = dbx_compile_rule(r->c, &s->where, "", "gateway service %zu", i + 1);
+		uint32_t rule =
+			dbx_compile_rule(r->c, &s->where, "", "gateway service%s",
+					 dbx_compile_ports_text(s->proto, s->ports, s->n_ports,
+								ports, sizeof(ports)));
 
 		keys = dbx_compile_keys(r->c, s->proto, s->ports, s->n_ports, &n_keys);
 		dbx_outcomes_entry(
