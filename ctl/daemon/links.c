@@ -172,12 +172,10 @@ static void drop_unwanted(struct dbx_links *l)
 	l->links.n = kept;
 }
 
-void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
+void dbx_links_also_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
 {
 	size_t i;
 
-	dbx_vec_for_each(&l->links, e)
-		e->is_wanted = false;
 	for (i = 0; i < n; i++) {
 		struct dbx_link *e = find(l, v[i].name);
 
@@ -188,6 +186,14 @@ void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n
 		else
 			dbx_log_error("interface %s: no room to keep it", v[i].name);
 	}
+	reconcile_all(l);
+}
+
+void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
+{
+	dbx_vec_for_each(&l->links, e)
+		e->is_wanted = false;
+	dbx_links_also_want(l, v, n);
 	drop_unwanted(l);
 	reconcile_all(l);
 }

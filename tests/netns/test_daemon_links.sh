@@ -60,11 +60,22 @@ lab_begin
 echo "$policy_free" >"$lab/np.json"
 echo "$option_free" >"$lab/opt.json"
 gateway ws1 ghost >"$lab/gw.json"
+
+# ---- attached from the start --------------------------------------------------------------------
+
+daemon_start --interface ws1 || { not_ok "the daemon starts"; done_testing; }
+check "an interface of the command line is attached without any document" is_attached ws1
+is "and before the first policy everything is denied" "$(probe icmp ws1 203.0.113.10)" denied
+like "with its reason" "$(ctl stats)" 'no-image'
+daemon_stop
+is "with the daemon gone too" "$(probe icmp ws1 203.0.113.10)" denied
+exits "uninstall ends it" 0 \
+	in_ns gw "$build/dbx-egressd" --uninstall --state-dir "$lab/state" --pin-dir "$lab/bpf/dbx-egress"
 daemon_start || { not_ok "the daemon starts"; done_testing; }
 
 # ---- attached by the document -------------------------------------------------------------------
 
-is "nothing is judged before a document names an interface" "$(probe icmp ws1 203.0.113.10)" passed
+is "nothing is judged before a document or an option names an interface" "$(probe icmp ws1 203.0.113.10)" passed
 gateway ws1 >"$lab/gw1.json"
 apply "$lab/gw1.json"
 check "an interface is attached though there is no policy yet" is_attached ws1
