@@ -16,7 +16,8 @@ FUZZ_SECONDS ?= 30
 .SECONDARY:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# As many jobs as there are cores, said once: a sub-make takes them from the one above.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -74,7 +75,7 @@ check: deps
 
 ##  lint          format, clang-tidy, cppcheck, shell syntax, SPDX, file headers, forbidden words, lengths
 lint:
-	$(Q)DBX_BUILD=$(O) tests/lint/test_lint.sh --full
+	$(Q)DBX_BUILD=$(O) tests/lint/test_lint.sh
 
 ##  check-layers  prove that dependencies point one way: cli, daemon -> policy -> lib -> libc
 check-layers: $(addprefix $(O)/,$(ARCHIVES) $(PROGRAMS))

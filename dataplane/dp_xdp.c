@@ -6,8 +6,10 @@
  *   nothing                       the program is loaded and pinned
  *   our build                     it is taken up as it is
  *   another build, the same ABI   the new program gets the old one's maps, and the links move over
- *   another ABI                   the new program waits with maps of its own; the old one goes on
+  *   another ABI                   the new program waits with maps of its own; the old one goes on
  *                                 enforcing, until the first commit gives the new one an image
+ * The same way an image that is larger than the program has room for brings its own program along:
+ * prepare() loads one with more room, commit() lets it take over.
  * Whatever fails, the links keep running what they ran.
  */
 #include "dataplane/dp_xdp.h"
@@ -27,6 +29,12 @@
 static const char *pin_dir_of(const struct dbx_dp_opts *o)
 {
 	return o->pin_dir && o->pin_dir[0] ? o->pin_dir : DP_PIN_DIR;
+}
+
+/* The program that the next image is for. */
+static const struct dp_prog *target(const struct dbx_dp *dp)
+{
+	return dp->next.fd >= 0 ? &dp->next : &dp->live;
 }
 
 static int xdp_probe(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
@@ -58,22 +66,20 @@ static int find_old(struct dbx_dp *dp, struct dp_prog *old)
 
 	dp_prog_init(old);
 	if (fd >= 0)
-		rc = dp_prog_adopt(old, fd);
+		rc = dp_prog_adopt(old, dp->pin_dir, fd);
 	for (i = 0; rc && i < dp->n_links; i++) {
 		if (!dp->links[i].ifindex)
 			continue;
 		fd = bpf_prog_get_fd_by_id(dp->links[i].prog_id);
-		rc = fd < 0 ? fd : dp_prog_adopt(old, fd);
+		rc = fd < 0 ? fd : dp_prog_adopt(old, dp->pin_dir, fd);
 	}
 	return rc;
 }
 
 static int pin_prog(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
-	int rc = dp_pin_put(dp->pin_dir, "prog", dp->live.fd);
+	int rc = dp_pin_prog(dp->pin_dir, &dp->live);
 
-	if (!rc)
-		rc = dp_pin_maps(dp->pin_dir, &dp->live);
 	return rc ? dp_fail(err, rc, "pin directory %s: cannot pin the program: %s", dp->pin_dir,
 			    strerror(-rc))
 		  : 0;
@@ -107,7 +113,7 @@ static int open_programs(struct dbx_dp *dp, const struct dbx_dp_opts *o, struct 
 		return rc;
 	rc = find_old(dp, &old);
 	if (rc) { /* nothing of ours: load, and take over whatever links there are */
-		rc = dp_prog_load(&dp->live, o, NULL, &kept_images, err);
+		rc = dp_prog_load(&dp->live, o, DBX_IMAGE_CHUNKS, NULL, &kept_images, err);
 		if (!rc)
 			rc = pin_prog(dp, err);
 		return rc ? rc : dp_links_switch(dp, NULL, &dp->live, err);
@@ -119,7 +125,9 @@ static int open_programs(struct dbx_dp *dp, const struct dbx_dp_opts *o, struct 
 				     err); /* a crash may have left some behind */
 		return rc ? rc : pin_prog(dp, err);
 	}
-	rc = dp_prog_load(&fresh, o, &old, &kept_images, err);
+	rc = dp_prog_load(&fresh, o,
+			  old.ident.abi == DBX_ABI_VERSION ? old.ident.n_chunks : DBX_IMAGE_CHUNKS,
+			  &old, &kept_images, err);
 	if (!rc && kept_images) {
 		rc = upgrade(dp, &old, &fresh, err);
 		dp_prog_fini(&fresh);
@@ -135,9 +143,9 @@ static int open_programs(struct dbx_dp *dp, const struct dbx_dp_opts *o, struct 
 
 static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 {
-	const struct dp_prog *p = dp->next.fd >= 0 ? &dp->next : &dp->live;
+	const struct dp_prog *p = dp->next_is_larger ? &dp->live : target(dp);
 	struct dbx_image_header hdr = {0};
-	int rc = dp_image_active(p->map[DBX_MAP_IMAGES], &hdr);
+	int rc = dp_image_active(dp->pin_dir, p->map[DBX_MAP_IMAGES], &hdr);
 
 	if (rc && rc != -ENOENT && rc != -EPROTO)
 		return rc;
@@ -157,11 +165,19 @@ static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 	return 0;
 }
 
-static void xdp_abort(struct dbx_dp *dp)
+static void drop_prepared(struct dbx_dp *dp)
 {
 	if (dp->inner_fd >= 0)
 		close(dp->inner_fd);
 	dp->inner_fd = -1;
+}
+
+static void xdp_abort(struct dbx_dp *dp)
+{
+	drop_prepared(dp);
+	if (dp->next_is_larger)
+		dp_prog_fini(&dp->next);
+	dp->next_is_larger = false;
 }
 
 static void xdp_close(struct dbx_dp **dpp)
@@ -179,6 +195,7 @@ static void xdp_close(struct dbx_dp **dpp)
 		close(dp->epoll_fd);
 	if (dp->name_epoll_fd >= 0)
 		close(dp->name_epoll_fd);
+	free(dp->object_path);
 	free(dp);
 	*dpp = NULL;
 }
@@ -194,9 +211,11 @@ static int xdp_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx
 	dp_prog_init(&dp->live);
 	dp_prog_init(&dp->next);
 	dp->inner_fd = -1;
+	dp->counters_max = o->counters_max;
+	dp->object_path = strdup(o->object_path);
 	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	dp->name_epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rc = dp->epoll_fd < 0 || dp->name_epoll_fd < 0 ? -errno : 0;
+	rc = dp->epoll_fd < 0 || dp->name_epoll_fd < 0 || !dp->object_path ? -errno : 0;
 	if (!rc && (size_t)snprintf(dp->pin_dir, sizeof(dp->pin_dir), "%s", pin_dir_of(o)) >=
 			   sizeof(dp->pin_dir))
 		rc = -ENAMETOOLONG;
@@ -224,14 +243,40 @@ out:
 	return rc;
 }
 
+/* Stages a program with room for an image of n_chunks; counters and all else go along. */
+static int make_room(struct dbx_dp *dp, uint32_t n_chunks, struct dbx_dp_error *err)
+{
+	struct dbx_dp_opts o = {.object_path = dp->object_path, .counters_max = dp->counters_max};
+	bool kept_images, is_larger = dp->next.fd < 0 || dp->next_is_larger;
+	uint32_t room = DBX_IMAGE_CHUNKS;
+	struct dp_prog fresh;
+	int rc;
+
+	while (room < n_chunks && room < 1u << 31)
+		room *= 2;
+	dp_prog_init(&fresh);
+	rc = dp_prog_load(&fresh, &o, room, &dp->live, &kept_images, err);
+	if (rc)
+		return rc;
+	dp_prog_fini(&dp->next);
+	dp->next = fresh;
+	dp->next_is_larger = is_larger;
+	return 0;
+}
+
 static int xdp_prepare(struct dbx_dp *dp, const void *image, size_t n_bytes,
 		       struct dbx_dp_error *err)
 {
-	int fd = -1, rc = dp_image_load(image, n_bytes, &fd, err);
+	const struct dbx_image_header *hdr = image;
+	int fd = -1, rc = dp_image_check(image, n_bytes, err);
 
+	if (!rc && hdr->n_kernel_chunks > target(dp)->ident.n_chunks)
+		rc = make_room(dp, hdr->n_kernel_chunks, err);
+	if (!rc)
+		rc = dp_image_load(image, n_bytes, target(dp)->ident.n_chunks, &fd, err);
 	if (rc)
 		return rc;
-	xdp_abort(dp);
+	drop_prepared(dp);
 	dp->inner_fd = fd;
 	return 0;
 }
@@ -252,25 +297,40 @@ static int take_over(struct dbx_dp *dp, struct dbx_dp_error *err)
 	dp->live = dp->next;
 	dp_prog_init(&dp->next);
 	dp_prog_fini(&old);
-	dp->upgraded = true;
+	dp->upgraded = dp->upgraded || !dp->next_is_larger;
+	dp->next_is_larger = false;
 	pin_prog(dp, NULL);
 	dp_ring_open(dp);
 	return 0;
 }
 
+/*
+ * The image is pinned before it is in force, so that at every moment the one in force can be opened
+ * without CAP_SYS_ADMIN; under which of the two names does not matter.
+ */
 static int xdp_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
-	const struct dp_prog *p = dp->next.fd >= 0 ? &dp->next : &dp->live;
 	int rc;
 
 	if (dp->inner_fd < 0)
 		return dp_fail(err, -EINVAL, "commit: no policy image was prepared");
-	rc = dp_image_activate(p->map[DBX_MAP_IMAGES], dp->inner_fd);
+	rc = dp_pin_new(dp->pin_dir, "map_image", dp->inner_fd);
 	if (rc)
+		return dp_fail(err, rc, "commit: cannot pin the policy image in %s: %s",
+			       dp->pin_dir, strerror(-rc));
+	rc = dp_image_activate(target(dp)->map[DBX_MAP_IMAGES], dp->inner_fd);
+	if (rc) {
+		dp_pin_remove(dp->pin_dir, "new_map_image");
 		return dp_fail(err, rc, "commit: the kernel refused the policy image: %s",
 			       strerror(-rc));
-	xdp_abort(dp);
-	return dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	}
+	drop_prepared(dp);
+	rc = dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	if (rc)
+		dp_pin_remove(dp->pin_dir, "new_map_image");
+	else
+		dp_pin_settle(dp->pin_dir, "map_image");
+	return rc;
 }
 
 static int remove_pin(void *arg, const char *dir, const char *name)

@@ -2,10 +2,11 @@
 /*
  * dp_xdp.h -- the parts of the XDP driver; nothing outside dataplane/ and its tests includes this.
  *
- * The pinned program is the only truth: its maps are found through it (by id), its build through its
- * own read-only data, its interfaces through the pinned links. The map pins beside it are there for
- * people and for bpftool, and keep nothing alive but the program arrays: the kernel empties those when
- * they are neither pinned nor open.
+  * The pinned program is the only truth: its maps are those whose ids it names, its build is in its own
+ * read-only data, its interfaces are those of the pinned links. The map pins beside it are found by
+ * the ids of their maps, never trusted by their names: they are there because to open a map by its id
+ * takes CAP_SYS_ADMIN, which the daemon is not given. Program arrays are kept
+ * alive by their pins: the kernel empties those that are neither pinned nor open.
  */
 #ifndef DBX_DATAPLANE_DP_XDP_H
 #define DBX_DATAPLANE_DP_XDP_H
@@ -29,23 +30,28 @@ struct dp_prog {
 	uint32_t id;
 	uint8_t tag[8];
 	struct dbx_program_id ident;
+	int ident_fd; /* the map that holds it */
 	int map[DBX_MAP_MAX];
 	int companion[DBX_PROG_TC_MAX];
 	int note; /* egress_note */
 };
 
-/* A pinned link. ifindex 0: its interface is gone. */
+/* A pinned link. ifindex 0: its interface is gone; it was port_ifindex, 0 = not known. */
 struct dp_link {
 	char ifname[16];
 	uint32_t ifindex;
+	uint32_t port_ifindex;
 	uint32_t prog_id;
 	int fd;
 };
 
 struct dbx_dp {
 	char pin_dir[256];
+	char *object_path;
+	uint32_t counters_max;
 	struct dp_prog live; /* what the links run */
-	struct dp_prog next; /* of another ABI: takes over at the first commit; fd -1 = none */
+	struct dp_prog next; /* takes over at the next commit; fd -1 = none */
+	bool next_is_larger; /* than live, for a larger image; else live is of another ABI */
 	struct dp_link *links;
 	size_t n_links;
 	int inner_fd; /* prepared image, not yet committed; -1 = none */
@@ -65,13 +71,21 @@ struct dbx_dp {
 void dp_prog_init(struct dp_prog *p);
 void dp_prog_fini(struct dp_prog *p);
 /*
- * Loads the object. Maps of old (may be NULL) are kept where old speaks the same ABI and the map has
- * the same shape. *kept_images: whether the image survived.
+ * Loads the object, with room for images of n_chunks. Maps of old (may be NULL) are kept where old
+ * speaks the same ABI and the map has the same shape. *kept_images: whether the image survived.
  */
-int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp_prog *old,
-		 bool *kept_images, struct dbx_dp_error *err);
-/* Takes up a program that is in the kernel. fd is consumed. -ENOMSG: it is not one of ours. */
-int dp_prog_adopt(struct dp_prog *p, int fd);
+int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chunks,
+		 const struct dp_prog *old, bool *kept_images, struct dbx_dp_error *err);
+/*
+ * Says how many chunks an image of an opened, not yet loaded object may have. Returns the fd of a
+ * map that must stay open until it is loaded.
+ */
+int dp_prog_set_room(struct bpf_object *obj, uint32_t n_chunks);
+/*
+ * Takes up a program that is in the kernel, with the maps pinned in dir. fd is consumed. -ENOMSG: it
+ * is not one of ours.
+ */
+int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd);
 /* Hash of the object file, as dp_prog_load() puts it into ident.build. */
 int dp_prog_build(const char *object_path, uint64_t *build, struct dbx_dp_error *err);
 /* Last line that libbpf had to say, "" if nothing. */
@@ -79,18 +93,26 @@ const char *dp_libbpf_said(void);
 void dp_libbpf_listen(void);
 
 /* ---- dp_xdp_image.c: images ---- */
-int dp_image_load(const void *image, size_t n_bytes, int *inner_fd, struct dbx_dp_error *err);
+/* n_chunks: that of the program which is to read it. */
+int dp_image_load(const void *image, size_t n_bytes, uint32_t n_chunks, int *inner_fd,
+		  struct dbx_dp_error *err);
 int dp_image_activate(int images_fd, int inner_fd);
 int dp_image_deactivate(int images_fd);
 /* Header of the active image; -ENOENT: none yet, -EPROTO: of another ABI. */
-int dp_image_active(int images_fd, struct dbx_image_header *hdr);
+int dp_image_active(const char *dir, int images_fd, struct dbx_image_header *hdr);
 
 /* ---- dp_xdp_pin.c: the pin directory ---- */
 int dp_pin_open(const char *dir, struct dbx_dp_error *err);
 int dp_pin_get(const char *dir, const char *name);
 int dp_pin_put(const char *dir, const char *name, int fd);
+/* The same in two steps: as new_<name>, then in the place of <name>. */
+int dp_pin_new(const char *dir, const char *name, int fd);
+int dp_pin_settle(const char *dir, const char *name);
 int dp_pin_remove(const char *dir, const char *name);
-int dp_pin_maps(const char *dir, const struct dp_prog *p);
+/* Program and maps; at every moment the maps of the pinned program are pinned, new or settled. */
+int dp_pin_prog(const char *dir, const struct dp_prog *p);
+/* A pinned map by its id, else by id alone (CAP_SYS_ADMIN). */
+int dp_pin_map_by_id(const char *dir, uint32_t id);
 /* "ws1.100" <-> "link_ws1%2e100": bpffs refuses dots. */
 void dp_pin_link_name(const char *ifname, char name[64]);
 bool dp_pin_link_ifname(const char *name, char ifname[16]);

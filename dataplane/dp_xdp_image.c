@@ -2,7 +2,8 @@
 /*
  * dp_xdp_image.c -- policy images in the kernel: filled, frozen, verified, made active.
  *
- * An image is one array map whose elements are its kernel chunks. It is written through mmap, frozen
+  * An image is one array map whose elements are its kernel chunks; all of a program's images have the
+ * same number of elements, those beyond the image are zero. It is written through mmap, frozen
  * (from then on nobody can write it, not even root), and read back: what is made active is what was
  * checked. The checksum of the whole image covers it, user-space part included.
  */
@@ -41,9 +42,10 @@ static int verify(int fd, const void *image, size_t n_bytes, size_t kernel_bytes
 	return crc == hdr->checksum ? 0 : -EBADMSG;
 }
 
-int dp_image_load(const void *image, size_t n_bytes, int *inner_fd, struct dbx_dp_error *err)
+int dp_image_load(const void *image, size_t n_bytes, uint32_t n_chunks, int *inner_fd,
+		  struct dbx_dp_error *err)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	const struct dbx_image_header *hdr = image;
 	size_t kernel_bytes;
 	int fd, rc;
@@ -52,12 +54,15 @@ int dp_image_load(const void *image, size_t n_bytes, int *inner_fd, struct dbx_d
 	if (rc)
 		return rc;
 	kernel_bytes = (size_t)hdr->n_kernel_chunks << DBX_CHUNK_SHIFT;
+	if (hdr->n_kernel_chunks > n_chunks)
+		return dp_fail(err, -E2BIG, "policy image: %u chunks, the program has room for %u",
+			       hdr->n_kernel_chunks, n_chunks);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", sizeof(uint32_t), DBX_CHUNK_BYTES,
-			    hdr->n_kernel_chunks, &opts);
+			    n_chunks, &opts);
 	if (fd < 0)
 		return dp_fail(err, fd,
 			       "policy image: the kernel refused an array of %zu bytes: %s",
-			       kernel_bytes, strerror(-fd));
+			       (size_t)n_chunks << DBX_CHUNK_SHIFT, strerror(-fd));
 	rc = fill(fd, image, kernel_bytes);
 	if (rc) {
 		dp_fail(err, rc, "policy image: cannot write it to the kernel: %s", strerror(-rc));
@@ -96,7 +101,7 @@ int dp_image_deactivate(int images_fd)
 	return bpf_map_delete_elem(images_fd, &slot);
 }
 
-int dp_image_active(int images_fd, struct dbx_image_header *hdr)
+int dp_image_active(const char *dir, int images_fd, struct dbx_image_header *hdr)
 {
 	uint32_t slot = 0, id = 0;
 	const void *p;
@@ -105,7 +110,7 @@ int dp_image_active(int images_fd, struct dbx_image_header *hdr)
 	rc = bpf_map_lookup_elem(images_fd, &slot, &id);
 	if (rc)
 		return rc;
-	fd = bpf_map_get_fd_by_id(id);
+	fd = dp_pin_map_by_id(dir, id);
 	if (fd < 0)
 		return fd;
 	p = mmap(NULL, DBX_CHUNK_BYTES, PROT_READ, MAP_SHARED, fd, 0);

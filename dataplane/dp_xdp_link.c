@@ -34,6 +34,8 @@ static int link_refresh(struct dp_link *l)
 	if (info.type != BPF_LINK_TYPE_XDP)
 		return -ENOMSG;
 	l->ifindex = info.xdp.ifindex;
+	if (l->ifindex)
+		l->port_ifindex = l->ifindex;
 	l->prog_id = info.prog_id;
 	return 0;
 }
@@ -87,36 +89,56 @@ static void link_drop(struct dbx_dp *dp, struct dp_link *l)
 	*l = dp->links[--dp->n_links];
 }
 
-static int ports_set(struct dbx_dp *dp, uint32_t ifindex, const char *ifname)
+static int port_map(const struct dp_prog *p, uint32_t ifindex)
+{
+	return p->map[ifindex < DBX_PORTS_LOW ? DBX_MAP_PORTS : DBX_MAP_PORTS_HIGH];
+}
+
+static int port_set(const struct dp_prog *p, uint32_t ifindex, const char *ifname)
 {
 	uint64_t hash = dbx_port_hash(ifname);
-	int rc = bpf_map_update_elem(dp->live.map[DBX_MAP_PORTS], &ifindex, &hash, BPF_ANY);
 
-	if (!rc && dp->next.fd >= 0)
-		rc = bpf_map_update_elem(dp->next.map[DBX_MAP_PORTS], &ifindex, &hash, BPF_ANY);
-	return rc;
+	return p->fd < 0 ? 0 : bpf_map_update_elem(port_map(p, ifindex), &ifindex, &hash, BPF_ANY);
+}
+
+static void port_clear(const struct dp_prog *p, uint32_t ifindex)
+{
+	uint64_t none = 0;
+
+	if (p->fd < 0 || !ifindex)
+		return;
+	if (ifindex < DBX_PORTS_LOW)
+		bpf_map_update_elem(p->map[DBX_MAP_PORTS], &ifindex, &none, BPF_ANY);
+	else
+		bpf_map_delete_elem(p->map[DBX_MAP_PORTS_HIGH], &ifindex);
+}
+
+static int ports_set(struct dbx_dp *dp, uint32_t ifindex, const char *ifname)
+{
+	int rc = port_set(&dp->live, ifindex, ifname);
+
+	return rc ? rc : port_set(&dp->next, ifindex, ifname);
 }
 
 static void ports_clear(struct dbx_dp *dp, uint32_t ifindex)
 {
-	bpf_map_delete_elem(dp->live.map[DBX_MAP_PORTS], &ifindex);
-	if (dp->next.fd >= 0)
-		bpf_map_delete_elem(dp->next.map[DBX_MAP_PORTS], &ifindex);
+	port_clear(&dp->live, ifindex);
+	port_clear(&dp->next, ifindex);
 }
 
-/* Ports of devices that are gone: their ifindex may be given to another device. */
+/* High ports of devices that are gone, so that the table cannot fill up; of low ones there is room. */
 static void ports_sweep(struct dbx_dp *dp)
 {
-	uint32_t key, next, *at = NULL;
+	int fd = dp->live.map[DBX_MAP_PORTS_HIGH];
+	uint32_t key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
-	while (!bpf_map_get_next_key(dp->live.map[DBX_MAP_PORTS], at, &next)) {
-		if (at && !link_by_index(dp, key))
-			ports_clear(dp, key);
+	while (more) {
 		key = next;
-		at = &key;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (!link_by_index(dp, key))
+			ports_clear(dp, key);
 	}
-	if (at && !link_by_index(dp, key))
-		ports_clear(dp, key);
 }
 
 static int open_pin(void *arg, const char *dir, const char *name)
@@ -178,7 +200,6 @@ static int link_run(struct dp_link *l, const struct dp_prog *p)
 int dp_links_switch(struct dbx_dp *dp, const struct dp_prog *from, const struct dp_prog *to,
 		    struct dbx_dp_error *err)
 {
-	uint64_t hash;
 	size_t i;
 	int rc = 0;
 
@@ -187,8 +208,7 @@ int dp_links_switch(struct dbx_dp *dp, const struct dp_prog *from, const struct 
 
 		if (link_refresh(l) || !l->ifindex || l->prog_id == to->id)
 			continue;
-		hash = dbx_port_hash(l->ifname);
-		rc = bpf_map_update_elem(to->map[DBX_MAP_PORTS], &l->ifindex, &hash, BPF_ANY);
+		rc = port_set(to, l->ifindex, l->ifname);
 		if (!rc)
 			rc = dp_tc_attach(l->ifindex, to);
 		if (!rc)
@@ -406,6 +426,7 @@ int dp_xdp_forget(struct dbx_dp *dp, const char *ifname)
 	rc = dp_pin_remove(dp->pin_dir, name);
 	if (rc)
 		return rc;
+	ports_clear(dp, l->port_ifindex);
 	link_drop(dp, l);
 	ports_sweep(dp);
 	return 0;

@@ -70,6 +70,7 @@ void dp_prog_init(struct dp_prog *p)
 	p->note = -1;
 	for (i = 0; i < DBX_PROG_TC_MAX; i++)
 		p->companion[i] = -1;
+	p->ident_fd = -1;
 	for (i = 0; i < DBX_MAP_MAX; i++)
 		p->map[i] = -1;
 }
@@ -86,6 +87,8 @@ void dp_prog_fini(struct dp_prog *p)
 		if (p->companion[i] >= 0)
 			close(p->companion[i]);
 	}
+	if (p->ident_fd >= 0)
+		close(p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX; i++) {
 		if (p->map[i] >= 0)
 			close(p->map[i]);
@@ -126,19 +129,58 @@ static bool is_private(int map)
 	       map == DBX_MAP_WORK;
 }
 
+/* Who the program is; refused when the object is of another ABI than this code. */
+static int set_identity(struct bpf_object *obj, const char *path,
+			const struct dbx_program_id *ident, struct dbx_dp_error *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, DBX_PROGRAM_ID_SECT);
+	const struct dbx_program_id *own;
+	size_t n = 0;
+	int rc;
+
+	own = map ? bpf_map__initial_value(map, &n) : NULL;
+	if (!own || n != sizeof(*own) || own->magic != ident->magic || own->abi != ident->abi)
+		return dp_fail(
+			err, -EPROTO,
+			"kernel program %s: not one that this daemon can load (ABI %u is needed)",
+			path, ident->abi);
+	rc = bpf_map__set_initial_value(map, ident, sizeof(*ident));
+	return rc ? dp_fail(err, rc, "kernel program %s: cannot set its identity: %s", path,
+			    strerror(-rc))
+		  : 0;
+}
+
+int dp_prog_set_room(struct bpf_object *obj, uint32_t n_chunks)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map *images = bpf_object__find_map_by_name(obj, "images");
+	int fd, rc;
+
+	if (!images)
+		return -ENOENT;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", sizeof(uint32_t), DBX_CHUNK_BYTES,
+			    n_chunks, &opts);
+	if (fd < 0)
+		return fd;
+	rc = bpf_map__set_inner_map_fd(images, fd);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
 /* Sets what must be set before loading: the build, table sizes, the maps to keep. */
 static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 		     const struct dbx_program_id *ident, const struct dp_prog *old,
 		     bool *kept_images, struct dbx_dp_error *err)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, DBX_PROGRAM_ID_SECT);
 	bool same_abi = old && old->ident.abi == ident->abi;
+	struct bpf_map *map;
 	int i, rc;
 
-	rc = map ? bpf_map__set_initial_value(map, ident, sizeof(*ident)) : -ENOENT;
+	rc = set_identity(obj, o->object_path, ident, err);
 	if (rc)
-		return dp_fail(err, rc, "kernel program %s: its identity (%s) is missing",
-			       o->object_path, DBX_PROGRAM_ID_SECT);
+		return rc;
 	for (i = 0; i < DBX_MAP_MAX; i++) {
 		map = bpf_object__find_map_by_name(obj, map_names[i]);
 		if (!map)
@@ -149,6 +191,8 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 		/* Counters stay with the size that they were made with: nothing is zeroed. */
 		if (!same_abi || is_private(i) ||
 		    !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))
+			continue;
+		if (i == DBX_MAP_IMAGES && old->ident.n_chunks != ident->n_chunks)
 			continue;
 		rc = bpf_map__reuse_fd(map, old->map[i]);
 		if (rc)
@@ -194,13 +238,13 @@ static int keep_prog(const struct bpf_object *obj, const char *name, int *out)
 	return prog ? keep(bpf_program__fd(prog), out) : -ENOENT;
 }
 
-int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp_prog *old,
-		 bool *kept_images, struct dbx_dp_error *err)
+int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chunks,
+		 const struct dp_prog *old, bool *kept_images, struct dbx_dp_error *err)
 {
-	struct dbx_program_id ident = {DBX_PROGRAM_MAGIC, DBX_ABI_VERSION, 0};
+	struct dbx_program_id ident = {DBX_PROGRAM_MAGIC, DBX_ABI_VERSION, 0, n_chunks, 0};
 	struct bpf_program *prog;
 	struct bpf_object *obj;
-	int i, rc;
+	int i, rc, template = -1;
 
 	*kept_images = false;
 	rc = dp_prog_build(o->object_path, &ident.build, err);
@@ -214,6 +258,13 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp
 	rc = configure(obj, o, &ident, old, kept_images, err);
 	if (rc)
 		goto out;
+	template = dp_prog_set_room(obj, n_chunks);
+	if (template <0) {
+		rc = dp_fail(err, template,
+			     "kernel program %s: no room for an image of %u chunks: %s",
+			     o->object_path, n_chunks, strerror(-template));
+		goto out;
+	}
 	prog = bpf_object__find_program_by_name(obj, DBX_PROGRAM_NAME);
 	rc = prog ? bpf_object__load(obj) : -ENOENT;
 	if (rc) {
@@ -222,6 +273,8 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp
 		goto out;
 	}
 	rc = keep(bpf_program__fd(prog), &p->fd);
+	if (!rc)
+		rc = keep(bpf_object__find_map_fd_by_name(obj, DBX_PROGRAM_ID_SECT), &p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
 		rc = keep_map(p, i, bpf_object__find_map_fd_by_name(obj, map_names[i]));
 	for (i = 0; i < DBX_PROG_TC_MAX && !rc; i++)
@@ -236,6 +289,8 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, const struct dp
 	if (rc)
 		dp_fail(err, rc, "kernel program %s: %s", o->object_path, strerror(-rc));
 out:
+	if (template >= 0)
+		close(template);
 	bpf_object__close(obj);
 	if (rc)
 		dp_prog_fini(p);
@@ -247,10 +302,17 @@ static int adopt_map(struct dp_prog *p, int fd)
 {
 	struct bpf_map_info info = {0};
 	uint32_t n = sizeof(info), zero = 0;
+	uint8_t id[256] = {0}; /* another ABI's may be shorter or longer */
 	int i, rc = bpf_obj_get_info_by_fd(fd, &info, &n);
 
-	if (!rc && !strcmp(info.name, DBX_PROGRAM_ID_SECT) && info.value_size == sizeof(p->ident))
-		rc = bpf_map_lookup_elem(fd, &zero, &p->ident);
+	if (!rc && !strcmp(info.name, DBX_PROGRAM_ID_SECT) && info.value_size <= sizeof(id)) {
+		rc = bpf_map_lookup_elem(fd, &zero, id);
+		memcpy(&p->ident, id, sizeof(p->ident));
+		if (!rc && p->ident_fd < 0) {
+			p->ident_fd = fd;
+			return 0;
+		}
+	}
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
 		if (!strcmp(info.name, map_names[i]) && p->map[i] < 0) {
 			p->map[i] = fd;
@@ -295,7 +357,7 @@ static void adopt_others(struct dp_prog *p)
 		p->ident.build = 0;
 }
 
-int dp_prog_adopt(struct dp_prog *p, int fd)
+int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd)
 {
 	uint32_t ids[MAP_IDS_MAX] = {0}, i, n;
 	struct bpf_prog_info info = {
@@ -313,7 +375,7 @@ int dp_prog_adopt(struct dp_prog *p, int fd)
 	p->id = info.id;
 	memcpy(p->tag, info.tag, sizeof(p->tag));
 	for (i = 0; i < info.nr_map_ids && i < MAP_IDS_MAX && !rc; i++) {
-		map = bpf_map_get_fd_by_id(ids[i]);
+		map = dp_pin_map_by_id(dir, ids[i]);
 		rc = map < 0 ? map : adopt_map(p, map);
 	}
 	if (!rc && (strcmp(info.name, DBX_PROGRAM_NAME) || p->ident.magic != DBX_PROGRAM_MAGIC))

@@ -20,6 +20,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 const volatile struct dbx_program_id program_id SEC(DBX_PROGRAM_ID_SECT) = {
 	.magic = DBX_PROGRAM_MAGIC,
 	.abi = DBX_ABI_VERSION,
+	.n_chunks = DBX_IMAGE_CHUNKS,
 };
 
 /*
@@ -33,14 +34,28 @@ __attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pk
 	return dbx_parse(frame_start(ctx), frame_end(ctx), pkt);
 }
 
+static __always_inline __u64 port_of(__u32 ifindex)
+{
+	__u64 *port;
+
+	if (ifindex < DBX_PORTS_LOW) {
+		port = bpf_map_lookup_elem(&ports, &ifindex);
+		/* Keeps the two calls apart: one call on either map would not be inlined. */
+		asm volatile("" : "+r"(port));
+	} else {
+		port = bpf_map_lookup_elem(&ports_high, &ifindex);
+	}
+	return port ? *port : 0;
+}
+
 static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res)
 {
-	__u32 slot = 0, ifindex = ctx->ingress_ifindex;
-	struct dbx_env env = {.image = bpf_map_lookup_elem(&images, &slot)};
-	__u64 *port = bpf_map_lookup_elem(&ports, &ifindex);
+	__u32 slot = 0;
+	struct dbx_env env = {
+		.image = bpf_map_lookup_elem(&images, &slot),
+		.port = port_of(ctx->ingress_ifindex),
+	};
 
-	if (port)
-		env.port = *port;
 	__builtin_memset(pkt, 0, sizeof(*pkt));
 	dbx_classify_parsed(&env, parse_frame(ctx, pkt), pkt, res);
 }

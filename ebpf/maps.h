@@ -15,14 +15,11 @@
 #include "dbx/hello.h"
 #include "dbx/program.h"
 
-/*
- * Shape of an image. BPF_F_INNER_MAP lets every generation have its own number of chunks; the
- * number here is a template's.
- */
+/* Shape of an image; the loader sets the number of chunks (dbx_program_id.n_chunks). */
 struct image {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DBX_IMAGE_CHUNKS);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, DBX_CHUNK_BYTES);
 };
@@ -57,11 +54,18 @@ struct {
 } events SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DBX_PORTS_LOW);
+	__type(key, __u32);
+	__type(value, __u64);
+} ports SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DBX_PORTS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
-} ports SEC(".maps");
+} ports_high SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -20,9 +20,14 @@ list() {
 	for f in packaging/*.service packaging/*.socket; do
 		[ ! -e "$f" ] || echo "644 $f lib/systemd/system/${f##*/}"
 	done
+	for f in packaging/*.sysusers; do
+		[ ! -e "$f" ] || echo "644 $f lib/sysusers.d/$(basename "$f" .sysusers).conf"
+	done
 	for f in packaging/man/*.[1-8]; do
 		[ ! -e "$f" ] || echo "644 $f share/man/man${f##*.}/${f##*/}"
 	done
+	echo "644 $O/dbx-egressctl.1 share/man/man1/dbx-egressctl.1"
+	echo "644 $O/dbx-egressctl.bash share/bash-completion/completions/dbx-egressctl"
 	echo "644 LICENSE share/doc/dbx-egress/LICENSE"
 	for f in README.md ARCHITECTURE.md; do
 		[ ! -e "$f" ] || echo "644 $f share/doc/dbx-egress/$f"
@@ -48,6 +53,8 @@ install_file() {
 
 case $verb in
 install)
+	"$O/dbx-egressctl" man >"$O/dbx-egressctl.1"
+	"$O/dbx-egressctl" completion bash >"$O/dbx-egressctl.bash"
 	list | while read -r mode source path; do
 		install_file "$mode" "$source" "$DESTDIR$PREFIX/$path"
 	done

@@ -4,7 +4,7 @@
  *
  *	+ network-policy np-lab
  *	~ network-policy np-prod /egress/network_access/restriction_mode "FULL_ACCESS" -> "..."
- *	~ feed Public 397 -> 398: 57 tags changed, 0 added, 0 removed; 309 entries added, 635 removed
+ *	~ feed Public 397 -> 398: 57 tags changed, 0 added, 0 removed; 309 entries added, ...
  */
 #include "cli/changes.h"
 #include "cli/findings.h"

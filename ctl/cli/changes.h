@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* From {changes[], feeds[], tags[]} as dbx_diff_json and the daemon give it. Returns how many lines. */
+/* From {changes[], feeds[], tags[]} of dbx_diff_json or the daemon. Returns how many lines. */
 size_t dbx_changes_print(const json_t *diff, bool verbose);
 
 /*

@@ -27,7 +27,7 @@ struct dbx_cli {
 	struct dbx_words operands;
 };
 
-/* Fills cli from the command line; strings belong to argv. 0, or an enum dbx_exit after it told why. */
+/* Fills cli from the command line; strings belong to argv. 0, or an enum dbx_exit, told why. */
 int dbx_cli_parse(struct dbx_cli *cli, int argc, char **argv);
 void dbx_cli_fini(struct dbx_cli *cli);
 

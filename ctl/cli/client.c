@@ -16,6 +16,8 @@
 #define API_PREFIX         "http://localhost/api/2.0/dbx-egress"
 #define TIMEOUT_DEFAULT_S  60
 #define TIMEOUT_MAX_S      86400
+#define EXPECT_FROM_BYTES  ((size_t)8 << 20)
+#define STATUS_TOO_LARGE   413
 #define STATUS_IS_DONE(st) ((st) >= 200 && (st) < 300)
 
 struct answer {
@@ -75,15 +77,18 @@ static int set_limits(CURL *c, uint64_t timeout_s, struct curl_slist *headers, s
 	return bad ? -ENOMEM : 0;
 }
 
-/* "Expect:" stops curl from waiting for "100 Continue" before a large body. */
-static struct curl_slist *make_headers(void)
+/*
+ * "Expect:" stops curl from waiting for "100 Continue" before a body. A very large one does wait, so
+ * that a daemon that does not want it says so instead of hanging up in the middle.
+ */
+static struct curl_slist *make_headers(size_t n_body)
 {
 	static const char *const lines[] = {"Content-Type: application/json",
-					    "Expect:", "User-Agent: " DBX_CLI_NAME "/" DBX_VERSION};
+					    "User-Agent: " DBX_CLI_NAME "/" DBX_VERSION, "Expect:"};
+	size_t i, n = sizeof(lines) / sizeof(lines[0]) - (n_body > EXPECT_FROM_BYTES);
 	struct curl_slist *all = NULL, *more;
-	size_t i;
 
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (i = 0; i < n; i++) {
 		more = curl_slist_append(all, lines[i]);
 		if (!more) {
 			curl_slist_free_all(all);
@@ -151,6 +156,12 @@ static int tell_refused(const struct dbx_request *r, const struct answer *a)
 	const char *code = dbx_json_str(j, "error_code"), *message = dbx_json_str(j, "message");
 	const json_t *findings = json_object_get(j, "findings");
 
+	if (!*message && a->status == STATUS_TOO_LARGE) {
+		dbx_err("cannot %s: a request of %zu MiB is larger than the daemon takes; give fewer or smaller files at a time",
+			r->what, r->n_body >> 20);
+		json_decref(j);
+		return DBX_EXIT_REFUSED;
+	}
 	if (!*message) {
 		dbx_err("cannot %s: the daemon answered HTTP %ld: %.200s", r->what, a->status,
 			a->body.len ? a->body.s : "(nothing)");
@@ -173,7 +184,7 @@ static int tell_refused(const struct dbx_request *r, const struct answer *a)
 static int perform(const struct dbx_request *r, const char *socket, uint64_t timeout_s,
 		   struct answer *a)
 {
-	struct curl_slist *headers = make_headers();
+	struct curl_slist *headers = make_headers(r->n_body);
 	CURL *c = curl_easy_init();
 	char *url = NULL;
 	int code;

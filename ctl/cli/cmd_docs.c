@@ -42,7 +42,7 @@ static int unknown_kind(const struct dbx_cli *cli, const char *kind)
 	return dbx_cli_usage(cli->cmd, "unknown kind '%s'; the kinds are %s", kind, known);
 }
 
-/* The kind of the first operand, checked here so that a slip is not taken for a missing document. */
+/* The kind of the first operand: here, so that a slip is not taken for a missing document. */
 static int check_kind(const struct dbx_cli *cli)
 {
 	int i;

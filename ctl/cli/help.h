@@ -11,7 +11,7 @@
 
 void dbx_help_tool(FILE *f);
 void dbx_help_command(FILE *f, const struct dbx_command *c);
-/* "apply [--dry-run] [--message TEXT] FILE...|-": own options only; caller frees, NULL = no memory. */
+/* "apply [--dry-run] FILE...|-": own options only; caller frees, NULL = no memory. */
 char *dbx_help_usage(const struct dbx_command *c);
 void dbx_help_man(FILE *f);
 void dbx_help_completion_bash(FILE *f);

@@ -181,7 +181,7 @@ static int add_entry(struct walk *w, const char *path, const char *name, size_t 
 	struct stat st;
 
 	if (stat(path, &st)) {
-		/* A dangling link: a document that was meant to be there must not vanish silently. */
+		/* A dangling link: a document that was meant to be there must not vanish. */
 		if (is_document_name(name))
 			add_error(w, "unreadable", path, "%s", dbx_file_why(-errno));
 		return 0;

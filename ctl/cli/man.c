@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Text in which nothing is a request or an escape: hyphens and backslashes, dots that open a line. */
+/* Text in which nothing is a request or an escape. */
 static void put_roff(FILE *f, const char *s, size_t n)
 {
 	size_t i;

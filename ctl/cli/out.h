@@ -26,21 +26,21 @@ enum dbx_colour {
 	DBX_COLOUR_MAX,
 };
 
-/* Once, after the command line is known. Colours: on a terminal, unless no_colour, NO_COLOR or TERM=dumb. */
+/* Once the command line is known. Colours: on a terminal, unless no_colour, NO_COLOR, TERM=dumb. */
 void dbx_out_init(bool json, bool no_colour);
 bool dbx_out_is_json(void);
-/* Flushes standard output; returns code, or DBX_EXIT_REFUSED when something could not be written. */
+/* Flushes standard output; returns code, or DBX_EXIT_REFUSED when that was not possible. */
 int dbx_out_finish(int code);
 
 /*
  * Adds s with control characters (C0, DEL, C1), marks that reorder or hide text, and bytes that are
- * not UTF-8 written as \xNN or \u{NNNN}; a backslash stays. keep_lines leaves newline and tab alone.
+ * not UTF-8 written as \xNN or \u{NNNN}; a backslash stays. keep_lines leaves newlines and tabs.
  */
 int dbx_escape_add(struct dbx_strbuf *b, const char *s, size_t n, bool keep_lines);
 
 /*
- * Text to standard output, escaped after formatting, newlines kept: what comes from a document or the
- * daemon goes through dbx_say_in or a table instead.
+ * Text to standard output, escaped after formatting, newlines kept: what comes from a document or
+ * the daemon goes through dbx_say_in or a table instead.
  */
 __attribute__((format(printf, 1, 2))) void dbx_say(const char *fmt, ...);
 /* The same in a colour, without newlines kept: for one word or name. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/jspan.h"
+#include "daemon/links.h"
 #include "daemon/log.h"
 
 #define DOCUMENTS_MAX  65536
@@ -198,6 +199,25 @@ static int envelope_read(struct envelope *e, const struct dbx_request *req, stru
 	return rc;
 }
 
+/* What the document asks for and the kernel did not give. */
+static void note_links(struct dbx_daemon *d, struct dbx_diag *diag)
+{
+	const struct dbx_link *e;
+	size_t i;
+
+	for (i = 0; (e = dbx_links_get(d->links, i)); i++) {
+		if (e->state == DBX_LINK_FAILED)
+			dbx_diag_add(diag, DBX_SEV_WARNING, "interface-not-attached", "", "",
+				     "interface %s is not judged: %s; it is tried again every few "
+				     "seconds",
+				     e->name, e->error);
+		else if (e->state == DBX_LINK_WAITING)
+			dbx_diag_add(diag, DBX_SEV_INFO, "interface-waiting", "", "",
+				     "there is no interface %s yet; it is attached when it appears",
+				     e->name);
+	}
+}
+
 static void run(struct dbx_daemon *d, const struct dbx_apply_req *a, bool only_diff,
 		struct dbx_reply *reply)
 {
@@ -213,6 +233,8 @@ static void run(struct dbx_daemon *d, const struct dbx_apply_req *a, bool only_d
 		dbx_out_findings(&reply->body, &res.diag);
 		dbx_strbuf_addc(&reply->body, '}');
 	} else {
+		if (!a->dry_run)
+			note_links(d, &res.diag);
 		dbx_out_apply(&reply->body, &res, a->dry_run);
 	}
 	if (rc)
@@ -287,6 +309,7 @@ int dbx_api_apply_one(struct dbx_daemon *d, const struct dbx_request *req,
 		dbx_reply_fail(reply, &res.fail, &res.diag);
 		dbx_log_warning("change by user id %u refused: %s", a.uid, res.fail.text);
 	} else {
+		note_links(d, &res.diag);
 		dbx_out_apply(&reply->body, &res, false);
 		if (res.changed)
 			dbx_log_info("user id %u: revision %" PRId64 ", generation %" PRIu64, a.uid,

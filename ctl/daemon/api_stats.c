@@ -106,11 +106,11 @@ static void out_rule_of(struct dbx_daemon *d, struct dbx_strbuf *b, uint64_t uid
 		dbx_strbuf_add(b, "\"rule\":null,\"rule_doc\":null,\"rule_ptr\":null,");
 	if (o.has_policy)
 		return;
-	if (!policy) {
+	if (!policy && workspace_id) {
 		p = dbx_model_policy_of(d->core.model, (int64_t)workspace_id, &as_bound);
 		policy = p ? p->id : "";
 	}
-	dbx_out_string(b, "policy", policy[0] ? policy : NULL);
+	dbx_out_string(b, "policy", policy && policy[0] ? policy : NULL);
 }
 
 /* ---- stats ---- */

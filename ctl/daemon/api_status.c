@@ -118,7 +118,9 @@ static void out_core(struct dbx_daemon *d, struct dbx_strbuf *b)
 	dbx_out_string(b, "driver", c->ops->name);
 	dbx_strbuf_addc(b, ',');
 	dbx_out_string(b, "program", c->dp_state.program_id);
-	dbx_strbuf_addf(b, ",\"adopted\":%s,", c->dp_state.adopted ? "true" : "false");
+	dbx_strbuf_addf(b, ",\"adopted\":%s,\"upgraded\":%s,",
+			c->dp_state.adopted ? "true" : "false",
+			c->dp_state.upgraded ? "true" : "false");
 	dbx_out_string(b, "degraded", c->degraded[0] ? c->degraded : NULL);
 	dbx_strbuf_addf(b, ",\"image_bytes\":%" PRIu64 ",\"names_waiting\":%u,",
 			h ? (uint64_t)h->n_bytes : 0, c->stats.n_names);

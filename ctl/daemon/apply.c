@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "lib/hash.h"
 #include "policy/check.h"
 
 /* What an apply works on. base: as stored; next: as wanted. Texts are only in what was handed in. */
@@ -58,61 +59,100 @@ static int is_same_text(struct work *w, const struct dbx_document *stored,
 	return 0;
 }
 
-/* A newer echo of a rule in its NCC replaces the rule's own document. */
-static int drop_rule(void *arg, const char *id)
+/* Takes the wanted document over; or the stored one, where both say the same. */
+static int choose(struct work *w, const struct dbx_document *stored,
+		  const struct dbx_document *given)
 {
-	struct work *w = arg;
-	struct dbx_document *doc;
-
-	doc = dbx_docset_find(&w->next, DBX_DOC_PRIVATE_ENDPOINT_RULES, id);
-	if (doc && doc->blob)
-		dbx_docset_remove(&w->next, doc);
-	return 0;
-}
-
-static int put(struct work *w, const struct dbx_document *doc)
-{
-	struct dbx_document *old = dbx_docset_find(&w->next, doc->kind, doc->id);
 	bool same = false;
 	int rc;
 
-	if (old) {
-		rc = is_same_text(w, old, doc, &same);
-		if (rc || same)
+	if (stored) {
+		rc = is_same_text(w, stored, given, &same);
+		if (rc)
 			return rc;
-		dbx_docset_remove(&w->next, old);
 	}
-	if (dbx_docset_add(&w->next, doc))
-		return no_memory(w);
-	return 0;
+	return dbx_docset_add(&w->next, same ? stored : given) ? no_memory(w) : 0;
 }
 
-static int merge(struct work *w)
+/* old and given are sorted; what is in both is given anew. */
+static int merge_into_next(struct work *w, const struct dbx_docset *old,
+			   const struct dbx_docset *given)
+{
+	const struct dbx_document *stored;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < old->n && !rc; i++) {
+		if (!dbx_docset_find(given, old->v[i].kind, old->v[i].id))
+			rc = dbx_docset_add(&w->next, &old->v[i]) ? no_memory(w) : 0;
+	}
+	for (i = 0; i < given->n && !rc; i++) {
+		stored = dbx_docset_find(old, given->v[i].kind, given->v[i].id);
+		rc = choose(w, stored, &given->v[i]);
+	}
+	return rc;
+}
+
+static int note_rule(void *arg, const char *id)
+{
+	return dbx_strmap_set(arg, id, 1);
+}
+
+static bool is_not_superseded(void *arg, const struct dbx_document *doc)
+{
+	return doc->kind != DBX_DOC_PRIVATE_ENDPOINT_RULES || !doc->blob ||
+	       !dbx_strmap_get(arg, doc->id, NULL);
+}
+
+/* A newer echo of a rule in its NCC replaces the stored document of the rule. */
+static int drop_superseded_rules(struct work *w, const struct dbx_docset *given)
+{
+	struct dbx_strmap rules;
+	size_t i;
+	int rc = 0;
+
+	dbx_strmap_init(&rules);
+	for (i = 0; i < given->n && !rc; i++) {
+		if (given->v[i].kind == DBX_DOC_NCC)
+			rc = dbx_docs_embedded_rules(&given->v[i], note_rule, &rules);
+	}
+	if (!rc)
+		dbx_docset_filter(&w->next, is_not_superseded, &rules);
+	dbx_strmap_fini(&rules);
+	return rc ? no_memory(w) : 0;
+}
+
+static int merge(struct work *w, const struct dbx_docset *old)
 {
 	struct dbx_docset given = {0};
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < w->req->n_inputs; i++) {
+	for (i = 0; i < w->req->n_inputs && rc != -ENOMEM; i++) {
 		const struct dbx_input *in = &w->req->inputs[i];
 
 		rc = dbx_docs_split(&given, in->name, in->text, in->len, in->kind, &w->res->diag);
-		if (rc == -ENOMEM) {
-			no_memory(w);
-			goto out;
-		}
+	}
+	if (rc == -ENOMEM) {
+		no_memory(w);
+		goto out;
 	}
 	/* Errors are in diag; what can be read is read all the same, to report everything at once. */
-	rc = 0;
-	for (i = 0; i < given.n && !rc; i++)
-		rc = put(w, &given.v[i]);
-	for (i = 0; i < given.n && !rc; i++) {
-		if (given.v[i].kind == DBX_DOC_NCC)
-			rc = dbx_docs_embedded_rules(&given.v[i], drop_rule, w);
-	}
+	dbx_docset_check_twice(&given, &w->res->diag);
+	rc = merge_into_next(w, old, &given);
+	if (!rc)
+		rc = drop_superseded_rules(w, &given);
+	dbx_docset_sort(&w->next);
 out:
 	dbx_docset_fini(&given);
 	return rc;
+}
+
+static bool is_not_removed(void *arg, const struct dbx_document *doc)
+{
+	const struct dbx_object_ref *r = arg;
+
+	return doc->kind != r->kind || strcmp(doc->id, r->id) != 0;
 }
 
 static int take_away(struct work *w)
@@ -120,14 +160,13 @@ static int take_away(struct work *w)
 	size_t i;
 
 	for (i = 0; i < w->req->n_removals; i++) {
-		const struct dbx_object_ref *r = &w->req->removals[i];
-		struct dbx_document *doc = dbx_docset_find(&w->next, r->kind, r->id);
+		struct dbx_object_ref r = w->req->removals[i];
 
-		if (!doc)
+		if (!dbx_docset_find(&w->next, r.kind, r.id))
 			return dbx_fail_set(&w->res->fail, -ENOENT, DBX_FAIL_NOT_FOUND,
-					    "there is no %s \"%s\"", dbx_doc_kind_name(r->kind),
-					    r->id);
-		dbx_docset_remove(&w->next, doc);
+					    "there is no %s \"%s\"", dbx_doc_kind_name(r.kind),
+					    r.id);
+		dbx_docset_filter(&w->next, is_not_removed, &r);
 	}
 	return 0;
 }
@@ -141,23 +180,26 @@ static int gather(struct work *w)
 {
 	struct dbx_fail *f = &w->res->fail;
 	int64_t rev = w->c->head.rev, from = rev;
+	struct dbx_docset old = {0};
 	struct dbx_revision r;
 	size_t i;
-	int rc;
+	int rc = 0;
 
 	if (w->req->rollback_to) {
 		from = w->req->rollback_to;
 		rc = dbx_store_revision(w->c->store, from, &r, f);
-		if (rc)
-			return rc;
 	}
-	rc = dbx_store_load(w->c->store, rev, &w->base, f);
 	if (!rc)
-		rc = dbx_store_load(w->c->store, from, &w->next, f);
+		rc = dbx_store_load(w->c->store, rev, &w->base, f);
 	if (!rc)
-		rc = merge(w);
+		rc = dbx_store_load(w->c->store, from, &old, f);
+	dbx_docset_sort(&w->base);
+	dbx_docset_sort(&old);
+	if (!rc)
+		rc = merge(w, &old);
 	if (!rc)
 		rc = take_away(w);
+	dbx_docset_fini(&old);
 	if (rc)
 		return rc;
 	w->stored_differs = w->base.n != w->next.n;
@@ -290,6 +332,8 @@ static int compensate(struct dbx_core *c, struct dbx_fail *f)
 	rc = dbx_store_load(c->store, c->stranded_rev, &stranded, f);
 	if (!rc)
 		rc = dbx_store_load(c->store, c->head.rev, &good, f);
+	dbx_docset_sort(&stranded);
+	dbx_docset_sort(&good);
 	if (!rc)
 		rc = store(c, &back, &stranded, &good, NULL, f);
 	dbx_docset_fini(&stranded);

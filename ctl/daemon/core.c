@@ -46,8 +46,14 @@ int dbx_core_fail_from_diag(const struct dbx_diag *d, struct dbx_fail *f)
 	size_t i;
 
 	for (i = 0; i < d->n && !text; i++) {
-		if (d->v[i].severity == DBX_SEV_ERROR)
-			text = dbx_finding_format(&d->v[i]);
+		struct dbx_finding f1 = d->v[i];
+
+		if (f1.severity != DBX_SEV_ERROR ||
+		    dbx_docs_place(f1.doc, f1.ptr, &f1.doc, &f1.ptr))
+			continue;
+		text = dbx_finding_format(&f1);
+		free(f1.doc);
+		free(f1.ptr);
 	}
 	dbx_fail_set(f, -EINVAL, DBX_FAIL_INVALID, "%s", text ? text : "the documents are refused");
 	if (text && d->n_by_severity[DBX_SEV_ERROR] > 1)

@@ -35,6 +35,7 @@ int dbx_docset_add(struct dbx_docset *s, const struct dbx_document *doc)
 {
 	struct dbx_document copy = *doc;
 
+	copy.seq = s->n;
 	copy.id = strdup(doc->id);
 	copy.name = strdup(doc->name);
 	copy.text = NULL;
@@ -45,46 +46,67 @@ int dbx_docset_add(struct dbx_docset *s, const struct dbx_document *doc)
 			copy.text[doc->len] = '\0';
 		}
 	}
-	if (copy.id && copy.name && (copy.text || !doc->text) && dbx_vec_push(s, copy) == 0)
+	if (copy.id && copy.name && (copy.text || !doc->text) && dbx_vec_push(s, copy) == 0) {
+		s->is_sorted = false;
 		return 0;
+	}
 	document_fini(&copy);
 	return -ENOMEM;
 }
 
-struct dbx_document *dbx_docset_find(const struct dbx_docset *s, enum dbx_doc_kind kind,
-				     const char *id)
+static int by_object(const struct dbx_document *x, const struct dbx_document *y)
 {
-	size_t i;
-
-	for (i = 0; i < s->n; i++) {
-		if (s->v[i].kind == kind && strcmp(s->v[i].id, id) == 0)
-			return &s->v[i];
-	}
-	return NULL;
-}
-
-void dbx_docset_remove(struct dbx_docset *s, struct dbx_document *doc)
-{
-	size_t i = (size_t)(doc - s->v);
-
-	document_fini(doc);
-	s->n--;
-	memmove(doc, doc + 1, (s->n - i) * sizeof(*doc));
-}
-
-static int by_kind_and_id(const void *a, const void *b)
-{
-	const struct dbx_document *x = a, *y = b;
-
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
 	return strcmp(x->id, y->id);
 }
 
+static int by_object_and_seq(const void *a, const void *b)
+{
+	const struct dbx_document *x = a, *y = b;
+	int cmp = by_object(x, y);
+
+	return cmp ? cmp : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int find_cmp(const void *key, const void *element)
+{
+	return by_object(key, element);
+}
+
+struct dbx_document *dbx_docset_find(const struct dbx_docset *s, enum dbx_doc_kind kind,
+				     const char *id)
+{
+	const struct dbx_document key = {.kind = kind, .id = (char *)id};
+	size_t i;
+
+	if (s->is_sorted && s->n)
+		return bsearch(&key, s->v, s->n, sizeof(*s->v), find_cmp);
+	for (i = 0; i < s->n; i++) {
+		if (by_object(&s->v[i], &key) == 0)
+			return &s->v[i];
+	}
+	return NULL;
+}
+
+void dbx_docset_filter(struct dbx_docset *s, dbx_docset_fn keep, void *arg)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < s->n; i++) {
+		if (keep(arg, &s->v[i]))
+			s->v[n++] = s->v[i];
+		else
+			document_fini(&s->v[i]);
+	}
+	s->n = n;
+}
+
 void dbx_docset_sort(struct dbx_docset *s)
 {
 	if (s->n)
-		qsort(s->v, s->n, sizeof(*s->v), by_kind_and_id);
+		qsort(s->v, s->n, sizeof(*s->v), by_object_and_seq);
+	s->is_sorted = true;
 }
 
 enum dbx_doc_kind dbx_doc_kind_parse(const char *name)
@@ -155,13 +177,37 @@ static char *id_of(struct dbx_jspan text, enum dbx_doc_kind kind)
 }
 
 /* Where the id stands when it is not in a wrapper, else the document as a whole. */
-static const char *id_pointer(struct dbx_jspan text, enum dbx_doc_kind kind)
+static const char *id_pointer(const struct dbx_document *doc)
 {
+	const char *pointer = ids[doc->kind].pointer;
 	struct dbx_jspan v;
 
-	if (!ids[kind].pointer || !dbx_jspan_find(text, ids[kind].pointer + 1, &v))
+	if (!pointer || !doc->text ||
+	    !dbx_jspan_find((struct dbx_jspan){doc->text, doc->len}, pointer + 1, &v))
 		return "";
-	return ids[kind].pointer;
+	return pointer;
+}
+
+int dbx_docset_check_twice(struct dbx_docset *s, struct dbx_diag *d)
+{
+	size_t i, n = 0;
+
+	dbx_docset_sort(s);
+	for (i = 0; i < s->n; i++) {
+		const struct dbx_document *first = n ? &s->v[n - 1] : NULL;
+
+		if (!first || by_object(first, &s->v[i]) != 0) {
+			s->v[n++] = s->v[i];
+			continue;
+		}
+		dbx_diag_add(d, DBX_SEV_ERROR, "duplicate-id", s->v[i].name, id_pointer(&s->v[i]),
+			     "%s \"%s\" is also given by %s; give each object once",
+			     dbx_doc_kind_name(first->kind), first->id, first->name);
+		document_fini(&s->v[i]);
+	}
+	i = s->n;
+	s->n = n;
+	return i == n ? 0 : -EINVAL;
 }
 
 struct splitter {
@@ -170,30 +216,53 @@ struct splitter {
 	enum dbx_doc_kind forced;
 };
 
+/* What cannot be taken: the reader says why better than we could; else `why` does. */
+static int refuse(struct splitter *s, const char *name, struct dbx_jspan text,
+		  enum dbx_doc_kind kind, const char *code, const char *why)
+{
+	struct dbx_model *m = dbx_model_new();
+	size_t before = s->d->n_by_severity[DBX_SEV_ERROR];
+	int rc;
+
+	if (!m)
+		return -ENOMEM;
+	rc = dbx_read(m, name, text.s, text.len, kind, s->d);
+	dbx_model_free(&m);
+	if (rc == -ENOMEM)
+		return rc;
+	if (s->d->n_by_severity[DBX_SEV_ERROR] == before)
+		dbx_diag_add(s->d, DBX_SEV_ERROR, code, name, "", "%s", why);
+	return -EINVAL;
+}
+
+static int refuse_kind(struct splitter *s, const char *name, struct dbx_jspan text)
+{
+	return refuse(s, name, text, DBX_DOC_UNKNOWN, "unknown-document",
+		      "the document is of no known kind");
+}
+
+static int refuse_id(struct splitter *s, const char *name, struct dbx_jspan text,
+		     enum dbx_doc_kind kind)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "a %s needs \"%s\": a string of 1 to %d bytes",
+		 dbx_doc_kind_name(kind), ids[kind].pointer ? ids[kind].pointer + 1 : "id",
+		 DBX_DOC_ID_MAX);
+	return refuse(s, name, text, kind, "missing-id", why);
+}
+
 static int add_object(struct splitter *s, const char *name, struct dbx_jspan text,
 		      enum dbx_doc_kind kind)
 {
 	struct dbx_document doc = {.kind = kind, .name = (char *)name, .len = text.len};
-	const struct dbx_document *twin;
 	char *id;
 	int rc;
 
 	id = id_of(text, kind);
 	if (!id || !*id || strlen(id) > DBX_DOC_ID_MAX) {
 		free(id);
-		dbx_diag_add(s->d, DBX_SEV_ERROR, "missing-id", name, "",
-			     "a %s needs \"%s\": a string of 1 to %d bytes",
-			     dbx_doc_kind_name(kind),
-			     ids[kind].pointer ? ids[kind].pointer + 1 : "id", DBX_DOC_ID_MAX);
-		return -EINVAL;
-	}
-	twin = dbx_docset_find(s->out, kind, id);
-	if (twin) {
-		dbx_diag_add(s->d, DBX_SEV_ERROR, "duplicate-id", name, id_pointer(text, kind),
-			     "%s \"%s\" is also given by %s; give each object once",
-			     dbx_doc_kind_name(kind), id, twin->name);
-		free(id);
-		return -EINVAL;
+		return refuse_id(s, name, text, kind);
 	}
 	doc.id = id;
 	doc.text = (char *)text.s;
@@ -233,25 +302,6 @@ static int add_workspace(struct splitter *s, const char *name, struct dbx_jspan 
 	return rc;
 }
 
-/* What is none of ours: the reader says why better than we could. */
-static int refuse(struct splitter *s, const char *name, struct dbx_jspan text)
-{
-	struct dbx_model *m = dbx_model_new();
-	size_t before = s->d->n_by_severity[DBX_SEV_ERROR];
-	int rc;
-
-	if (!m)
-		return -ENOMEM;
-	rc = dbx_read(m, name, text.s, text.len, DBX_DOC_UNKNOWN, s->d);
-	dbx_model_free(&m);
-	if (rc == -ENOMEM)
-		return rc;
-	if (s->d->n_by_severity[DBX_SEV_ERROR] == before)
-		dbx_diag_add(s->d, DBX_SEV_ERROR, "unknown-document", name, "",
-			     "the document is of no known kind");
-	return -EINVAL;
-}
-
 /* The big feeds by one key each, without building a tree of a hundred thousand values. */
 static enum dbx_doc_kind detect(struct dbx_jspan text)
 {
@@ -272,7 +322,7 @@ static int split_one(struct splitter *s, const char *name, struct dbx_jspan text
 
 	if (s->forced != DBX_DOC_UNKNOWN && kind != s->forced) {
 		if (kind == DBX_DOC_UNKNOWN)
-			return refuse(s, name, text);
+			return refuse_kind(s, name, text);
 		dbx_diag_add(s->d, DBX_SEV_ERROR, "wrong-kind", name, "",
 			     "a document of kind %s was expected; this one is of kind %s",
 			     dbx_doc_kind_name(s->forced), dbx_doc_kind_name(kind));
@@ -281,7 +331,7 @@ static int split_one(struct splitter *s, const char *name, struct dbx_jspan text
 	if (kind == DBX_DOC_WORKSPACE)
 		return add_workspace(s, name, text);
 	if (kind == DBX_DOC_UNKNOWN)
-		return refuse(s, name, text);
+		return refuse_kind(s, name, text);
 	return add_object(s, name, text, kind);
 }
 
@@ -308,7 +358,7 @@ static int split_list(struct splitter *s, const char *name, const char *at, stru
 		err = rc ? rc : err;
 		rc = 1;
 	}
-	return rc < 0 ? refuse(s, name, list) : err;
+	return rc < 0 ? refuse_kind(s, name, list) : err;
 }
 
 /* The list inside the answer of a list call; at: pointer to it. */

@@ -102,15 +102,36 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	dbx_links_retry(l->d->links);
 }
 
-/* Attach what the documents name. Lost documents say nothing: what is attached then stays so. */
+/*
+ * Attach what the command line and the gateway document name. Where there is no such document,
+ * because none has come yet, the state was lost or by a rollback, nothing says what to let go: what
+ * is attached stays so, and denies.
+ */
 static void want_links(struct loop *l)
 {
-	const struct dbx_core *c = &l->d->core;
-	const struct dbx_gateway *g = &c->model->gateway;
+	const struct dbx_gateway *g = &l->d->core.model->gateway;
+	size_t n = l->d->n_interfaces, i;
+	struct dbx_interface *v;
 
-	if (c->head.rev == 0 || (c->degraded[0] && !c->now.mem))
+	if (!n && !l->d->core.model->has_gateway) {
+		dbx_log_warning("no interface is named yet: nothing is enforced until the gateway "
+				"document names them, or --interface does");
 		return;
-	dbx_links_want(l->d->links, g->interfaces, c->model->has_gateway ? g->n_interfaces : 0);
+	}
+	v = calloc(n + g->n_interfaces + 1, sizeof(*v));
+	if (!v) {
+		dbx_log_error("attaching interfaces: out of memory; what is attached stays so");
+		return;
+	}
+	for (i = 0; i < n; i++)
+		v[i].name = (char *)l->d->interfaces[i];
+	for (i = 0; i < g->n_interfaces; i++)
+		v[n + i].name = g->interfaces[i].name;
+	if (l->d->core.model->has_gateway)
+		dbx_links_want(l->d->links, v, n + g->n_interfaces);
+	else
+		dbx_links_also_want(l->d->links, v, n);
+	free(v);
 }
 
 static void on_change(void *arg)

@@ -30,6 +30,7 @@
 #define HEADERS_MAX_BYTES 16384
 #define TIMEOUT_S         30
 #define CONNECTIONS_MAX   64
+#define FDS_MAX           4096 /* as the unit file sets it */
 #define PAUSE_MS          100
 #define GROUPS_MAX        1024
 
@@ -40,7 +41,6 @@ struct dbx_server {
 	struct dbx_daemon *daemon;
 	struct sockaddr_un addr;
 	gid_t gid; /* of the readers, or -1 */
-	int fd_limit;
 };
 
 /* ---- who asks ---- */
@@ -166,14 +166,36 @@ static void on_request(struct evhttp_request *ev, void *arg)
 
 /* ---- the cap of connections ---- */
 
-/* The kernel gives the lowest free number, so this one says how many are in use. */
+/* Every accepted socket bears the listener's name. */
+static size_t count_connections(const struct dbx_server *s)
+{
+	struct sockaddr_un a;
+	size_t count = 0;
+	socklen_t n;
+	int fd;
+
+	for (fd = 0; fd < FDS_MAX; fd++) {
+		n = sizeof(a);
+		if (getsockname(fd, (struct sockaddr *)&a, &n) == 0 && n > sizeof(a.sun_family) &&
+		    a.sun_family == AF_UNIX &&
+		    strncmp(a.sun_path, s->addr.sun_path, sizeof(a.sun_path)) == 0)
+			count++;
+	}
+	return count - 1; /* the listener itself */
+}
+
+/*
+ * The kernel gives the lowest free number, so a low one says that there are few of anything. Only
+ * past that is it worth while to count.
+ */
 static bool is_full(const struct dbx_server *s)
 {
 	int fd = fcntl(evconnlistener_get_fd(s->listener), F_DUPFD_CLOEXEC, 0);
 
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 || fd > s->fd_limit;
+	if (fd < 0)
+		return true;
+	close(fd);
+	return fd > CONNECTIONS_MAX && count_connections(s) >= CONNECTIONS_MAX;
 }
 
 static void pause_accepting(struct dbx_server *s)
@@ -340,7 +362,6 @@ int dbx_server_open(struct dbx_server **out, struct event_base *base, const char
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "starting the HTTP server: %s",
 				    strerror(-rc));
 	}
-	s->fd_limit = fd + CONNECTIONS_MAX;
 	*out = s;
 	return 0;
 }

@@ -9,16 +9,36 @@
 #include "policy/check_impl.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/hash.h"
+#include "lib/strbuf.h"
 
 #define MAX_POLICIES_PER_ACCOUNT 1000
 #define MAX_DESTINATIONS         2500
 #define MAX_ALLOWED_NAMES        100
 #define MAX_BLOCKED_NAMES        100
 #define MAX_STORAGE              100
+
+void dbx_check_say_access(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+			  const struct dbx_policy *p, const char *member, const char *fmt, ...)
+{
+	struct dbx_strbuf ptr, text;
+	va_list ap;
+
+	dbx_strbuf_init(&ptr);
+	dbx_strbuf_init(&text);
+	dbx_strbuf_addf(&ptr, "%s/egress/network_access%s%s", p->where.ptr ? p->where.ptr : "",
+			member[0] ? "/" : "", member);
+	va_start(ap, fmt);
+	dbx_strbuf_addv(&text, fmt, ap);
+	va_end(ap);
+	dbx_diag_add(c->d, sev, code, dbx_model_doc_name(c->m, &p->where), ptr.s, "%s", text.s);
+	dbx_strbuf_fini(&ptr);
+	dbx_strbuf_fini(&text);
+}
 
 static void say_limit(struct dbx_check_ctx *c, const struct dbx_where *where, const char *what,
 		      size_t n, size_t max)
@@ -37,26 +57,41 @@ static size_t count_names(const struct dbx_internet_dest *v, size_t n)
 	return n_names;
 }
 
+static void say_access_limit(struct dbx_check_ctx *c, const struct dbx_policy *p,
+			     const char *member, const char *what, size_t n, size_t max)
+{
+	if (n > max)
+		dbx_check_say_access(c, DBX_SEV_WARNING, "vendor-limit", p, member,
+				     "%zu %s; the vendor's service takes at most %zu", n, what,
+				     max);
+}
+
 static void check_limits(struct dbx_check_ctx *c, const struct dbx_policy *p)
 {
-	say_limit(c, &p->where, "destinations in one policy",
-		  p->n_allowed + p->n_storage + p->n_workspaces + p->n_blocked, MAX_DESTINATIONS);
-	say_limit(c, &p->where, "allowed names in one policy",
-		  count_names(p->allowed, p->n_allowed), MAX_ALLOWED_NAMES);
-	say_limit(c, &p->where, "blocked names in one policy",
-		  count_names(p->blocked, p->n_blocked), MAX_BLOCKED_NAMES);
-	say_limit(c, &p->where, "storage destinations in one policy", p->n_storage, MAX_STORAGE);
+	say_access_limit(c, p, "", "destinations in one policy",
+			 p->n_allowed + p->n_storage + p->n_workspaces + p->n_blocked,
+			 MAX_DESTINATIONS);
+	say_access_limit(c, p, "allowed_internet_destinations", "allowed names in one policy",
+			 count_names(p->allowed, p->n_allowed), MAX_ALLOWED_NAMES);
+	say_access_limit(c, p, "blocked_internet_destinations", "blocked names in one policy",
+			 count_names(p->blocked, p->n_blocked), MAX_BLOCKED_NAMES);
+	say_access_limit(c, p, "allowed_storage_destinations", "storage destinations in one policy",
+			 p->n_storage, MAX_STORAGE);
 }
 
 static void check_full_access(struct dbx_check_ctx *c, const struct dbx_policy *p)
 {
 	size_t n = p->n_allowed + p->n_storage;
 
-	DBX_SAY(c, DBX_SEV_INFO, "full-access", &p->where,
+	dbx_check_say_access(
+		c, DBX_SEV_INFO, "full-access", p, "restriction_mode",
 		"policy %s is FULL_ACCESS: everything leaves but what is blocked or isolated",
 		p->id);
 	if (n)
-		DBX_SAY(c, DBX_SEV_WARNING, "ignored-list", &p->where,
+		dbx_check_say_access(
+			c, DBX_SEV_WARNING, "ignored-list", p,
+			p->n_allowed ? "allowed_internet_destinations"
+				     : "allowed_storage_destinations",
 			"policy %s lists %zu allowed destinations, which count only under "
 			"RESTRICTED_ACCESS; with FULL_ACCESS they change nothing",
 			p->id, n);
@@ -70,10 +105,11 @@ static void check_mode(struct dbx_check_ctx *c, const struct dbx_policy *p)
 			"restriction_mode RESTRICTED_ACCESS or FULL_ACCESS",
 			p->id);
 	else if (p->mode == DBX_MODE_UNSPECIFIED)
-		DBX_SAY(c, DBX_SEV_WARNING, "no-egress", &p->where,
-			"policy %s has restriction_mode %s: it denies everything; say "
-			"RESTRICTED_ACCESS or FULL_ACCESS",
-			p->id, p->mode_text ? p->mode_text : "RESTRICTION_MODE_UNSPECIFIED");
+		dbx_check_say_access(c, DBX_SEV_WARNING, "no-egress", p, "restriction_mode",
+				     "policy %s has restriction_mode %s: it denies everything; say "
+				     "RESTRICTED_ACCESS or FULL_ACCESS",
+				     p->id,
+				     p->mode_text ? p->mode_text : "RESTRICTION_MODE_UNSPECIFIED");
 	else if (p->mode == DBX_MODE_FULL_ACCESS)
 		check_full_access(c, p);
 }
@@ -90,7 +126,8 @@ static void check_enforcement(struct dbx_check_ctx *c, const struct dbx_policy *
 		who = "ML_SERVING; every other product is enforced";
 	else if (p->dry_run_filter)
 		who = "DBSQL and ML_SERVING; every other product is enforced";
-	DBX_SAY(c, DBX_SEV_WARNING, "dry-run", &p->where,
+	dbx_check_say_access(
+		c, DBX_SEV_WARNING, "dry-run", p, "policy_enforcement/enforcement_mode",
 		"policy %s is in dry-run: denials are recorded but leave, for %s", p->id, who);
 }
 
@@ -100,12 +137,16 @@ static void check_names_waiting(struct dbx_check_ctx *c, const struct dbx_policy
 	size_t n_blocked = count_names(p->blocked, p->n_blocked);
 
 	if (p->mode == DBX_MODE_RESTRICTED_ACCESS && n_allowed)
-		DBX_SAY(c, DBX_SEV_WARNING, "waiting-for-names", &p->where,
+		dbx_check_say_access(
+			c, DBX_SEV_WARNING, "waiting-for-names", p,
+			count_names(p->allowed, p->n_allowed) ? "allowed_internet_destinations"
+							      : "allowed_storage_destinations",
 			"policy %s allows %zu destination%s by name; names are compiled and wait "
 			"for name learning, and until then are denied as name-not-learned",
 			p->id, n_allowed, n_allowed == 1 ? "" : "s");
 	if (n_blocked)
-		DBX_SAY(c, DBX_SEV_WARNING, "waiting-for-names", &p->where,
+		dbx_check_say_access(
+			c, DBX_SEV_WARNING, "waiting-for-names", p, "blocked_internet_destinations",
 			"policy %s blocks %zu name%s; names are compiled and wait for name "
 			"learning, and until then an address that is allowed otherwise is not "
 			"blocked by its name",

@@ -72,8 +72,13 @@ static bool policies_cover(const struct dbx_dest_set *outer, const struct dbx_de
 
 static void push(struct chain *c, const struct dbx_cover_item *item)
 {
-	if (c->n == CHAIN_MAX)
-		memmove(c->v, c->v + 1, --c->n * sizeof(c->v[0]));
+	size_t i;
+
+	if (c->n == CHAIN_MAX) {
+		for (i = 1; i < c->n; i++)
+			c->v[i - 1] = c->v[i];
+		c->n--;
+	}
 	c->v[c->n++] = item;
 }
 

@@ -18,6 +18,11 @@ struct dbx_check_ctx {
 	dbx_diag_add((c)->d, (sev), (code), dbx_model_doc_name((c)->m, (where)), \
 		     (where)->ptr ? (where)->ptr : "", __VA_ARGS__)
 
+/* The same inside egress.network_access of a policy: member "" is network_access itself. */
+__attribute__((format(printf, 6, 7))) void
+dbx_check_say_access(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+		     const struct dbx_policy *p, const char *member, const char *fmt, ...);
+
 /* Each looks at one part of the model; 0 or -ENOMEM. */
 int dbx_check_policy_lists(struct dbx_check_ctx *c, const struct dbx_policy *p);
 int dbx_check_nccs(struct dbx_check_ctx *c);

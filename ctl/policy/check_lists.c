@@ -176,7 +176,8 @@ static int check_ranges(struct dbx_check_ctx *c, const struct dbx_policy *p)
 	n = add_ranges(items, 0, p->blocked, p->n_blocked, true);
 	n = add_ranges(items, n, p->allowed, p->n_allowed, false);
 	if (n)
-		DBX_SAY(c, DBX_SEV_INFO, "vendor-limit", &p->where,
+		dbx_check_say_access(
+			c, DBX_SEV_INFO, "vendor-limit", p, "",
 			"policy %s has %zu IP_RANGE destination%s; the vendor's service takes "
 			"DNS_NAME only so far",
 			p->id, n, n == 1 ? "" : "s");

@@ -37,20 +37,28 @@ void dbx_diag_fini(struct dbx_diag *d)
 	*d = (struct dbx_diag){0};
 }
 
+/* Drops the latest of the least severe findings. */
+static void drop_weakest(struct dbx_diag *d)
+{
+	int weakest = d->n_kept[DBX_SEV_INFO] ? DBX_SEV_INFO : DBX_SEV_WARNING;
+	size_t i = d->n - 1;
+
+	while ((int)d->v[i].severity != weakest)
+		i--;
+	finding_fini(&d->v[i]);
+	memmove(&d->v[i], &d->v[i + 1], (d->n - i - 1) * sizeof(d->v[0]));
+	d->n--;
+	d->n_kept[weakest]--;
+}
+
 /* True when there is room for one more of this severity, made if need be. */
 static bool make_room(struct dbx_diag *d, enum dbx_severity sev)
 {
-	for (int weaker = DBX_SEV_INFO; d->n >= DBX_DIAG_MAX && weaker < (int)sev; weaker++) {
-		for (size_t i = d->n; i-- > 0;) {
-			if ((int)d->v[i].severity != weaker)
-				continue;
-			finding_fini(&d->v[i]);
-			memmove(&d->v[i], &d->v[i + 1], (d->n - i - 1) * sizeof(d->v[0]));
-			d->n--;
-			break;
-		}
-	}
-	return d->n < DBX_DIAG_MAX && dbx_vec_reserve(d, d->n + 1) == 0;
+	if (dbx_diag_is_full(d, sev))
+		return false;
+	if (d->n >= DBX_DIAG_MAX)
+		drop_weakest(d);
+	return dbx_vec_reserve(d, d->n + 1) == 0;
 }
 
 static char *copy(const char *s)
@@ -74,10 +82,12 @@ void dbx_diag_add(struct dbx_diag *d, enum dbx_severity sev, const char *code, c
 	f.code = copy(code);
 	f.doc = copy(doc);
 	f.ptr = copy(ptr);
-	if (f.code && f.doc && f.ptr && f.text)
-		d->v[d->n++] = f;
-	else
+	if (!f.code || !f.doc || !f.ptr || !f.text) {
 		finding_fini(&f);
+		return;
+	}
+	d->v[d->n++] = f;
+	d->n_kept[sev]++;
 }
 
 bool dbx_diag_has_errors(const struct dbx_diag *d)

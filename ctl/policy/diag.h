@@ -29,6 +29,7 @@ struct dbx_diag {
 	struct dbx_finding *v;
 	size_t n, cap;
 	size_t n_by_severity[3]; /* all that were added, kept or not */
+	size_t n_kept[3];        /* those in v */
 };
 
 void dbx_diag_init(struct dbx_diag *d);
@@ -38,6 +39,16 @@ void dbx_diag_fini(struct dbx_diag *d);
 __attribute__((format(printf, 6, 7))) void dbx_diag_add(struct dbx_diag *d, enum dbx_severity sev,
 							const char *code, const char *doc,
 							const char *ptr, const char *fmt, ...);
+
+/* True when a finding of this severity would only be counted: no need to word it. */
+static inline bool dbx_diag_is_full(const struct dbx_diag *d, enum dbx_severity sev)
+{
+	size_t weaker = 0;
+
+	for (int s = DBX_SEV_INFO; s < (int)sev; s++)
+		weaker += d->n_kept[s];
+	return d->n >= DBX_DIAG_MAX && !weaker;
+}
 
 bool dbx_diag_has_errors(const struct dbx_diag *d);
 const char *dbx_severity_name(enum dbx_severity sev); /* "info", "warning", "error" */

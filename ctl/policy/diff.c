@@ -130,49 +130,6 @@ static const struct kind kinds[] = {
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* The rules that an NCC echoes are objects of their own here: told once, by their rule_id. */
-static void drop_echo(json_t *ncc)
-{
-	json_t *config = json_object_get(ncc, "egress_config");
-	json_t *rules = json_object_get(config, "target_rules");
-
-	json_object_del(rules, "azure_private_endpoint_rules");
-	json_object_del(rules, "aws_private_endpoint_rules");
-	json_object_del(rules, "gcp_private_endpoint_rules");
-	if (rules && json_object_size(rules) == 0)
-		json_object_del(config, "target_rules");
-	if (config && json_object_size(config) == 0)
-		json_object_del(ncc, "egress_config");
-}
-
-/* "{"gateway": {...}}" and "{"network_policy": {...}}" are compared without their wrapper. */
-static json_t *unwrap(json_t *value, const char *noun)
-{
-	json_t *inner =
-		json_object_get(value, strcmp(noun, "gateway") == 0 ? noun : "network_policy");
-
-	if (!json_is_object(inner) || json_object_size(value) != 1)
-		return value;
-	json_incref(inner);
-	json_decref(value);
-	return inner;
-}
-
-/* NULL: out of memory (what we print is always JSON). */
-static json_t *load(const struct dbx_model *m, const struct kind *k, size_t i)
-{
-	char *text = k->print(m, i);
-	json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-
-	free(text);
-	if (!value)
-		return NULL;
-	value = unwrap(value, k->noun);
-	if (k->print == print_ncc)
-		drop_echo(value);
-	return value;
-}
-
 /* Ids of one kind -> index. Of an id given twice (the reader has said so) the first counts. */
 static int index_kind(const struct dbx_model *m, const struct kind *k, struct dbx_strmap *map)
 {
@@ -195,16 +152,18 @@ static int diff_object(struct dbx_diff_build *b, const struct kind *k, const cha
 		       const struct dbx_model *before, size_t x, const struct dbx_model *after,
 		       size_t y)
 {
+	char *old = x == SIZE_MAX ? NULL : k->print(before, x);
+	char *new = y == SIZE_MAX ? NULL : k->print(after, y);
 	char object[OBJECT_STRLEN + 32];
-	json_t *old = x == SIZE_MAX ? NULL : load(before, k, x);
-	json_t *new = y == SIZE_MAX ? NULL : load(after, k, y);
-	int rc = -ENOMEM;
+	int rc = 0;
 
 	snprintf(object, sizeof(object), "%s%s%s", k->noun, id[0] ? " " : "", id);
-	if ((old || x == SIZE_MAX) && (new || y == SIZE_MAX))
-		rc = dbx_diff_json_values(b, object, old, new);
-	json_decref(old);
-	json_decref(new);
+	if ((!old && x != SIZE_MAX) || (!new &&y != SIZE_MAX))
+		rc = -ENOMEM;
+	else if (!old || !new || strcmp(old, new) != 0)
+		rc = dbx_json_diff(b, object, old, new);
+	free(old);
+	free(new);
 	return rc;
 }
 

@@ -75,8 +75,24 @@ static int add_tag(struct dbx_diff_build *b, const struct dbx_feed_delta *delta,
 	return -ENOMEM;
 }
 
-/* before or after may be NULL, not both. */
-static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta,
+/* Most tags of a new file are as they were, down to the order. */
+static bool same_list(const struct dbx_feed *feed_x, const struct dbx_tag *x,
+		      const struct dbx_feed *feed_y, const struct dbx_tag *y)
+{
+	uint32_t i;
+
+	if (x->n != y->n)
+		return false;
+	for (i = 0; i < x->n; i++) {
+		if (dbx_prefix_cmp(&feed_x->prefixes[x->first + i].prefix,
+				   &feed_y->prefixes[y->first + i].prefix) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* x or y may be NULL: the tag is new, or gone. */
+static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta, const char *name,
 		    const struct dbx_feed *feed_x, const struct dbx_tag *x,
 		    const struct dbx_feed *feed_y, const struct dbx_tag *y)
 {
@@ -85,6 +101,8 @@ static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta,
 	size_t n_added, n_removed;
 	int rc = -ENOMEM;
 
+	if (x && y && same_list(feed_x, x, feed_y, y))
+		return 0;
 	if (prefixes_of(feed_x, x, &px) || prefixes_of(feed_y, y, &py))
 		goto out;
 	rc = 0;
@@ -96,7 +114,7 @@ static int diff_tag(struct dbx_diff_build *b, struct dbx_feed_delta *delta,
 	delta->n_tags_changed += op == DBX_CHANGE_MODIFY;
 	delta->n_entries_added += n_added;
 	delta->n_entries_removed += n_removed;
-	rc = add_tag(b, delta, (x ? x : y)->name, op, n_added, n_removed);
+	rc = add_tag(b, delta, name, op, n_added, n_removed);
 out:
 	free(px.v);
 	free(py.v);
@@ -126,15 +144,18 @@ static int diff_tags(struct dbx_diff_build *b, struct dbx_feed_delta *delta,
 	int rc = index_tags(before, &old), rc_new = index_tags(after, &new);
 
 	rc = rc ? rc : rc_new;
-	for (i = 0; !rc && i < old.n; i++) {
-		bool is_kept = dbx_strmap_get(&new, old.v[i].key, &at);
+	for (i = 0; before && !rc && i < old.n; i++) {
+		const struct dbx_tag *kept = NULL;
 
-		rc = diff_tag(b, delta, before, &before->tags[old.v[i].value], after,
-			      is_kept ? &after->tags[at] : NULL);
+		if (after && dbx_strmap_get(&new, old.v[i].key, &at))
+			kept = &after->tags[at];
+		rc = diff_tag(b, delta, old.v[i].key, before, &before->tags[old.v[i].value], after,
+			      kept);
 	}
-	for (i = 0; !rc && i < new.n; i++) {
+	for (i = 0; after && !rc && i < new.n; i++) {
 		if (!dbx_strmap_get(&old, new.v[i].key, NULL))
-			rc = diff_tag(b, delta, before, NULL, after, &after->tags[new.v[i].value]);
+			rc = diff_tag(b, delta, new.v[i].key, before, NULL, after,
+				      &after->tags[new.v[i].value]);
 	}
 	dbx_strmap_fini(&old);
 	dbx_strmap_fini(&new);

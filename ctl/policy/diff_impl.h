@@ -5,8 +5,6 @@
 #ifndef DBX_POLICY_DIFF_IMPL_H
 #define DBX_POLICY_DIFF_IMPL_H
 
-#include <jansson.h>
-
 #include "lib/vec.h"
 #include "policy/diff.h"
 
@@ -17,13 +15,10 @@ struct dbx_diff_build {
 	DBX_VEC(struct dbx_tag_delta) tags;
 };
 
-/* All return 0 or -ENOMEM. before or after NULL: the object, or the feed, is new or gone. */
-int dbx_diff_json_values(struct dbx_diff_build *b, const char *object, const json_t *before,
-			 const json_t *after);
+/* Both return 0 or -ENOMEM; before or after NULL: the object, or the feed, is new or gone. */
+int dbx_json_diff(struct dbx_diff_build *b, const char *object, const char *before,
+		  const char *after);
 int dbx_diff_feed(struct dbx_diff_build *b, const struct dbx_feed *before,
 		  const struct dbx_feed *after);
-
-/* The pointer of a member: RFC 6901 escapes "~" and "/". malloc'ed, NULL = no memory. */
-char *dbx_diff_ptr_add(const char *ptr, const char *key);
 
 #endif

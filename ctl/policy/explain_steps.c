@@ -226,7 +226,6 @@ static enum decided tell_endpoint(struct dbx_explain_ctx *c)
 
 struct finding {
 	const struct dbx_dest_set *hit, *near;
-	bool by_tag;
 };
 
 static struct finding find_set(const struct dbx_explain_ctx *c, const struct dbx_dest_set *v,
@@ -243,14 +242,38 @@ static struct finding find_set(const struct dbx_explain_ctx *c, const struct dbx
 		if (in == DBX_EVAL_HIT_NONE)
 			continue;
 		if (dbx_eval_ports_match(v[i].proto, v[i].ports, v[i].n_ports, c->t.proto,
-					 c->t.dport)) {
+					 c->t.dport))
 			f.hit = &v[i];
-			f.by_tag = in == DBX_EVAL_HIT_TAG;
-		} else if (!f.near) {
+		else if (!f.near)
 			f.near = &v[i];
-		}
 	}
 	return f;
+}
+
+#define BY_STRLEN 160
+
+/* What of a set contains the address: "prefix 203.0.113.0/24", "service tag Storage". */
+static const char *by_what(const struct dbx_explain_ctx *c, const struct dbx_dest_set *s,
+			   char buf[BY_STRLEN])
+{
+	char prefix[DBX_PREFIX_STRLEN];
+	size_t i;
+
+	buf[0] = '\0';
+	for (i = 0; i < s->n_prefixes; i++) {
+		if (!dbx_eval_in_prefix(&s->prefixes[i].prefix, &c->t.dst))
+			continue;
+		snprintf(buf, BY_STRLEN, "prefix %s",
+			 dbx_prefix_format(&s->prefixes[i].prefix, prefix));
+		return buf;
+	}
+	for (i = 0; i < s->n_tags; i++) {
+		if (!dbx_eval_in_tag(c->m, &s->tags[i], &c->t.dst))
+			continue;
+		snprintf(buf, BY_STRLEN, "service tag %s", s->tags[i].tag);
+		return buf;
+	}
+	return buf;
 }
 
 /* True when a set of this list allows the packet. */
@@ -258,16 +281,17 @@ static bool tell_sets(struct dbx_explain_ctx *c, const char *step, const char *l
 		      const struct dbx_dest_set *v, size_t n)
 {
 	struct finding f = find_set(c, v, n);
-	char proto[DBX_PROTO_STRLEN];
+	char proto[DBX_PROTO_STRLEN], by[BY_STRLEN];
 
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
 	if (f.hit)
 		dbx_explain_say(c, step, "allow", &f.hit->where,
-				"%s of %s contains it, by %s, for %s", f.hit->label, list,
-				f.by_tag ? "a service tag" : "a prefix", proto);
+				"%s \"%s\" contains it, by %s, for %s", list, f.hit->label,
+				by_what(c, f.hit, by), proto);
 	else if (f.near)
 		dbx_explain_say(c, step, "no match", &f.near->where,
-				"%s of %s contains it, but not for %s", f.near->label, list, proto);
+				"%s \"%s\" contains it, by %s, but not for %s", list, f.near->label,
+				by_what(c, f.near, by), proto);
 	return f.hit != NULL;
 }
 

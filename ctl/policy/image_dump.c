@@ -14,6 +14,21 @@
 #include "policy/imgbuf.h"
 #include "policy/model.h"
 
+/* A text of a document: control characters escaped, so that it cannot forge a line. "" is none. */
+static void add_text(struct dbx_strbuf *b, const struct dbx_image *img, uint32_t offset)
+{
+	const char *s = dbx_image_string(img, offset);
+
+	if (!*s)
+		dbx_strbuf_add(b, "none");
+	for (; *s; s++) {
+		if ((unsigned char)*s < 32 || *s == 127)
+			dbx_strbuf_addf(b, "\\x%02x", (unsigned int)*s);
+		else
+			dbx_strbuf_addc(b, *s);
+	}
+}
+
 static void add_header(struct dbx_strbuf *b, const struct dbx_image *img)
 {
 	const struct dbx_image_header *h = img->hdr;
@@ -90,17 +105,22 @@ static void add_workspaces(struct dbx_strbuf *b, const struct dbx_image *img)
 	const struct dbx_img_ncc *k = dbx_image_section(img, DBX_SEC_NCCS, &n_ncc);
 
 	dbx_strbuf_add(b, "\nworkspaces\n");
-	for (uint32_t i = 0; i < n; i++)
-		dbx_strbuf_addf(b, "  %" PRIu64 " \"%s\" profile %u policy %s ncc %s\n", w[i].id,
-				dbx_image_string(img, w[i].name), w[i].profile,
-				w[i].policy < n_pol ? dbx_image_string(img, p[w[i].policy].id)
-						    : "none",
-				w[i].ncc < n_ncc ? dbx_image_string(img, k[w[i].ncc].id) : "none");
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_addf(b, "  %" PRIu64 " \"", w[i].id);
+		add_text(b, img, w[i].name);
+		dbx_strbuf_addf(b, "\" profile %u policy ", w[i].profile);
+		add_text(b, img, w[i].policy < n_pol ? p[w[i].policy].id : 0);
+		dbx_strbuf_add(b, " ncc ");
+		add_text(b, img, w[i].ncc < n_ncc ? k[w[i].ncc].id : 0);
+		dbx_strbuf_addc(b, '\n');
+	}
 	dbx_strbuf_add(b, "\npolicies\n");
-	for (uint32_t i = 0; i < n_pol; i++)
-		dbx_strbuf_addf(b, "  %s %s%s, %u names wait for learning\n",
-				dbx_image_string(img, p[i].id), dbx_mode_name(p[i].mode),
+	for (uint32_t i = 0; i < n_pol; i++) {
+		dbx_strbuf_add(b, "  ");
+		add_text(b, img, p[i].id);
+		dbx_strbuf_addf(b, " %s%s, %u names wait for learning\n", dbx_mode_name(p[i].mode),
 				p[i].enforcement == DBX_DRY_RUN ? " dry-run" : "", p[i].n_names);
+	}
 }
 
 static void add_rules(struct dbx_strbuf *b, const struct dbx_image *img)
@@ -109,10 +129,15 @@ static void add_rules(struct dbx_strbuf *b, const struct dbx_image *img)
 	const struct dbx_img_rule *r = dbx_image_section(img, DBX_SEC_RULES, &n);
 
 	dbx_strbuf_add(b, "\nrules\n");
-	for (uint32_t i = 0; i < n; i++)
-		dbx_strbuf_addf(b, "  %u %016" PRIx64 " %s (%s %s)\n", i, r[i].uid,
-				dbx_image_string(img, r[i].text), dbx_image_string(img, r[i].doc),
-				dbx_image_string(img, r[i].ptr));
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_addf(b, "  %u %016" PRIx64 " ", i, r[i].uid);
+		add_text(b, img, r[i].text);
+		dbx_strbuf_add(b, " (");
+		add_text(b, img, r[i].doc);
+		dbx_strbuf_addc(b, ' ');
+		add_text(b, img, r[i].ptr);
+		dbx_strbuf_add(b, ")\n");
+	}
 }
 
 static void add_classes(struct dbx_strbuf *b, const struct dbx_image *img)
@@ -127,10 +152,12 @@ static void add_classes(struct dbx_strbuf *b, const struct dbx_image *img)
 	const struct dbx_img_set *s = dbx_image_section(img, DBX_SEC_SETS, &n_sets);
 
 	dbx_strbuf_add(b, "\nsets\n");
-	for (uint32_t i = 0; i < n_sets; i++)
-		dbx_strbuf_addf(b, "  %u %s %s\n", i,
-				s[i].kind < DBX_SET_KIND_MAX ? kinds[s[i].kind] : "?",
-				dbx_image_string(img, s[i].name));
+	for (uint32_t i = 0; i < n_sets; i++) {
+		dbx_strbuf_addf(b, "  %u %s ", i,
+				s[i].kind < DBX_SET_KIND_MAX ? kinds[s[i].kind] : "?");
+		add_text(b, img, s[i].name);
+		dbx_strbuf_addc(b, '\n');
+	}
 	dbx_strbuf_add(b, "\nclasses\n");
 	for (uint32_t i = 0; i < n; i++) {
 		dbx_strbuf_addf(b, "  %u:", i);

@@ -17,7 +17,9 @@
 
 /* Deeper than any document of ours by far, and shallow enough for every recursion. */
 #define MAX_DEPTH 100
-_Static_assert(MAX_DEPTH == 100, "the text of too-deep says 100");
+/* A value costs up to 64 bytes in memory; the largest document known has 130,000. */
+#define MAX_VALUES 4000000
+_Static_assert(MAX_DEPTH == 100 && MAX_VALUES == 4000000, "the texts of why_too_much() say so");
 
 static const struct kind {
 	enum dbx_doc_kind kind;
@@ -149,15 +151,19 @@ static enum dbx_doc_kind detect(const json_t *v)
 
 /* ---- text ---- */
 
-/* Offset of the bracket that opens level MAX_DEPTH + 1, or len. Brackets in strings do not count. */
-static size_t too_deep_at(const char *s, size_t len)
+/*
+ * Why the parser is not even asked, and where; NULL = nothing to say. Brackets and commas in strings
+ * do not count.
+ */
+static const char *why_too_much(const char *s, size_t len, const char **code, size_t *at)
 {
-	unsigned int depth = 0;
+	size_t depth = 0, n_values = 0;
 	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i];
 
+		*at = i;
 		if (in_string) {
 			if (c == '\\')
 				i++;
@@ -165,14 +171,24 @@ static size_t too_deep_at(const char *s, size_t len)
 				in_string = false;
 		} else if (c == '"') {
 			in_string = true;
+		} else if (c == ',') {
+			n_values++;
 		} else if (c == '{' || c == '[') {
-			if (++depth > MAX_DEPTH)
-				return i;
+			n_values++;
+			depth++;
 		} else if ((c == '}' || c == ']') && depth) {
 			depth--;
 		}
+		if (depth > MAX_DEPTH) {
+			*code = "too-deep";
+			return "nested deeper than 100 levels; no document of ours nests so deep";
+		}
+		if (n_values > MAX_VALUES) {
+			*code = "limit";
+			return "more than 4,000,000 values; split the document";
+		}
 	}
-	return len;
+	return NULL;
 }
 
 static void line_of(const char *s, size_t at, size_t *line, size_t *column)
@@ -225,7 +241,7 @@ static bool refuse(struct dbx_rd *r, const char *text, size_t at, const char *co
 /* What the parser would accept, or would tell badly. */
 static bool check_text(struct dbx_rd *r, const char *text, size_t len)
 {
-	const char *nul;
+	const char *nul, *why, *code;
 	size_t at = 0;
 
 	if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
@@ -243,11 +259,8 @@ static bool check_text(struct dbx_rd *r, const char *text, size_t len)
 	if (nul)
 		return refuse(r, text, (size_t)(nul - text), "json-syntax",
 			      "a NUL byte; a JSON document in UTF-8 is expected");
-	at = too_deep_at(text, len);
-	if (at < len)
-		return refuse(r, text, at, "too-deep",
-			      "nested deeper than 100 levels; no document of ours nests so deep");
-	return true;
+	why = why_too_much(text, len, &code, &at);
+	return why ? refuse(r, text, at, code, why) : true;
 }
 
 /* NULL after an error in d, or when out of memory. */

@@ -5,6 +5,7 @@
 #ifndef DBX_POLICY_READ_H
 #define DBX_POLICY_READ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "policy/diag.h"
@@ -15,6 +16,13 @@
  * not UNKNOWN. name is used in messages. Returns 0; -EINVAL when errors were added to d (m then is
  * unusable for anything but freeing); -ENOMEM.
  * Every problem is reported, not only the first: a reader goes on after a bad entry.
+ *
+ * Codes of errors: empty-document, not-utf8, json-syntax, truncated, duplicate-key, too-deep, limit
+ * (the text); unknown-kind, mixed-kinds, unsupported-shape (the document); wrong-type, missing-key,
+ * bad-{id,number,name,prefix,address,port,protocol,vlan,mac,interface,value}, host-bits,
+ * unknown-{mode,value,key}, unspecified-type, rule-shape, id-mismatch, duplicate-id, empty-feed.
+ * Of warnings: unknown-key, unknown-value, unspecified-type, missing-key, ignored-filter,
+ * empty-entry, empty-list, partial-list.
  */
 int dbx_read(struct dbx_model *m, const char *name, const char *text, size_t len,
 	     enum dbx_doc_kind kind, struct dbx_diag *d);
@@ -28,6 +36,9 @@ enum dbx_doc_kind dbx_read_detect(const char *text, size_t len);
  * given twice. Rules that both an NCC and a rule list tell are merged; objects are sorted by id, so
  * the order of reading does not matter. Errors go to d; returns 0, -EINVAL or -ENOMEM. A model of
  * which a read failed is only refused.
+ *
+ * Codes of errors: duplicate-id, id-mismatch, no-such-{policy,ncc,rule}, source-claimed-twice. Of
+ * warnings: unknown-workspace, unknown-interface, no-such-ncc (of a rule that nobody can use).
  */
 int dbx_model_resolve(struct dbx_model *m, struct dbx_diag *d);
 
@@ -44,7 +55,6 @@ char *dbx_print_gateway(const struct dbx_gateway *g);
 char *dbx_print_feed(const struct dbx_feed *f);
 
 /* Equal in everything but names of documents and pointers. */
-#include <stdbool.h>
 bool dbx_model_equal(const struct dbx_model *a, const struct dbx_model *b);
 
 #endif

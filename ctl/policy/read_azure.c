@@ -122,8 +122,8 @@ int dbx_rd_azure(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at)
 
 	if (!rc && !json_is_object(v))
 		dbx_rd_error(r, at, "wrong-type", "read Azure service tags: an object is expected");
-	else if (!rc && !json_string_length(cloud))
-		dbx_feed_text(&b, v, at, "cloud");
+	else if (!rc)
+		dbx_feed_label(&b, v, at, "cloud");
 	if (!rc && json_is_object(v))
 		rc = read_all(&b, v, at);
 	return dbx_feed_end(&b, at, rc);

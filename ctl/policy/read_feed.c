@@ -24,29 +24,42 @@ int dbx_feed_begin(struct dbx_feed_builder *b, struct dbx_rd *r, const struct db
 	return b->feed.cloud ? dbx_rd_where(r, at, &b->feed.where) : -ENOMEM;
 }
 
-int dbx_feed_tag(struct dbx_feed_builder *b, const char *name, const char *region, uint32_t *tag,
-		 bool *is_new)
+static int add_tag(struct dbx_feed_builder *b, const char *name, const char *region,
+		   const char *key)
 {
-	struct dbx_tag *t;
-	uint64_t known;
+	struct dbx_tag *t = dbx_rd_append(&b->feed.tags, &b->feed.n_tags);
 
-	if (is_new)
-		*is_new = false;
-	if (dbx_strmap_get(&b->by_name, name, &known)) {
-		*tag = (uint32_t)known;
-		return 0;
-	}
-	if (is_new)
-		*is_new = true;
-	t = dbx_rd_append(&b->feed.tags, &b->feed.n_tags);
 	if (!t)
 		return -ENOMEM;
 	t->name = strdup(name);
 	t->region = strdup(region);
-	*tag = (uint32_t)(b->feed.n_tags - 1);
 	if (!t->name || !t->region)
 		return -ENOMEM;
-	return dbx_strmap_put(&b->by_name, name, *tag);
+	return dbx_strmap_put(&b->by_name, key, b->feed.n_tags - 1);
+}
+
+/* Tags are compared without case everywhere (egress-model 5.1), so a name in another case is the
+ * same tag. */
+int dbx_feed_tag(struct dbx_feed_builder *b, const char *name, const char *region, uint32_t *tag,
+		 bool *is_new)
+{
+	char *key = strdup(name);
+	uint64_t known = b->feed.n_tags;
+	bool found;
+	int rc = 0;
+
+	if (!key)
+		return -ENOMEM;
+	for (char *c = key; *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	found = dbx_strmap_get(&b->by_name, key, &known);
+	if (!found)
+		rc = add_tag(b, name, region, key);
+	free(key);
+	*tag = (uint32_t)known;
+	if (is_new)
+		*is_new = !found;
+	return rc;
 }
 
 int dbx_feed_prefix(struct dbx_feed_builder *b, uint32_t tag, const json_t *text, uint32_t item,

@@ -56,8 +56,13 @@ int dbx_rd_where(struct dbx_rd *r, const struct dbx_rd_at *at, struct dbx_where 
 static void add_finding(struct dbx_rd *r, const struct dbx_rd_at *at, enum dbx_severity sev,
 			const char *code, const char *fmt, va_list ap)
 {
-	char *ptr = dbx_rd_pointer(at), *text = NULL;
+	char *ptr, *text = NULL;
 
+	if (dbx_diag_is_full(r->d, sev)) { /* a million mistakes are counted, not worded */
+		dbx_diag_add(r->d, sev, code, r->doc_name, "", "%s", "");
+		return;
+	}
+	ptr = dbx_rd_pointer(at);
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	dbx_diag_add(r->d, sev, code, r->doc_name, ptr, "%s", text ? text : "(out of memory)");

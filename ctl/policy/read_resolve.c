@@ -58,57 +58,101 @@ int dbx_resolve_see(struct dbx_strmap *seen, const char *key, size_t i, bool *ag
 	return rc == -EEXIST ? 0 : rc;
 }
 
-/* One loop for every array of objects with an id; key is an expression over i. */
-#define CHECK_TWICE(rs, array, n, key_expr, what, leaf)                                         \
-	do {                                                                                    \
-		struct dbx_strmap seen_;                                                        \
-		char at_[2 * RD_QUOTE_SIZE], q_[RD_QUOTE_SIZE];                                 \
-		bool again_;                                                                    \
-		uint64_t first_;                                                                \
-		dbx_strmap_init(&seen_);                                                        \
-		for (size_t i = 0; i < (n) && !rc; i++) {                                       \
-			const char *key_ = (key_expr);                                          \
-			rc = dbx_resolve_see(&seen_, key_, i, &again_, &first_);                \
-			if (rc || !again_)                                                      \
-				continue;                                                       \
-			dbx_resolve_tell((rs), DBX_SEV_ERROR, &(array)[i].where, leaf,          \
-					 "duplicate-id",                                        \
-					 "read %s %s: given before in %s; write each one once", \
-					 what, dbx_rd_quote(key_, q_),                          \
-					 dbx_resolve_place((rs), &(array)[first_].where, at_)); \
-		}                                                                               \
-		dbx_strmap_fini(&seen_);                                                        \
-	} while (0)
-
-static const char *decimal(int64_t id, char buf[24])
+static const char *policy_key(const void *v, char buf[RD_QUOTE_SIZE])
 {
-	snprintf(buf, 24, "%" PRId64, id);
-	return id ? buf : NULL;
+	(void)buf;
+	return ((const struct dbx_policy *)v)->id;
 }
 
-static const char *feed_key(const struct dbx_feed *f, char buf[RD_QUOTE_SIZE])
+static const char *ncc_key(const void *v, char buf[RD_QUOTE_SIZE])
 {
+	(void)buf;
+	return ((const struct dbx_ncc *)v)->id;
+}
+
+static const char *option_key(const void *v, char buf[RD_QUOTE_SIZE])
+{
+	snprintf(buf, RD_QUOTE_SIZE, "%" PRId64, ((const struct dbx_ws_option *)v)->workspace_id);
+	return buf;
+}
+
+static const char *binding_key(const void *v, char buf[RD_QUOTE_SIZE])
+{
+	snprintf(buf, RD_QUOTE_SIZE, "%" PRId64, ((const struct dbx_ncc_binding *)v)->workspace_id);
+	return buf;
+}
+
+static const char *feed_key(const void *v, char buf[RD_QUOTE_SIZE])
+{
+	const struct dbx_feed *f = v;
+
 	snprintf(buf, RD_QUOTE_SIZE, "%s %.60s", dbx_doc_kind_name(f->kind), f->cloud);
 	for (char *c = buf; *c; c++)
 		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
 	return buf;
 }
 
-static int check_twice(struct dbx_resolver *rs)
+/* One array of objects that have an id, seen without their type. */
+struct id_list {
+	const char *v; /* n objects of `size` bytes, their struct dbx_where at `where` */
+	size_t n, size, where;
+	const char *(*key)(const void *v, char buf[RD_QUOTE_SIZE]);
+	const char *what, *leaf, *advice; /* of the message */
+};
+
+static int check_list(struct dbx_resolver *rs, const struct id_list *l)
 {
-	struct dbx_model *m = rs->m;
-	char buf[RD_QUOTE_SIZE];
+	char at[2 * RD_QUOTE_SIZE], q[RD_QUOTE_SIZE], buf[RD_QUOTE_SIZE];
+	struct dbx_strmap seen;
+	uint64_t first;
+	bool again;
 	int rc = 0;
 
-	CHECK_TWICE(rs, m->policies, m->n_policies, m->policies[i].id, "network policy",
-		    "/network_policy_id");
-	CHECK_TWICE(rs, m->nccs, m->n_nccs, m->nccs[i].id, "NCC",
-		    "/network_connectivity_config_id");
-	CHECK_TWICE(rs, m->options, m->n_options, decimal(m->options[i].workspace_id, buf),
-		    "the network option of workspace", "");
-	CHECK_TWICE(rs, m->bindings, m->n_bindings, decimal(m->bindings[i].workspace_id, buf),
-		    "the NCC binding of workspace", "");
-	CHECK_TWICE(rs, m->feeds, m->n_feeds, feed_key(&m->feeds[i], buf), "feed", "");
+	dbx_strmap_init(&seen);
+	for (size_t i = 0; i < l->n && !rc; i++) {
+		const char *key = l->key(l->v + i * l->size, buf);
+
+		rc = dbx_resolve_see(&seen, key, i, &again, &first);
+		if (rc || !again)
+			continue;
+		dbx_resolve_tell(rs, DBX_SEV_ERROR, (const void *)(l->v + i * l->size + l->where),
+				 l->leaf, "duplicate-id", "read %s %s: given before in %s; %s",
+				 l->what, dbx_rd_quote(key, q),
+				 dbx_resolve_place(
+					 rs, (const void *)(l->v + first * l->size + l->where), at),
+				 l->advice);
+	}
+	dbx_strmap_fini(&seen);
+	return rc;
+}
+
+#define ID_LIST(array, count, key_, what_, leaf_, advice_)                                      \
+	{                                                                                       \
+		.v = (const char *)(array), .n = (count), .size = sizeof(*(array)),             \
+		.where = offsetof(__typeof__(*(array)), where), .key = (key_), .what = (what_), \
+		.leaf = (leaf_), .advice = (advice_)                                            \
+	}
+
+static int check_twice(struct dbx_resolver *rs)
+{
+	static const char once[] = "write each one once";
+	const struct dbx_model *m = rs->m;
+	const struct id_list lists[] = {
+		ID_LIST(m->policies, m->n_policies, policy_key, "network policy",
+			"/network_policy_id", once),
+		ID_LIST(m->nccs, m->n_nccs, ncc_key, "NCC", "/network_connectivity_config_id",
+			once),
+		ID_LIST(m->options, m->n_options, option_key, "the network option of workspace", "",
+			once),
+		ID_LIST(m->bindings, m->n_bindings, binding_key, "the NCC binding of workspace", "",
+			once),
+		ID_LIST(m->feeds, m->n_feeds, feed_key, "range file", "",
+			"there is one of each cloud: leave the older one out"),
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !rc; i++)
+		rc = check_list(rs, &lists[i]);
 	return rc;
 }
 

@@ -14,7 +14,8 @@
  *   counters  per-CPU hash, dbx_counter_key -> dbx_counter
  *   totals    per-CPU array, enum dbx_total -> dbx_counter
  *   events    ring buffer of struct dbx_event
- *   ports     hash, ifindex -> dbx_port_hash() of the interface's name
+ *   ports     array, ifindex -> dbx_port_hash() of the interface's name
+ *   ports_high  hash, the same for an ifindex that is beyond the array
  *   frags     LRU hash, datagram -> what its first fragment met
  * and for names (names.h):
  *   learned, bound, flows   hashes
@@ -34,6 +35,7 @@
 	X(TOTALS, totals)           \
 	X(EVENTS, events)           \
 	X(PORTS, ports)             \
+	X(PORTS_HIGH, ports_high)   \
 	X(FRAGS, frags)             \
 	X(LEARNED, learned)         \
 	X(BOUND, bound)             \
@@ -58,7 +60,9 @@ enum dbx_program_map {
 #define DBX_PROGRAM_NAME    "egress_xdp"
 #define DBX_COUNTERS_MAX    65536u /* default of dbx_dp_opts.counters_max */
 #define DBX_EVENTS_BYTES    (1u << 20)
+#define DBX_PORTS_LOW       4096u /* ifindex from here on: ports_high */
 #define DBX_PORTS_MAX       4096u
+#define DBX_IMAGE_CHUNKS    32u /* 8 MiB: default of n_chunks */
 #define DBX_FRAGS_MAX       65536u
 #define DBX_PROGRAM_MAGIC   0x50584244u /* "DBXP" */
 #define DBX_PROGRAM_ID_SECT ".rodata.id"
@@ -69,8 +73,8 @@ enum dbx_prog_xdp {
 	DBX_PROG_HELLO, /* egress_hello: reads a block of a hello, and calls itself for the next */
 	DBX_PROG_NAME,  /* egress_name: the hello is whole; decides */
 	DBX_PROG_PAYLOAD, /* egress_payload: hands a payload to the daemon, which decides */
-	DBX_PROG_REPLY, /* egress_reply: the packet becomes a RST or an ICMP unreachable */
-	DBX_PROG_NOTE,  /* egress_note: run by the driver alone, changes a flow under its lock */
+	DBX_PROG_REPLY,   /* egress_reply: the packet becomes a RST or an ICMP unreachable */
+	DBX_PROG_NOTE,    /* egress_note: run by the driver alone, changes a flow under its lock */
 	DBX_PROG_XDP_MAX,
 };
 
@@ -114,11 +118,20 @@ struct dbx_meta {
 #define DBX_ORDER_NONE  1u /* XDP_DROP: no such flow */
 #define DBX_ORDER_STALE 0u /* XDP_ABORTED: the flow was begun anew, or has decided since */
 
-/* Read-only to everybody once loaded. build: hash of the object file, set by the loader. */
+/*
+ * Read-only to everybody once loaded. build: hash of the object file, set by the loader.
+ *
+ * n_chunks: how many chunks an image of this program has room for. It is the same for every image,
+ * because then the compiler of the kernel turns each look-up of a chunk into a few instructions; a
+ * call instead, ten times a packet, costs more than the rest of the classifier. A larger image needs
+ * the program loaded anew (dp_xdp.c).
+ */
 struct dbx_program_id {
 	dbx_u32 magic;
 	dbx_u32 abi;
 	dbx_u64 build;
+	dbx_u32 n_chunks;
+	dbx_u32 zero;
 };
 
 #endif

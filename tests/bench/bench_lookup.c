@@ -19,13 +19,14 @@
 #include <bpf/libbpf.h>
 
 #include "common/bench.h"
-#include "dbx/image.h"
+#include "dataplane/dp_xdp.h"
 
-#define N_ADDRS (1u << 20)
-#define N_CHECK 65536u
-#define REPEAT  1000000u
-#define ROUNDS  5
-#define FEED    "rules/feeds/azure-public.json.gz"
+#define N_ADDRS  (1u << 20)
+#define N_CHECK  65536u
+#define REPEAT   1000000u
+#define ROUNDS   5
+#define N_CHUNKS 256u /* room for the largest image here */
+#define FEED     "rules/feeds/azure-public.json.gz"
 
 struct progress {
 	uint64_t n, sum;
@@ -77,20 +78,23 @@ static void open_programs(void)
 {
 	const char *build = getenv("DBX_BUILD");
 	char path[512];
+	int template;
 
 	snprintf(path, sizeof(path), "%s/bench/lookup.bpf.o", build ? build : "build");
 	obj = bpf_object__open_file(path, NULL);
 	if (!obj)
 		die(path, errno);
-	if (bpf_object__load(obj))
+	template = dp_prog_set_room(obj, N_CHUNKS);
+	if (template <0 || bpf_object__load(obj))
 		die("load (root is needed)", errno);
+	close(template);
 	addrs = section(".bss.addrs");
 	progress = section(".bss.progress");
 }
 
 static void set_image(const struct dbx_interval *v, size_t n, bool is_v6, size_t *n_bytes)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	const struct dbx_image_header *hdr = bench_image(v, n, is_v6, n_bytes);
 	uint32_t slot = 0;
 	size_t bytes;
@@ -100,8 +104,9 @@ static void set_image(const struct dbx_interval *v, size_t n, bool is_v6, size_t
 	if (!hdr)
 		die("image", ENOMEM);
 	bytes = (size_t)hdr->n_kernel_chunks << DBX_CHUNK_SHIFT;
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", 4, DBX_CHUNK_BYTES, hdr->n_kernel_chunks,
-			    &opts);
+	if (hdr->n_kernel_chunks > N_CHUNKS)
+		die("image", E2BIG);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", 4, DBX_CHUNK_BYTES, N_CHUNKS, &opts);
 	if (fd < 0)
 		die("image map", fd);
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

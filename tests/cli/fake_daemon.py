@@ -22,7 +22,8 @@ FEED = {"changeNumber": 1, "cloud": "Public", "values": [
 APPLIED = {
     "revision": 7, "generation_before": 4, "generation": 5, "changed": True, "dry_run": False,
     "changes": [
-        {"op": "add", "object": "network-policy np" + ESC, "field": "", "before": "", "after": "{}"},
+        {"op": "add", "object": "network-policy np" + ESC, "field": "", "before": "",
+         "after": "{}"},
         {"op": "modify", "object": "gateway gw", "field": "/name", "before": "a", "after": "b"}],
     "feeds": [{"cloud": "Public", "version_before": "397", "version_after": "398", "tags_added": 0,
                "tags_removed": 0, "tags_changed": 57, "entries_added": 309,
@@ -64,7 +65,8 @@ ANSWERS = {
                                          "document": POLICY, "revision": 7},
     "/explain": {"verdict": "DROP", "reason": "no-match", "workspace_id": 1001, "policy": "np",
                  "rule": "policy np" + ESC, "rule_doc": "np.json", "rule_ptr": "", "path": "none",
-                 "tags": ["Storage", "x\nPASS forged"], "advice": "add it to allowed_destinations\nDROP forged",
+                 "tags": ["Storage", "x\nPASS forged"],
+                 "advice": "add it to allowed_destinations\nDROP forged",
                  "steps": [{"name": "default", "result": "deny", "text": "nothing matches",
                             "doc": "", "ptr": ""}]},
     "/apply": APPLIED, "/diff": APPLIED, "/rollback": APPLIED,
@@ -147,6 +149,9 @@ class Handler(socketserver.StreamRequestHandler):
 
     def mode_error500(self, _):
         self.send(500, b"\x1b[31minternal\n error")
+
+    def mode_toolarge(self, _):
+        self.send(413, b"<html>too large</html>")
 
     def mode_redirect(self, _):
         self.send(302, b"", "Location: http://localhost/other\r\n")

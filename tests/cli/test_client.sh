@@ -167,6 +167,9 @@ done
 serve error500
 exits "HTTP 500 in plain text: exit 1" 1 "$ctl" status
 is "HTTP 500: the message" "$out" 'dbx-egressctl: cannot show the status: the daemon answered HTTP 500: \x1b[31minternal\n error'
+serve toolarge
+exits "HTTP 413: exit 1" 1 "$ctl" apply np.json
+like "HTTP 413: what to do" "$out" 'a request of 0 MiB is larger than the daemon takes; give fewer'
 serve redirect
 exits "a redirect is not followed" 1 "$ctl" status
 like "a redirect: the message" "$out" 'HTTP 302'

@@ -17,7 +17,8 @@ for f in sbin/dbx-egressd bin/dbx-egressctl; do
 	[ -x "$root/$f" ] && ok "$f is there" || not_ok "$f is there"
 done
 for f in lib/dbx-egress/egress_xdp.bpf.o share/doc/dbx-egress/LICENSE \
-	share/dbx-egress/schema/gateway.schema.json \
+	share/dbx-egress/schema/gateway.schema.json share/man/man1/dbx-egressctl.1 \
+	share/bash-completion/completions/dbx-egressctl lib/sysusers.d/dbx-egress.conf \
 	share/doc/dbx-egress/examples/hardened-connectivity/gateway.json; do
 	[ -s "$root/$f" ] && ok "$f is there" || not_ok "$f is there"
 done

@@ -238,6 +238,31 @@ uint32_t bench_find(const struct dbx_interval *v, size_t n, dbx_wide addr)
 	return v[lo].value;
 }
 
+/* Workspace 1001 sends from 10.66.1.0/24, and whatever it sends is blocked. */
+static void add_judgement(struct dbx_imgbuf *b)
+{
+	const struct dbx_run32 owner = {0, DBX_LEAF | 1};
+	const struct dbx_interval none = {0, 0};
+	struct dbx_interval src[3] = {{0, 0}, {0x0a420100, 0}, {0x0a420200, 0}};
+	struct dbx_binding binding = {.workspace_id = 1001};
+	struct dbx_outcome outcome = {.rule_uid = 1, .reason = DBX_REASON_BLOCKED};
+	struct dbx_profile profile = {.row = 0};
+	uint16_t cells[BENCH_CLASSES];
+	uint32_t set, i;
+
+	src[1].value = dbx_imgbuf_add(b, DBX_SEC_RUNS32, &owner, 1);
+	dbx_imgbuf_table(b, DBX_SEC_SRC4_ROOT, 0, src, 3);
+	dbx_imgbuf_table(b, DBX_SEC_SRC6_ROOT, 1, &none, 1);
+	binding.port = dbx_port_hash("ws1");
+	dbx_imgbuf_add(b, DBX_SEC_BINDINGS, &binding, 1);
+	set = DBX_LEAF | dbx_imgbuf_add(b, DBX_SEC_OUTCOMES, &outcome, 1);
+	set = dbx_imgbuf_add(b, DBX_SEC_RULESETS, &set, 1);
+	for (i = 0; i < BENCH_CLASSES; i++)
+		cells[i] = (uint16_t)set;
+	profile.row = dbx_imgbuf_add(b, DBX_SEC_CELLS, cells, BENCH_CLASSES);
+	dbx_imgbuf_add(b, DBX_SEC_PROFILES, &profile, 1);
+}
+
 void *bench_image(const struct dbx_interval *v, size_t n, bool is_v6, size_t *n_bytes)
 {
 	const struct dbx_interval none = {0, 0};
@@ -249,37 +274,38 @@ void *bench_image(const struct dbx_interval *v, size_t n, bool is_v6, size_t *n_
 		return NULL;
 	dbx_imgbuf_dst4(&b, is_v6 ? &none : v, is_v6 ? 1 : n);
 	dbx_imgbuf_table(&b, DBX_SEC_DST6_ROOT, 1, is_v6 ? v : &none, is_v6 ? n : 1);
-	dbx_imgbuf_table(&b, DBX_SEC_SRC4_ROOT, 0, &none, 1);
-	dbx_imgbuf_table(&b, DBX_SEC_SRC6_ROOT, 1, &none, 1);
+	add_judgement(&b);
 	if (dbx_imgbuf_finish(&b, 1, BENCH_CLASSES, &image, n_bytes, &kernel_bytes))
 		image = NULL;
 	dbx_imgbuf_fini(&b);
 	return image;
 }
 
-static dbx_wide anywhere(const struct bench_prefixes *p)
+dbx_wide bench_inside(const struct bench_prefixes *p)
 {
 	const struct bench_prefix *x = &p->v[bench_rnd((uint32_t)p->n)];
-	dbx_wide r = (dbx_wide)rnd64() << 64 | rnd64();
 
-	return bench_rnd(10) < 7 ? x->addr | (r & rest_of(x->len, p->is_v6))
-				 : r & rest_of(0, p->is_v6);
+	return x->addr | (((dbx_wide)rnd64() << 64 | rnd64()) & rest_of(x->len, p->is_v6));
 }
 
-void bench_traffic(const struct bench_prefixes *p, bool zipf, dbx_wide *out, size_t n)
+static dbx_wide anywhere(const struct bench_prefixes *p)
 {
-	dbx_wide *flow = need(calloc(ZIPF_FLOWS, sizeof(*flow)));
-	double *until = need(calloc(ZIPF_FLOWS, sizeof(*until))), sum = 0;
+	dbx_wide r = (dbx_wide)rnd64() << 64 | rnd64();
+
+	return bench_rnd(10) < 7 ? bench_inside(p) : r & rest_of(0, p->is_v6);
+}
+
+void bench_zipf(const struct bench_prefixes *p, dbx_wide *out, size_t n)
+{
+	double *until = need(calloc(p->n, sizeof(*until))), sum = 0;
 	size_t i, lo, hi;
 
-	for (i = 0; i < ZIPF_FLOWS; i++) {
-		flow[i] = anywhere(p);
+	for (i = 0; i < p->n; i++)
 		until[i] = sum += pow((double)(i + 1), -1.05);
-	}
 	for (i = 0; i < n; i++) {
 		double at = (double)(rnd64() >> 11) * 0x1p-53 * sum;
 
-		for (lo = 0, hi = ZIPF_FLOWS - 1; lo < hi;) {
+		for (lo = 0, hi = p->n - 1; lo < hi;) {
 			size_t mid = (lo + hi) / 2;
 
 			if (until[mid] < at)
@@ -287,8 +313,22 @@ void bench_traffic(const struct bench_prefixes *p, bool zipf, dbx_wide *out, siz
 			else
 				hi = mid;
 		}
-		out[i] = zipf ? flow[lo] : anywhere(p);
+		out[i] = p->v[lo].addr;
 	}
-	free(flow);
 	free(until);
+}
+
+void bench_traffic(const struct bench_prefixes *p, bool zipf, dbx_wide *out, size_t n)
+{
+	struct bench_prefixes flows = {need(calloc(ZIPF_FLOWS, sizeof(*flows.v))), ZIPF_FLOWS,
+				       p->is_v6};
+	size_t i;
+
+	for (i = 0; i < ZIPF_FLOWS; i++)
+		flows.v[i].addr = anywhere(p);
+	if (zipf)
+		bench_zipf(&flows, out, n);
+	for (i = 0; !zipf && i < n; i++)
+		out[i] = anywhere(p);
+	free(flows.v);
 }

@@ -44,9 +44,15 @@ void bench_prefixes_fini(struct bench_prefixes *p);
 /* What longest-prefix matching makes of the address space; malloc'ed. */
 struct dbx_interval *bench_intervals(const struct bench_prefixes *p, size_t *n);
 uint32_t bench_find(const struct dbx_interval *v, size_t n, dbx_wide addr);
-/* An image whose destination table of that family is the intervals; malloc'ed. */
+/*
+ * An image whose destination table of that family is the intervals; malloc'ed. It blocks all that
+ * comes from 10.66.1.0/24 by interface ws1.
+ */
 void *bench_image(const struct dbx_interval *v, size_t n, bool is_v6, size_t *n_bytes);
 
+dbx_wide bench_inside(const struct bench_prefixes *p); /* an address of a random prefix */
+/* Addresses of p, which are hosts, by Zipf's law with exponent 1.05. */
+void bench_zipf(const struct bench_prefixes *p, dbx_wide *out, size_t n);
 /* Uniform: 70 % in a random prefix, 30 % anywhere. Zipf: exponent 1.05 over 16,384 of those. */
 void bench_traffic(const struct bench_prefixes *p, bool zipf, dbx_wide *out, size_t n);
 

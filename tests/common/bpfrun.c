@@ -17,8 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "dbx/image.h"
-#include "dbx/program.h"
+#include "dataplane/dp_xdp.h"
 
 #define LOOPBACK_IFINDEX 1u
 
@@ -29,6 +28,8 @@ struct probe {
 
 struct bpfrun {
 	struct bpf_object *obj;
+	char path[512];
+	uint32_t n_chunks; /* room of the program for an image */
 	struct ring_buffer *ring;
 	struct probe *probe;
 	int map[DBX_MAP_MAX];
@@ -54,21 +55,28 @@ static int take_event(void *arg, void *bytes, size_t size)
 	return 0;
 }
 
-static int load(struct bpfrun *r, const char *path)
+static int load(struct bpfrun *r, uint32_t n_chunks)
 {
 	struct bpf_program *probe;
+	int i, rc, template;
 	void *p;
-	int i;
 
-	r->obj = bpf_object__open_file(path, NULL);
+	r->n_chunks = n_chunks;
+	r->port = 0;
+	r->obj = bpf_object__open_file(r->path, NULL);
 	if (!r->obj)
 		return -errno;
 	probe = bpf_object__find_program_by_name(r->obj, "egress_probe");
 	if (!probe)
 		return -ENOENT;
 	bpf_program__set_autoload(probe, true);
-	if (bpf_object__load(r->obj))
-		return -errno;
+	template = dp_prog_set_room(r->obj, n_chunks);
+	if (template <0)
+		return template;
+	rc = bpf_object__load(r->obj);
+	close(template);
+	if (rc)
+		return rc;
 	for (i = 0; i < DBX_MAP_MAX; i++)
 		r->map[i] = bpf_object__find_map_fd_by_name(r->obj, map_names[i]);
 	r->probe_fd = bpf_program__fd(probe);
@@ -82,17 +90,30 @@ static int load(struct bpfrun *r, const char *path)
 	return r->ring ? 0 : -errno;
 }
 
+static void unload(struct bpfrun *r)
+{
+	if (r->probe)
+		munmap(r->probe, sizeof(*r->probe));
+	ring_buffer__free(r->ring);
+	bpf_object__close(r->obj);
+	r->probe = NULL;
+	r->ring = NULL;
+	r->obj = NULL;
+}
+
 int bpfrun_open(struct bpfrun **out, const char *object)
 {
 	struct bpfrun *r = calloc(1, sizeof(*r));
 	const char *build = getenv("DBX_BUILD");
-	char path[512];
 	int rc;
 
 	if (!r)
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	rc = load(r, object ? object : path);
+	if (object)
+		snprintf(r->path, sizeof(r->path), "%s", object);
+	else
+		snprintf(r->path, sizeof(r->path), "%s/egress_xdp.bpf.o", build ? build : "build");
+	rc = load(r, DBX_IMAGE_CHUNKS);
 	if (rc)
 		bpfrun_close(&r);
 	else
@@ -106,10 +127,7 @@ void bpfrun_close(struct bpfrun **rp)
 
 	if (!r)
 		return;
-	if (r->probe)
-		munmap(r->probe, sizeof(*r->probe));
-	ring_buffer__free(r->ring);
-	bpf_object__close(r->obj);
+	unload(r);
 	free(r);
 	*rp = NULL;
 }
@@ -126,7 +144,7 @@ int bpfrun_forget_fragments(struct bpfrun *r)
 /* Not the driver's way on purpose: the driver refuses what is damaged. */
 int bpfrun_set_image(struct bpfrun *r, const void *image, size_t n_bytes)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	uint32_t slot = 0, n_chunks;
 	size_t n;
 	void *p;
@@ -143,7 +161,13 @@ int bpfrun_set_image(struct bpfrun *r, const void *image, size_t n_bytes)
 	if (!n_chunks || n_chunks > n_bytes >> DBX_CHUNK_SHIFT)
 		n_chunks = (uint32_t)(n_bytes >> DBX_CHUNK_SHIFT);
 	n = (size_t)n_chunks << DBX_CHUNK_SHIFT;
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", 4, DBX_CHUNK_BYTES, n_chunks, &opts);
+	if (n_chunks > r->n_chunks) {
+		unload(r);
+		rc = load(r, n_chunks);
+		if (rc)
+			return rc;
+	}
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "image", 4, DBX_CHUNK_BYTES, r->n_chunks, &opts);
 	if (fd < 0)
 		return fd;
 	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -164,8 +188,7 @@ static int set_port(struct bpfrun *r, uint64_t port)
 
 	if (r->port == port)
 		return 0;
-	rc = port ? bpf_map_update_elem(r->map[DBX_MAP_PORTS], &ifindex, &port, BPF_ANY)
-		  : bpf_map_delete_elem(r->map[DBX_MAP_PORTS], &ifindex);
+	rc = bpf_map_update_elem(r->map[DBX_MAP_PORTS], &ifindex, &port, BPF_ANY);
 	if (!rc)
 		r->port = port;
 	return rc;

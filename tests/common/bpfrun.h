@@ -22,7 +22,10 @@ struct bpfrun;
 int bpfrun_open(struct bpfrun **r, const char *object);
 void bpfrun_close(struct bpfrun **r);
 
-/* The image is taken as it is: a damaged one is a test too. NULL: no image. Fragments are forgotten. */
+/*
+ * The image is taken as it is: a damaged one is a test too. NULL: no image. Fragments are forgotten;
+ * so are counters, when the image is so large that the program has to be loaded anew.
+ */
 int bpfrun_set_image(struct bpfrun *r, const void *image, size_t n_bytes);
 int bpfrun_forget_fragments(struct bpfrun *r);
 

@@ -73,6 +73,9 @@ struct gen_model {
 
 /* Documents that read without error, and what they talk about. */
 void gen_model(struct gen_rand *r, struct gen_model *m);
+/* Some of the sources and prefixes of a model that was read; no documents. */
+struct dbx_model;
+void gen_sample(struct gen_rand *r, const struct dbx_model *from, struct gen_model *m);
 void gen_model_fini(struct gen_model *m);
 
 /* A frame; returns the name of the interface that it arrives on. */

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-static const uint16_t ports[] = {0,    1,    22,   53,    80,    443,   444,   1023,
-				 1024, 2048, 8443, 33024, 34559, 34816, 65534, 65535};
+/* Some stand next to each other, some with one between them: ranges join, or must not. */
+static const uint16_t ports[] = {0,    1,    22,   23,   24,    53,    80,    443,   444,   446,
+				 1023, 1024, 2048, 8443, 33024, 34559, 34816, 65533, 65534, 65535};
 
 uint16_t gen_port(struct gen_rand *r)
 {

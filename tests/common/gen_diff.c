@@ -21,8 +21,8 @@ struct tally {
 
 struct run {
 	const struct gen_pair *pair;
-	struct gen_model model;
-	struct vec_world world;
+	const struct gen_model *model;
+	struct vec_world *world;
 	uint64_t seed;
 	bool is_shown; /* the documents, once a model */
 	struct tally t;
@@ -49,20 +49,20 @@ static void show_model(struct run *u)
 	if (u->is_shown)
 		return;
 	u->is_shown = true;
-	for (size_t i = 0; i < u->model.n_docs; i++)
-		fprintf(stderr, "--- %s\n%s", u->model.docs[i].name, u->model.docs[i].text);
+	for (size_t i = 0; i < u->model->n_docs; i++)
+		fprintf(stderr, "--- %s\n%s", u->model->docs[i].name, u->model->docs[i].text);
 	fprintf(stderr, "--- of DBX_SEED=%llu DBX_ROUNDS=1\n", (unsigned long long)u->seed);
 }
 
 /* Models are made to be accepted: a refusal counts as a disagreement. */
 static bool build(struct run *u)
 {
-	struct vec_world *w = &u->world;
+	struct vec_world *w = u->world;
 	int rc = vec_world_init(w);
 
-	for (size_t i = 0; i < u->model.n_docs && !rc; i++)
-		rc = vec_world_add(w, u->model.docs[i].name, u->model.docs[i].text,
-				   u->model.docs[i].len);
+	for (size_t i = 0; i < u->model->n_docs && !rc; i++)
+		rc = vec_world_add(w, u->model->docs[i].name, u->model->docs[i].text,
+				   u->model->docs[i].len);
 	if (!rc)
 		rc = vec_world_build(w);
 	if (!rc)
@@ -76,9 +76,9 @@ static bool build(struct run *u)
 
 static void forget(struct run *u)
 {
-	vec_world_forget(&u->world);
+	vec_world_forget(u->world);
 	if (u->pair->forget)
-		u->pair->forget(u->pair->arg, &u->world);
+		u->pair->forget(u->pair->arg, u->world);
 }
 
 static bool judge(struct run *u, const char *interface, const uint8_t *b, size_t n,
@@ -86,8 +86,8 @@ static bool judge(struct run *u, const char *interface, const uint8_t *b, size_t
 {
 	const struct gen_pair *p = u->pair;
 
-	return p->judge[0](p->arg, &u->world, interface, b, n, &r[0]) &&
-	       p->judge[1](p->arg, &u->world, interface, b, n, &r[1]);
+	return p->judge[0](p->arg, u->world, interface, b, n, &r[0]) &&
+	       p->judge[1](p->arg, u->world, interface, b, n, &r[1]);
 }
 
 static void report(struct run *u, const char *interface, const uint8_t *b, size_t n,
@@ -111,7 +111,7 @@ static void one_packet(struct run *u, struct gen_rand *rand)
 {
 	struct vec_result r[2];
 	struct pkt p;
-	const char *interface = gen_packet(rand, &u->model, &p);
+	const char *interface = gen_packet(rand, u->model, &p);
 	uint8_t *exact = malloc(p.n ? p.n : 1); /* so that ASan sees a read past its end */
 
 	if (!exact)
@@ -131,23 +131,31 @@ static void one_packet(struct run *u, struct gen_rand *rand)
 	free(exact);
 }
 
+static void packets(struct run *u, struct gen_rand *rand, size_t n)
+{
+	if (u->pair->begin)
+		u->pair->begin(u->pair->arg, u->world);
+	for (size_t i = 0; i < n && u->t.n_bad < BAD_MAX; i++) {
+		if (i % FORGET_EVERY == 0)
+			forget(u);
+		one_packet(u, rand);
+	}
+}
+
 static void one_model(struct run *u)
 {
 	struct gen_rand rand = {.state = u->seed};
+	struct gen_model model;
+	struct vec_world world;
 
 	u->is_shown = false;
-	gen_model(&rand, &u->model);
-	if (build(u)) {
-		if (u->pair->begin)
-			u->pair->begin(u->pair->arg, &u->world);
-		for (int i = 0; i < GEN_PACKETS_PER_MODEL && u->t.n_bad < BAD_MAX; i++) {
-			if (i % FORGET_EVERY == 0)
-				forget(u);
-			one_packet(u, &rand);
-		}
-	}
-	vec_world_fini(&u->world);
-	gen_model_fini(&u->model);
+	u->model = &model;
+	u->world = &world;
+	gen_model(&rand, &model);
+	if (build(u))
+		packets(u, &rand, GEN_PACKETS_PER_MODEL);
+	vec_world_fini(&world);
+	gen_model_fini(&model);
 }
 
 static void print_tally(const struct tally *t)
@@ -189,4 +197,20 @@ size_t gen_diff_run(const struct gen_pair *p, uint64_t seed, size_t n_models)
 	}
 	print_tally(&u.t);
 	return u.t.n_bad ? u.t.n_bad : n_models >= 200 ? count_unmet(&u.t) : 0;
+}
+
+size_t gen_diff_world(const struct gen_pair *p, struct vec_world *w, uint64_t seed,
+		      size_t n_packets)
+{
+	struct run u = {.pair = p, .world = w, .seed = seed, .is_shown = true};
+	struct gen_rand rand = {.state = seed};
+	struct gen_model model;
+
+	while (u.t.n_packets + u.t.n_skipped < n_packets && u.t.n_bad < BAD_MAX) {
+		gen_sample(&rand, w->m, &model);
+		u.model = &model;
+		packets(&u, &rand, 200);
+	}
+	print_tally(&u.t);
+	return u.t.n_bad;
 }

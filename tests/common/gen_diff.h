@@ -40,4 +40,8 @@ bool gen_judge_eval(void *arg, struct vec_world *w, const char *interface, const
  */
 size_t gen_diff_run(const struct gen_pair *p, uint64_t seed, size_t n_models);
 
+/* The same with documents that are there: packets that aim at what they name. */
+size_t gen_diff_world(const struct gen_pair *p, struct vec_world *w, uint64_t seed,
+		      size_t n_packets);
+
 #endif

@@ -70,7 +70,7 @@ void vec_findings_print(const struct dbx_diag *d)
 	}
 }
 
-int vec_world_load(struct vec_world *w, const char *dir)
+int vec_world_read(struct vec_world *w, const char *dir)
 {
 	char **paths = NULL;
 	size_t n = 0;
@@ -81,6 +81,13 @@ int vec_world_load(struct vec_world *w, const char *dir)
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = add_file(w, paths[i]);
 	dbx_file_list_free(paths, n);
+	return rc;
+}
+
+int vec_world_load(struct vec_world *w, const char *dir)
+{
+	int rc = vec_world_read(w, dir);
+
 	if (!rc)
 		rc = vec_world_build(w);
 	if (rc) {

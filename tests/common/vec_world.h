@@ -42,7 +42,9 @@ struct vec_world {
 int vec_world_init(struct vec_world *w);
 int vec_world_add(struct vec_world *w, const char *name, const char *text, size_t len);
 int vec_world_build(struct vec_world *w);
-/* All of it for the *.json of a directory; findings go to standard error. */
+/* The *.json of a directory. */
+int vec_world_read(struct vec_world *w, const char *dir);
+/* Read and built; findings go to standard error. */
 int vec_world_load(struct vec_world *w, const char *dir);
 void vec_world_fini(struct vec_world *w);
 

@@ -137,6 +137,19 @@ elif case == "many":
         except BlockingIOError:
             pass
         all_.append(s)
+elif case == "cap":  # those that are over it wait; when others go, they are served
+    idle = [connect() for _ in range(64)]
+    late = connect()
+    late.settimeout(1)
+    late.sendall(b"GET /api/2.0/dbx-egress/status HTTP/1.1\r\nHost: x\r\n\r\n")
+    try:
+        print(late.recv(4096)[:12].decode("latin1"), end=" ")
+    except socket.timeout:
+        print("waits", end=" ")
+    for s in idle:
+        s.close()
+    late.settimeout(5)
+    print(late.recv(4096)[:12].decode("latin1"))
 elif case == "cut":
     for i in range(1, 60):
         s = connect()
@@ -151,8 +164,11 @@ like "300 MB announced" "$(hostile length)" '^HTTP/1.. 413$'
 like "a length below zero" "$(hostile negative)" '^(HTTP/1.. 4..|closed|)$'
 like "300 MB in chunks" "$(hostile chunks)" '^(HTTP/1.. 4..|closed|)$'
 like "ten million brackets" "$(hostile deep)" '^HTTP/1.. 400$'
+is "over 64 connections, callers wait for their turn" "$(hostile cap)" "waits HTTP/1.1 200"
 hostile cut
 hostile many
+# Those that are gone have to be taken off the queue first.
+wait_for 10 ctl status
 is "after 300 connections at once it answers" "$(rest GET $ours/status)" 200
 like "and is small again" "$(awk '/VmRSS/ { print ($2 < 150000) ? "small" : $2 }' \
 	"/proc/$daemon_pid/status")" '^small$'

@@ -6,6 +6,8 @@
 
 #include "lib/strbuf.h"
 
+#define ACCESS "/egress/network_access"
+
 static void test_a_good_set_has_nothing_to_say(void **state)
 {
 	struct dbx_diag d;
@@ -24,8 +26,10 @@ static void test_full_access(void **state)
 	(void)state;
 	CHECK(&d, 0,
 	      POLICY("\"restriction_mode\": \"FULL_ACCESS\"" ALLOWED(NAME("a.example.com"))));
-	expect(&d, "full-access", DBX_SEV_INFO, "a.json", "", "FULL_ACCESS");
-	expect(&d, "ignored-list", DBX_SEV_WARNING, "a.json", "", "1 allowed");
+	expect(&d, "full-access", DBX_SEV_INFO, "a.json", ACCESS "/restriction_mode",
+	       "FULL_ACCESS");
+	expect(&d, "ignored-list", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/allowed_internet_destinations", "1 allowed");
 	assert_int_equal(count_findings(&d, "waiting-for-names"), 0);
 	dbx_diag_fini(&d);
 }
@@ -39,7 +43,8 @@ static void test_no_egress(void **state)
 	expect(&d, "no-egress", DBX_SEV_WARNING, "a.json", "", "denies everything");
 	dbx_diag_fini(&d);
 	CHECK(&d, 0, POLICY("\"restriction_mode\": \"RESTRICTION_MODE_UNSPECIFIED\""));
-	expect(&d, "no-egress", DBX_SEV_WARNING, "a.json", "", "RESTRICTION_MODE_UNSPECIFIED");
+	expect(&d, "no-egress", DBX_SEV_WARNING, "a.json", ACCESS "/restriction_mode",
+	       "RESTRICTION_MODE_UNSPECIFIED");
 	dbx_diag_fini(&d);
 }
 
@@ -50,12 +55,14 @@ static void test_dry_run(void **state)
 	(void)state;
 	CHECK(&d, 0,
 	      POLICY(RESTRICTED ", \"policy_enforcement\": {\"enforcement_mode\": \"DRY_RUN\"}"));
-	expect(&d, "dry-run", DBX_SEV_WARNING, "a.json", "", "every product");
+	expect(&d, "dry-run", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/policy_enforcement/enforcement_mode", "every product");
 	dbx_diag_fini(&d);
 	CHECK(&d, 0,
 	      POLICY(RESTRICTED ", \"policy_enforcement\": {\"enforcement_mode\": \"DRY_RUN\", "
 				"\"dry_run_mode_product_filter\": [\"ML_SERVING\"]}"));
-	expect(&d, "dry-run", DBX_SEV_WARNING, "a.json", "", "ML_SERVING; every other");
+	expect(&d, "dry-run", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/policy_enforcement/enforcement_mode", "ML_SERVING; every other");
 	dbx_diag_fini(&d);
 	CHECK(&d, 0,
 	      POLICY(RESTRICTED ", \"policy_enforcement\": {\"enforcement_mode\": \"ENFORCED\"}"));
@@ -73,10 +80,12 @@ static void test_names_wait(void **state)
 		      "b.example.com")) ", \"allowed_storage_destinations\": [{\"storage_destination_type\": "
 					"\"AZURE_STORAGE\", \"azure_storage_account\": \"acct\", "
 					"\"azure_storage_service\": \"blob\"}]"));
-	expect(&d, "waiting-for-names", DBX_SEV_WARNING, "a.json", "", "3 destinations by name");
+	expect(&d, "waiting-for-names", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/allowed_internet_destinations", "3 destinations by name");
 	dbx_diag_fini(&d);
 	CHECK(&d, 0, POLICY(RESTRICTED BLOCKED(NAME("bad.example.com"))));
-	expect(&d, "waiting-for-names", DBX_SEV_WARNING, "a.json", "", "blocks 1 name;");
+	expect(&d, "waiting-for-names", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/blocked_internet_destinations", "blocks 1 name;");
 	dbx_diag_fini(&d);
 }
 
@@ -120,8 +129,7 @@ static void test_listed_workspaces(void **state)
 	      POLICY(RESTRICTED
 		     ", \"allowed_databricks_destinations\": [{\"workspace_ids\": [1, 55]}]"));
 	expect(&d, "workspace-elsewhere", DBX_SEV_INFO, "c.json",
-	       "/egress/network_access/allowed_databricks_destinations/0",
-	       "workspace 55");
+	       "/egress/network_access/allowed_databricks_destinations/0", "workspace 55");
 	dbx_diag_fini(&d);
 }
 
@@ -143,7 +151,8 @@ static void test_vendor_limits(void **state)
 				i ? "," : "", i);
 	dbx_strbuf_add(&s, "]}}}");
 	CHECK(&d, 0, s.s);
-	expect(&d, "vendor-limit", DBX_SEV_WARNING, "a.json", "", "101 allowed names");
+	expect(&d, "vendor-limit", DBX_SEV_WARNING, "a.json",
+	       ACCESS "/allowed_internet_destinations", "101 allowed names");
 	dbx_diag_fini(&d);
 	dbx_strbuf_fini(&s);
 }

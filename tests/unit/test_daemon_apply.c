@@ -241,7 +241,7 @@ static void test_refusals(void **state)
 		 "host-bits"},
 		{"{\"what\":\"ever\"}", "unknown-kind"},
 		{"[1, 2", "json-syntax"},
-		{"{\"network_policy_id\":\"\",\"egress\":{}}", "missing-id"},
+		{"{\"network_policy_id\":\"\",\"egress\":{}}", "bad-id"},
 	};
 	struct dbox b;
 	uint32_t sum;
@@ -276,7 +276,7 @@ static void test_every_error_is_reported(void **state)
 	assert_string_equal(dbox_get(&b, "findings.0.doc"), "a.json");
 	assert_string_equal(dbox_get(&b, "findings.1.code"), "duplicate-id");
 	assert_string_equal(dbox_get(&b, "findings.1.doc"), "list.json");
-	assert_string_equal(dbox_get(&b, "findings.1.ptr"), "/items/1");
+	assert_string_equal(dbox_get(&b, "findings.1.ptr"), "/items/1/network_policy_id");
 	assert_string_equal(dbox_get(&b, "findings.2.doc"), "list.json");
 	assert_string_equal(dbox_get(&b, "findings.2.ptr"), "/items/0/egress");
 	free(body);

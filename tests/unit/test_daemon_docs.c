@@ -134,10 +134,13 @@ static void test_split(void **state)
 	assert_non_null(dbx_docset_find(&s, DBX_DOC_WORKSPACE_OPTION, "7"));
 	assert_non_null(dbx_docset_find(&s, DBX_DOC_NCC_BINDING, "7"));
 	assert_false(dbx_diag_has_errors(&d));
-	assert_int_equal(split(&s, &d, "again", POLICY("a")), -EINVAL);
+	assert_int_equal(split(&s, &d, "again", POLICY("a")), 0);
+	assert_int_equal(dbx_docset_check_twice(&s, &d), -EINVAL);
+	assert_int_equal(s.n, 7);
 	assert_string_equal(d.v[d.n - 1].code, "duplicate-id");
+	assert_string_equal(d.v[d.n - 1].doc, "again");
 	assert_int_equal(split(&s, &d, "noid", "{\"egress\":{}}"), -EINVAL);
-	assert_string_equal(d.v[d.n - 1].code, "missing-id");
+	assert_string_equal(d.v[d.n - 1].code, "missing-key");
 	dbx_diag_fini(&d);
 	dbx_docset_fini(&s);
 }

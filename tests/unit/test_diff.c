@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "common/gen.h"
 #include "lib/file.h"
 #include "policy/diff.h"
 #include "policy/read.h"
@@ -318,6 +319,43 @@ static void test_azure_pair(void **state)
 	dbx_diff_fini(&d);
 }
 
+static struct dbx_model *random_model(uint64_t seed)
+{
+	struct gen_rand r = {.state = seed};
+	struct dbx_model *m = dbx_model_new();
+	struct gen_model g;
+
+	gen_model(&r, &g);
+	for (size_t i = 0; i < g.n_docs; i++)
+		add_text(m, g.docs[i].name, g.docs[i].text);
+	gen_model_fini(&g);
+	return m;
+}
+
+/* A model is as itself, differs from another, and both outputs are well formed. */
+static void test_random_models(void **state)
+{
+	struct dbx_diff d;
+	json_t *j;
+	char *s;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		diff_of(random_model(seed), random_model(seed), &d);
+		assert_true(dbx_diff_is_empty(&d));
+		dbx_diff_fini(&d);
+		diff_of(random_model(seed), random_model(seed + 1000), &d);
+		assert_false(dbx_diff_is_empty(&d));
+		s = dbx_diff_json(&d);
+		j = json_loads(s, 0, NULL);
+		assert_non_null(j);
+		assert_int_equal(json_array_size(json_object_get(j, "changes")), d.n_changes);
+		json_decref(j);
+		free(s);
+		dbx_diff_fini(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_feed_number_only),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_azure_pair),
+		cmocka_unit_test(test_random_models),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

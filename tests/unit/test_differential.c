@@ -12,12 +12,17 @@
 #include <cmocka.h>
 
 #include "common/gen.h"
+#include "common/gen_big.h"
 #include "common/gen_diff.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#define MODELS 25
+#define MODELS       25
+#define FEED_PACKETS 1000
+#define RUN_PACKETS  200
 #else
-#define MODELS 1000
+#define MODELS       1000
+#define FEED_PACKETS 5000
+#define RUN_PACKETS  1000 /* the evaluator scans 65,000 sources for each */
 #endif
 
 static const struct gen_pair pair = {
@@ -37,11 +42,34 @@ static void test_fresh_seed(void **state)
 	assert_int_equal(gen_diff_run(&pair, gen_seed("test_differential"), MODELS), 0);
 }
 
+static void run_big(int (*make)(struct vec_world *w), uint64_t seed, size_t n)
+{
+	struct vec_world w;
+
+	assert_int_equal(make(&w), 0);
+	assert_int_equal(gen_diff_world(&pair, &w, seed, n), 0);
+	vec_world_fini(&w);
+}
+
+static void test_real_feeds(void **state)
+{
+	(void)state;
+	run_big(gen_big_feeds, 398, FEED_PACKETS);
+}
+
+static void test_runs_at_the_edge_of_the_layout(void **state)
+{
+	(void)state;
+	run_big(gen_big_runs, 65536, RUN_PACKETS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fixed_seed),
 		cmocka_unit_test(test_fresh_seed),
+		cmocka_unit_test(test_real_feeds),
+		cmocka_unit_test(test_runs_at_the_edge_of_the_layout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,32 @@ static void test_verifier_has_room(void **state)
 	assert_true(bpf_program__insn_cnt(prog) < 16384);
 }
 
+/*
+ * Look-ups in arrays, the image's chunks above all, must be inlined by the kernel: a call each would
+ * double the cost of a packet. What may remain: hash tables, the ring, the clock, the parser, and
+ * per-CPU arrays before Linux 6.10.
+ */
+static void test_look_ups_of_chunks_are_inlined(void **state)
+{
+	static struct bpf_insn insns[32768];
+	struct bpf_prog_info info = {
+		.xlated_prog_insns = (uintptr_t)insns,
+		.xlated_prog_len = sizeof(insns),
+	};
+	uint32_t n = sizeof(info), i, n_calls = 0;
+
+	(void)state;
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &n), 0);
+	for (i = 0; i < info.xlated_prog_len / sizeof(insns[0]); i++) {
+		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW))
+			i++;
+		else if (insns[i].code == (BPF_JMP | BPF_CALL))
+			n_calls++;
+	}
+	fprintf(stderr, "# %u calls remain\n", n_calls);
+	assert_true(n_calls > 0 && n_calls <= 16);
+}
+
 /* What tests alone need is not loaded in production. */
 static void test_the_probe_stays_out(void **state)
 {
@@ -176,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_type_information),
 		cmocka_unit_test(test_verifier_has_room),
+		cmocka_unit_test(test_look_ups_of_chunks_are_inlined),
 		cmocka_unit_test(test_the_probe_stays_out),
 	};
 

@@ -12,15 +12,18 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/bpfrun.h"
+#include "common/nsbox.h"
 #include "common/pkt.h"
 #include "common/vec.h"
 #include "common/vec_peers.h"
 #include "common/vec_world.h"
+#include "dataplane/dp.h"
 
 #define XDP_DROP 1
 #define XDP_PASS 2
@@ -133,6 +136,60 @@ static void test_counters_are_zeroed_by_an_update(void **state)
 	vec_world_fini(&before);
 }
 
+/* The same with the real driver, a real interface and real pings. */
+#define PINGED(extra)                                                                   \
+	"{\"gateway\": {\"interfaces\": [{\"name\": \"ws1\"}], \"gateway_addresses\": " \
+	"[\"10.66.7.1\"], \"gateway_services\": [" extra "{\"protocol\": \"icmp\", "    \
+	"\"types\": [8]}], \"workspaces\": [{\"workspace_id\": 7, \"sources\": "        \
+	"[{\"prefix\": \"10.66.7.0/24\"}]}]}}"
+
+static char object_path[PATH_MAX];
+static struct dbx_dp_error err;
+
+static int add_ping(void *arg, const struct dbx_dp_counter *c)
+{
+	if (c->key.reason == DBX_REASON_GATEWAY_SERVICE)
+		*(uint64_t *)arg += c->value.packets;
+	return 0;
+}
+
+static void commit(struct dbx_dp *dp, const char *gateway)
+{
+	struct vec_world w;
+
+	assert_int_equal(vec_world_init(&w), 0);
+	assert_int_equal(vec_world_add(&w, "gateway.json", gateway, strlen(gateway)), 0);
+	assert_int_equal(vec_world_build(&w), 0);
+	if (dbx_dp_xdp.prepare(dp, w.image, w.image_bytes, &err) || dbx_dp_xdp.commit(dp, &err))
+		fail_msg("%s", err.text);
+	vec_world_fini(&w);
+}
+
+static void test_counters_are_zeroed_by_a_commit(void **state)
+{
+	struct dbx_dp_opts opts = {.object_path = object_path,
+				   .pin_dir = NSBOX_BPFFS "/dbx-egress"};
+	struct dbx_dp *dp = NULL;
+	struct dbx_dp_state st;
+	uint64_t before = 0, after = 0;
+
+	(void)state;
+	nsbox_workload("w7", "ws1", 7);
+	assert_int_equal(dbx_dp_xdp.open(&dp, &opts, &st, &err), 0);
+	assert_int_equal(dbx_dp_xdp.attach(dp, nsbox_ifindex("ws1"), "ws1", &err), 0);
+	commit(dp, PINGED(""));
+	assert_true(nsbox_ping("w7", 7));
+	assert_true(nsbox_ping("w7", 7));
+	assert_int_equal(dbx_dp_xdp.counters(dp, add_ping, &before), 0);
+	assert_true(before >= 2);
+	commit(dp, PINGED("{\"protocol\": \"tcp\", \"ports\": [53]}, "));
+	assert_true(nsbox_ping("w7", 7));
+	assert_int_equal(dbx_dp_xdp.counters(dp, add_ping, &after), 0);
+	assert_int_equal(after, before + 1);
+	dbx_dp_xdp.close(&dp);
+	assert_int_equal(dbx_dp_xdp.uninstall(&opts, &err), 0);
+}
+
 /* Cilium, on a full map: part of the new policy is enforced. Here the old one stays, whole. */
 static void test_policy_that_does_not_fit_is_applied_in_part(void **state)
 {
@@ -154,10 +211,14 @@ static void test_policy_that_does_not_fit_is_applied_in_part(void **state)
 
 static int setup(void **state)
 {
+	const char *build = getenv("DBX_BUILD");
+	char path[400];
+
 	(void)state;
-	if (vec_world_load(&world, "tests/vectors/policy"))
+	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
+	if (!realpath(path, object_path) || vec_world_load(&world, "tests/vectors/policy"))
 		return -1;
-	return bpfrun_open(&kernel, NULL);
+	return nsbox_enter() || bpfrun_open(&kernel, object_path) ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -168,12 +229,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define N_FIXED 2
+#define N_FIXED 3
 
 int main(void)
 {
 	const struct CMUnitTest fixed[N_FIXED] = {
 		cmocka_unit_test(test_counters_are_zeroed_by_an_update),
+		cmocka_unit_test(test_counters_are_zeroed_by_a_commit),
 		cmocka_unit_test(test_policy_that_does_not_fit_is_applied_in_part),
 	};
 	struct CMUnitTest tests[64];

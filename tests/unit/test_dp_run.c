@@ -10,10 +10,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -21,7 +23,7 @@
 #include "common/bpfrun.h"
 #include "common/pkt.h"
 #include "common/tinyimg.h"
-#include "dbx/program.h"
+#include "dataplane/dp_xdp.h"
 #include "policy/judge.h"
 
 #define N_RANDOM 200000u
@@ -282,6 +284,75 @@ static void test_damaged_image_denies(void **state)
 	}
 }
 
+/* ---- generations change while packets are judged ---- */
+
+struct flipper {
+	int images_fd;
+	int inner[2];
+	bool stop;
+	uint32_t n_flips;
+};
+
+static int frozen_image(const struct tinyimg *t)
+{
+	struct dbx_dp_error err;
+	int fd = -1;
+	size_t n;
+	void *image = tinyimg_new(t, &n);
+
+	if (dp_image_load(image, n, DBX_IMAGE_CHUNKS, &fd, &err))
+		fail_msg("%s", err.text);
+	free(image);
+	return fd;
+}
+
+static void *flip(void *arg)
+{
+	struct flipper *f = arg;
+
+	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
+		if (dp_image_activate(f->images_fd, f->inner[f->n_flips & 1]))
+			break;
+		f->n_flips++;
+	}
+	return NULL;
+}
+
+/* Odd generations pass, even ones drop: a result that says otherwise saw parts of both. */
+static void test_no_packet_sees_two_generations(void **state)
+{
+	struct tinyimg t[2] = {
+		{.generation = 1, .verdict = DBX_VERDICT_PASS, .reason = DBX_REASON_FULL_ACCESS},
+		{.generation = 2, .verdict = DBX_VERDICT_DROP, .reason = DBX_REASON_NO_MATCH}};
+	struct flipper f = {.images_fd = bpfrun_map_fd(r, DBX_MAP_IMAGES)};
+	uint32_t i, seen[3] = {0}, n_mixed = 0;
+	struct dbx_result res;
+	pthread_t thread;
+	struct pkt p;
+
+	(void)state;
+	udp_frame(&p);
+	f.inner[0] = frozen_image(&t[0]);
+	f.inner[1] = frozen_image(&t[1]);
+	assert_int_equal(dp_image_activate(f.images_fd, f.inner[1]), 0);
+	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+	for (i = 0;
+	     i < 5000000 && (i < 200000 || __atomic_load_n(&f.n_flips, __ATOMIC_RELAXED) < 100);
+	     i++) {
+		assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, NULL), 0);
+		n_mixed += res.generation < 1 || res.generation > 2 ||
+			   (res.generation == 1) != (res.verdict == DBX_VERDICT_PASS);
+		seen[res.generation <= 2 ? res.generation : 0]++;
+	}
+	__atomic_store_n(&f.stop, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	close(f.inner[0]);
+	close(f.inner[1]);
+	fprintf(stderr, "# %u flips, %u and %u frames\n", f.n_flips, seen[1], seen[2]);
+	assert_int_equal(n_mixed, 0);
+	assert_true(f.n_flips >= 100 && seen[1] > 0 && seen[2] > 0);
+}
+
 /* ---- frames that are wrong in every way ---- */
 
 static uint64_t seed;
@@ -485,6 +556,7 @@ int main(void)
 		T(test_counts_stay_exact_when_the_table_is_full),
 		T(test_source_bound_to_an_interface),
 		T(test_damaged_image_denies),
+		T(test_no_packet_sees_two_generations),
 		T(test_random_frames_as_on_the_host),
 		T(test_lengths_that_the_kernel_refuses),
 #undef T

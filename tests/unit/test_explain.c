@@ -182,6 +182,33 @@ static void test_cases(void **state)
 	}
 }
 
+static void test_steps_name_what_contains(void **state)
+{
+	struct dbx_explain_query q = query(1001, "203.0.113.5", TCP, 443);
+	struct dbx_explanation e;
+
+	(void)state;
+	explain(&q, &e);
+	assert_string_equal(step(&e, "implicit")->text,
+			    "platform_sets \"control-plane\" contains it, by prefix "
+			    "203.0.113.0/24, for tcp 443");
+	dbx_explanation_fini(&e);
+	q.port = 80;
+	explain(&q, &e);
+	assert_string_equal(step(&e, "implicit")->text,
+			    "platform_sets \"control-plane\" contains it, by prefix "
+			    "203.0.113.0/24, but not for tcp 80");
+	dbx_explanation_fini(&e);
+	q = query(1001, "20.60.0.9", TCP, 443);
+	explain(&q, &e);
+	assert_int_equal(e.reason, DBX_REASON_LISTED_TAG);
+	assert_int_equal(e.path, DBX_PATH_SERVICE_ENDPOINT);
+	assert_non_null(strstr(step(&e, "listed")->text, "by service tag Storage, for tcp 443"));
+	assert_int_equal(e.n_tags, 2);
+	assert_string_equal(e.tags[1], "Storage.EastUS2");
+	dbx_explanation_fini(&e);
+}
+
 static bool decides(const struct dbx_explain_step *s)
 {
 	return strcmp(s->result, "allow") == 0 || strcmp(s->result, "deny") == 0 ||
@@ -539,6 +566,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_steps_name_what_contains),
 		cmocka_unit_test(test_steps_tell_the_verdict),
 		cmocka_unit_test(test_allowed_name_waits),
 		cmocka_unit_test(test_unlisted_name),

@@ -54,6 +54,33 @@ static void subject_add(struct subject *s, const char *path)
 	free(text);
 }
 
+static const uint32_t *all_refs; /* for the comparison below */
+
+static int compare_classes(const void *x, const void *y)
+{
+	const struct dbx_img_class *a = x, *b = y;
+
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	return memcmp(all_refs + a->first, all_refs + b->first, a->n * sizeof(*all_refs));
+}
+
+/* Equal sets share a class: the rows of every policy are as long as there are classes. */
+static void check_classes_differ(const struct dbx_image *img)
+{
+	uint32_t n, n_refs;
+	const struct dbx_img_class *classes = dbx_image_section(img, DBX_SEC_CLASSES, &n);
+	struct dbx_img_class *sorted = malloc(n * sizeof(*sorted));
+
+	assert_non_null(sorted);
+	all_refs = dbx_image_section(img, DBX_SEC_CLASS_SETS, &n_refs);
+	memcpy(sorted, classes, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), compare_classes);
+	for (uint32_t i = 1; i < n; i++)
+		assert_true(compare_classes(&sorted[i - 1], &sorted[i]) < 0);
+	free(sorted);
+}
+
 static void subject_build(struct subject *s)
 {
 	struct dbx_compile_opts opts = {.generation = 1, .all_tags = true};
@@ -65,6 +92,7 @@ static void subject_build(struct subject *s)
 	assert_int_equal(dbx_compile(s->m, &opts, &s->image, &n_bytes, &stats, &s->diag), 0);
 	if (dbx_image_open(&s->img, s->image, n_bytes, &why))
 		fail_msg("dbx_image_open: %s", why);
+	check_classes_differ(&s->img);
 	assert_int_equal(dbx_tagindex_new(s->m, &s->index, &s->diag), 0);
 }
 
@@ -87,6 +115,8 @@ static size_t image_tags(const struct dbx_image *img, const struct dbx_addr *a, 
 	for (uint32_t i = 0; i < classes[class_id].n; i++) {
 		const struct dbx_img_set *set = &sets[refs[classes[class_id].first + i]];
 
+		assert_true(!i || refs[classes[class_id].first + i - 1] <
+					  refs[classes[class_id].first + i]);
 		if (set->kind != DBX_SET_TAG)
 			continue;
 		assert_true(n < cap);

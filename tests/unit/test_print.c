@@ -235,45 +235,106 @@ static void test_equality_sees_every_key(void **state)
 	dbx_file_list_free(paths, n_paths);
 }
 
+#define ACCESS(rest)                                                                                  \
+	"{'network_policy_id':'p','egress':{'network_access':{'restriction_mode':'FULL_ACCESS'," rest \
+	"}}}"
+#define INTERNET(rest)                                                                                               \
+	ACCESS("'blocked_internet_destinations':[{'destination':'a.org','internet_destination_type':'DNS_NAME'" rest \
+	       "}]")
+#define STORAGE(rest)                                                                                                      \
+	ACCESS("'allowed_storage_destinations':[{'storage_destination_type':'GOOGLE_CLOUD_STORAGE','bucket_name':'b'" rest \
+	       "}]")
+#define OTHERS(rest) ACCESS("'allowed_databricks_destinations':[{'workspace_ids':[1]" rest "}]")
+#define NCC(rest)    "{'network_connectivity_config_id':'n','egress_config':{" rest "}}"
+#define RULE(rest)   "{'rule_id':'r','network_connectivity_config_id':'n','resource_id':'/x'" rest "}"
+#define GW(rest)     "{'gateway':{" rest "}}"
+#define WS(rest)     GW("'workspaces':[{'workspace_id':1" rest "}]")
+#define SET(rest)    GW("'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8']" rest "}]")
+/* The same object with an unknown key of another value. */
+#define EXTRA(object)                              \
+	{                                          \
+		object(",'x':1"), object(",'x':2") \
+	}
+
+static const char *const different[][2] = {
+	EXTRA(INTERNET),
+	EXTRA(STORAGE),
+	EXTRA(OTHERS),
+	EXTRA(RULE),
+	EXTRA(WS),
+	EXTRA(SET),
+	{INTERNET(""),
+	 ACCESS("'blocked_internet_destinations':[{'destination':'b.org','internet_destination_type':'DNS_NAME'}]")},
+	{ACCESS("'x':1"), ACCESS("'x':2")},
+	{ACCESS("'policy_enforcement':{'x':1}"), ACCESS("'policy_enforcement':{'x':2}")},
+	{"{'network_policy_id':'p','egress':{'x':1}}",
+	 "{'network_policy_id':'p','egress':{'x':2}}"},
+	{NCC("'x':1"), NCC("'x':2")},
+	{NCC("'default_rules':{'x':1}"), NCC("'default_rules':{'x':2}")},
+	{NCC("'default_rules':{'aws_stable_ip_rule':{'x':1}}"),
+	 NCC("'default_rules':{'aws_stable_ip_rule':{'x':2}}")},
+	{NCC("'default_rules':{'azure_service_endpoint_rule':{'x':1}}"),
+	 NCC("'default_rules':{'azure_service_endpoint_rule':{'x':2}}")},
+	{NCC("'target_rules':{'x':1}"), NCC("'target_rules':{'x':2}")},
+	{"{'workspace_id':1,'network_policy_id':'p','x':1}",
+	 "{'workspace_id':1,'network_policy_id':'p','x':2}"},
+	{"{'workspace_id':1,'network_connectivity_config_id':'p','x':1}",
+	 "{'workspace_id':1,'network_connectivity_config_id':'p','x':2}"},
+	{GW("'x':1"), GW("'x':2")},
+	{GW("'interfaces':[{'name':'a'}]"), GW("'interfaces':[{'name':'b'}]")},
+	{GW("'interfaces':[{'name':'a','x':1}]"), GW("'interfaces':[{'name':'a','x':2}]")},
+	{GW("'gateway_services':[{'protocol':'tcp','x':1}]"),
+	 GW("'gateway_services':[{'protocol':'tcp','x':2}]")},
+	{GW("'gateway_addresses':['10.0.0.1']"), GW("'gateway_addresses':['10.0.0.2']")},
+	{WS(",'sources':[{'prefix':'10.0.0.0/8','x':1}]"),
+	 WS(",'sources':[{'prefix':'10.0.0.0/8','x':2}]")},
+	{WS(",'sources':[{'prefix':'10.0.0.0/8','mac':'02:00:00:00:00:01'}]"),
+	 WS(",'sources':[{'prefix':'10.0.0.0/8','mac':'02:00:00:00:00:02'}]")},
+	{WS(",'sources':[{'prefix':'10.0.0.0/8'}]"),
+	 WS(",'sources':[{'prefix':'10.0.0.0/8','network_source_type':'General Compute'}]")},
+	{GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1'],'x':1}]"),
+	 GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1'],'x':2}]")},
+	{GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}]"),
+	 GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.2']}]")},
+	{SET(",'names':['a.org']"), SET(",'names':['b.org']")},
+	{"{'network_policy_id':'p'}", "{'network_policy_id':'q'}"},
+	{"{'network_policy_id':'p'}", "{'network_policy_id':'p','egress':{}}"},
+	{"{'network_policy_id':'p','egress':{}}",
+	 "{'network_policy_id':'p','egress':{'network_access':{'restriction_mode':"
+	 "'RESTRICTION_MODE_UNSPECIFIED'}}}"},
+	{"{'network_policy_id':'p','ingress':{'a':1}}",
+	 "{'network_policy_id':'p','ingress':{'a':2}}"},
+	{"{'network_policy_id':'p','x':1}", "{'network_policy_id':'p','x':'1'}"},
+	{"{'gateway':{}}", "{'network_policy_id':'p'}"},
+	{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/8']}]}}",
+	 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/9']}]}}"},
+	{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'tcp'}]}}",
+	 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'udp'}]}}"},
+	{"{'gateway':{'platform_sets':[{'label':'a','service_tags':['A']}]}}",
+	 "{'gateway':{'platform_sets':[{'label':'a','service_tags':[{'tag':'A'}]}]}}"},
+	{"{'gateway':{'gateway_services':[{'protocol':'tcp','ports':[1]}]}}",
+	 "{'gateway':{'gateway_services':[{'protocol':'tcp','ports':['1-2']}]}}"},
+	{"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vlan':7}]}]}}",
+	 "{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vni':7}]}]}}"},
+	{"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}]}}",
+	 "{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1'],'private_required':"
+	 "true}]}}"},
+};
+
 static void test_equality_sees_values(void **state)
 {
-	static const char *const pairs[][2] = {
-		{"{'network_policy_id':'p'}", "{'network_policy_id':'q'}"},
-		{"{'network_policy_id':'p'}", "{'network_policy_id':'p','egress':{}}"},
-		{"{'network_policy_id':'p','egress':{}}",
-		 "{'network_policy_id':'p','egress':{'network_access':{'restriction_mode':"
-		 "'RESTRICTION_MODE_UNSPECIFIED'}}}"},
-		{"{'network_policy_id':'p','ingress':{'a':1}}",
-		 "{'network_policy_id':'p','ingress':{'a':2}}"},
-		{"{'network_policy_id':'p','x':1}", "{'network_policy_id':'p','x':'1'}"},
-		{"{'gateway':{}}", "{'network_policy_id':'p'}"},
-		{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/8']}]}}",
-		 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8','11.0.0.0/9']}]}}"},
-		{"{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'tcp'}]}}",
-		 "{'gateway':{'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8'],'protocol':'udp'}]}}"},
-		{"{'gateway':{'platform_sets':[{'label':'a','service_tags':['A']}]}}",
-		 "{'gateway':{'platform_sets':[{'label':'a','service_tags':[{'tag':'A'}]}]}}"},
-		{"{'gateway':{'gateway_services':[{'protocol':'tcp','ports':[1]}]}}",
-		 "{'gateway':{'gateway_services':[{'protocol':'tcp','ports':['1-2']}]}}"},
-		{"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vlan':7}]}]}}",
-		 "{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.0.0.0/8','vni':7}]}]}}"},
-		{"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}]}}",
-		 "{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1'],'private_required':"
-		 "true}]}}"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
 		struct dbx_model *m[2];
 		struct dbx_diag d;
 
 		dbx_diag_init(&d);
 		for (int k = 0; k < 2; k++) {
 			m[k] = dbx_model_new();
-			assert_int_equal(read_quoted(m[k], "doc", pairs[i][k], &d), 0);
+			assert_int_equal(read_quoted(m[k], "doc", different[i][k], &d), 0);
 		}
 		if (dbx_model_equal(m[0], m[1]))
-			fail_msg("equal: %s and %s", pairs[i][0], pairs[i][1]);
+			fail_msg("equal: %s and %s", different[i][0], different[i][1]);
 		assert_true(dbx_model_equal(m[0], m[0]));
 		dbx_diag_fini(&d);
 		dbx_model_free(&m[0]);
@@ -351,6 +412,66 @@ static void test_feed_text(void **state)
 	dbx_model_free(&m);
 }
 
+/* "Google Cloud" is written with its blank, which the tag's name leaves out. */
+static void test_google_text(void **state)
+{
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	char *text;
+
+	(void)state;
+	dbx_diag_init(&d);
+	read_file_into(m, SEEDS "/google-small.json", &d);
+	text = dbx_print_feed(&m->feeds[0]);
+	assert_non_null(strstr(text, "\"service\": \"Google Cloud\""));
+	assert_non_null(strstr(text, "\"scope\": \"africa-south1\""));
+	assert_non_null(strstr(text, "\"syncToken\": \"1778033048194\""));
+	free(text);
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+}
+
+/* Each cloud's rules under its own key; Google's have no place in the parent object. */
+static void test_ncc_rules_by_cloud(void **state)
+{
+	struct dbx_model *m = dbx_model_new();
+	struct dbx_diag d;
+	json_t *root, *target;
+	char *text;
+
+	(void)state;
+	dbx_diag_init(&d);
+	assert_int_equal(
+		read_quoted(
+			m, "doc",
+			"[{'rule_id':'s3','network_connectivity_config_id':'n','endpoint_service':"
+			"'com.amazonaws.r.s3'},{'rule_id':'vpce','network_connectivity_config_id':'n',"
+			"'endpoint_service':'vpce'},{'rule_id':'az','network_connectivity_config_id':"
+			"'n','resource_id':'/x'},{'rule_id':'g','network_connectivity_config_id':'n',"
+			"'gcp_endpoint':{}},{'rule_id':'other','network_connectivity_config_id':'o',"
+			"'resource_id':'/x'}]",
+			&d),
+		0);
+	assert_int_equal(read_quoted(m, "doc", "{'network_connectivity_config_id':'n'}", &d), 0);
+	text = dbx_print_ncc(m, &m->nccs[0]);
+	root = json_loads(text, 0, NULL);
+	target = json_object_get(json_object_get(root, "egress_config"), "target_rules");
+	assert_int_equal(json_array_size(json_object_get(target, "aws_private_endpoint_rules")), 2);
+	assert_int_equal(json_array_size(json_object_get(target, "azure_private_endpoint_rules")),
+			 1);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(target, "azure_private_endpoint_rules"), 0),
+			"rule_id")),
+		"az");
+	assert_null(strstr(text, "\"g\""));
+	assert_null(strstr(text, "\"other\""));
+	json_decref(root);
+	free(text);
+	dbx_diag_fini(&d);
+	dbx_model_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +482,8 @@ int main(void)
 		cmocka_unit_test(test_equality_sees_values),
 		cmocka_unit_test(test_policy_text),
 		cmocka_unit_test(test_feed_text),
+		cmocka_unit_test(test_ncc_rules_by_cloud),
+		cmocka_unit_test(test_google_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,10 @@ static void test_nesting_is_bounded(void **state)
 					   "line 1, column 101"};
 	static const struct read_case other = {"(in a string)", DBX_SEV_ERROR, "unknown-kind", "",
 					       NULL};
+	static const struct read_case filled = {"(nested, with siblings)", DBX_SEV_ERROR,
+						"too-deep", "", "line 1, column 401"};
+	static const struct read_case siblings = {"(siblings)", DBX_SEV_ERROR, "json-syntax", "",
+						  NULL};
 	enum { N = 100000 };
 	char *text = malloc(N + 8);
 
@@ -66,11 +70,35 @@ static void test_nesting_is_bounded(void **state)
 	read_bytes(text, N, &c);
 	memset(text, '{', N);
 	read_bytes(text, N, &c);
+	/* what stands between the brackets does not matter, what was closed does not count */
+	for (size_t i = 0; i < N; i += 4)
+		memcpy(text + i, i % 8 ? "{},[" : "[],[", 4);
+	read_bytes(text, N, &filled);
+	for (size_t i = 0; i < N; i += 4)
+		memcpy(text + i, "[],0", 4);
+	text[0] = '{';
+	read_bytes(text, N, &siblings);
 	/* brackets inside of a string are no nesting */
 	memset(text, '[', N);
 	memcpy(text, "{\"k\":\"\\\"", 8);
 	memcpy(text + N - 2, "\"}", 2);
 	read_bytes(text, N, &other);
+	free(text);
+}
+
+static void test_values_are_bounded(void **state)
+{
+	static const struct read_case c = {"(many values)", DBX_SEV_ERROR, "limit", "",
+					   "4,000,000"};
+	enum { N = 8000002 };
+	char *text = malloc(N);
+
+	(void)state;
+	memset(text, ',', N);
+	for (size_t i = 0; i < N; i += 2)
+		text[i] = '0';
+	text[0] = '[';
+	read_bytes(text, N, &c);
 	free(text);
 }
 
@@ -106,6 +134,8 @@ static void test_detect(void **state)
 	} cases[] = {
 		{"{'network_policy_id':'a'}", DBX_DOC_NETWORK_POLICY},
 		{"{'egress':{}}", DBX_DOC_NETWORK_POLICY},
+		{"{'ingress':{}}", DBX_DOC_NETWORK_POLICY},
+		{"{'ingress_dry_run':{}}", DBX_DOC_NETWORK_POLICY},
 		{"{'network_policy':{}}", DBX_DOC_NETWORK_POLICY},
 		{"{'network_policies':[]}", DBX_DOC_NETWORK_POLICY},
 		{"{'items':[{'network_policy_id':'a'}]}", DBX_DOC_NETWORK_POLICY},
@@ -132,6 +162,12 @@ static void test_detect(void **state)
 		{"{'syncToken':'1','creationTime':'t','prefixes':[]}", DBX_DOC_GOOGLE_RANGES},
 		{"{'prefixes':[{'ipv6Prefix':'::/0'}]}", DBX_DOC_GOOGLE_RANGES},
 		{"{'timestampSeconds':1,'prefixes':[]}", DBX_DOC_DATABRICKS_RANGES},
+		{"{'schemaVersion':'1.0','prefixes':[]}", DBX_DOC_DATABRICKS_RANGES},
+		{"{'prefixes':[{'ipv4Prefixes':[]}]}", DBX_DOC_DATABRICKS_RANGES},
+		{"{'createDate':'d','prefixes':[]}", DBX_DOC_AWS_RANGES},
+		{"{'prefixes':[],'ipv6_prefixes':[]}", DBX_DOC_AWS_RANGES},
+		{"{'creationTime':'t','prefixes':[]}", DBX_DOC_GOOGLE_RANGES},
+		{"{'prefixes':[{'ipv4Prefix':'10.0.0.0/8'}]}", DBX_DOC_GOOGLE_RANGES},
 		{"{'workspace_id':1,'network_policy_id':'a','network_connectivity_config_id':'n'}",
 		 DBX_DOC_UNKNOWN},
 		{"{'workspace_id':1}", DBX_DOC_UNKNOWN},
@@ -282,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_json),
 		cmocka_unit_test(test_nesting_is_bounded),
+		cmocka_unit_test(test_values_are_bounded),
 		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_detect),
 		cmocka_unit_test(test_document_findings),

@@ -33,6 +33,12 @@ static void test_azure_findings(void **state)
 		{AZURE(TAG("A", "'addressPrefixes':['10.0.0.0/8']") "," TAG(
 			 "A", "'addressPrefixes':['11.0.0.0/8']")),
 		 DBX_SEV_ERROR, "duplicate-id", "/values/1/name", "\"A\""},
+		{AZURE(TAG("A", "'addressPrefixes':['10.0.0.0/8']") "," TAG(
+			 "a", "'addressPrefixes':['11.0.0.0/8']")),
+		 DBX_SEV_ERROR, "duplicate-id", "/values/1/name", "\"a\""},
+		{"{'changeNumber':1,'cloud':'','values':[" TAG(
+			 "A", "'addressPrefixes':['10.0.0.0/8']") "]}",
+		 DBX_SEV_ERROR, "bad-value", "/cloud", NULL},
 		{AZURE(TAG("A", "'addressPrefixes':['10.0.0.0/8','10.0.0.1/8']")), DBX_SEV_ERROR,
 		 "host-bits", "/values/0/properties/addressPrefixes/1", "write 10.0.0.0/8"},
 		{AZURE(TAG("A", "'addressPrefixes':['10.0.0.0/8',null]")), DBX_SEV_ERROR,

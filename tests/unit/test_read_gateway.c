@@ -305,18 +305,25 @@ static void test_example(void **state)
 static void test_defaults(void **state)
 {
 	struct dbx_model *m = read_clean(
-		"{'gateway':{'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}],"
-		"'workspaces':[{'workspace_id':1,'network_source_type':'ML_SERVING'}],"
+		"{'gateway':{'interfaces':[{'name':'a-name-of-15chr'}],"
+		"'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}],"
+		"'workspaces':[{'workspace_id':1,'network_source_type':'ML_SERVING','sources':[{'prefix':"
+		"'10.0.0.0/8','mac':'0a:AF:09:f0:9a:fA'}]}],"
 		"'allowed_destinations':[{'label':'l','prefixes':['10.0.0.0/8'],'protocol':'any'},"
-		"{'label':'m','prefixes':['10.0.0.0/8'],'protocol':'136','ports':['7']}]}}");
+		"{'label':'m','prefixes':['10.0.0.0/8'],'protocol':'136','ports':['7','9-99',0,65535]}]}}");
+	static const uint8_t mac[6] = {0x0a, 0xaf, 0x09, 0xf0, 0x9a, 0xfa};
 	const struct dbx_gateway *g = &m->gateway;
 
 	(void)state;
+	assert_memory_equal(g->workspaces[0].sources[0].mac, mac, 6);
 	assert_true(g->private_endpoints[0].private_required);
 	assert_false(g->private_endpoints[0].has_private_required);
 	assert_int_equal(g->workspaces[0].product, DBX_PRODUCT_ML_SERVING);
 	assert_int_equal(g->allowed[0].proto, DBX_PROTO_ANY);
 	assert_int_equal(g->allowed[1].proto, 136);
+	assert_int_equal(g->allowed[1].n_ports, 4);
+	assert_true(g->allowed[1].ports[1].lo == 9 && g->allowed[1].ports[1].hi == 99);
+	assert_true(g->allowed[1].ports[2].hi == 0 && g->allowed[1].ports[3].lo == 65535);
 	assert_int_equal(g->feed_max_shrink_percent, 0);
 	dbx_model_free(&m);
 }

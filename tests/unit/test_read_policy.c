@@ -4,6 +4,8 @@
  */
 #include "unit/readcase.h"
 
+#include <jansson.h>
+
 /* A policy with this inside network_access, behind the mode. */
 #define ACCESS(rest)                                                               \
 	"{'network_policy_id':'p','egress':{'network_access':{'restriction_mode':" \
@@ -194,6 +196,12 @@ static void test_binding_findings(void **state)
 	static const struct read_case cases[] = {
 		{"{'workspace_id':-5,'network_policy_id':'p'}", DBX_SEV_ERROR, "bad-id",
 		 "/workspace_id", NULL},
+		{"{'workspace_id':null,'network_policy_id':'p'}", DBX_SEV_ERROR, "missing-key", "",
+		 "\"workspace_id\""},
+		{"{'workspace_id':null,'network_connectivity_config_id':'n'}", DBX_SEV_ERROR,
+		 "missing-key", "", "\"workspace_id\""},
+		{"{'workspace_id':1,'network_policy_id':null}", DBX_SEV_ERROR, "missing-key", "",
+		 "\"network_policy_id\""},
 		{"{'workspace_id':'x','network_policy_id':'p'}", DBX_SEV_ERROR, "bad-number",
 		 "/workspace_id", NULL},
 		{"{'workspace_id':1,'network_policy_id':2}", DBX_SEV_ERROR, "wrong-type",
@@ -213,6 +221,49 @@ static void test_binding_findings(void **state)
 		 DBX_SEV_ERROR, "missing-key", "", "binds nothing"},
 		{"{'workspace_id':1,'workspace':{'network_connectivity_config_id':'n'},'x':1}",
 		 DBX_SEV_WARNING, "unknown-key", "/x", "ignored"},
+	};
+
+	(void)state;
+	RUN_CASES(cases);
+}
+
+static bool is_utf8(const char *s)
+{
+	json_t *v = json_string(s);
+
+	json_decref(v);
+	return v != NULL;
+}
+
+/* What was refused is quoted: cut when long, never inside a character, and safe to show. */
+static void test_quoted_values(void **state)
+{
+	char id[300], text[400];
+	struct dbx_diag d;
+
+	(void)state;
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct dbx_model *m = dbx_model_new();
+
+		dbx_diag_init(&d);
+		memset(id, 'x', shift);
+		for (size_t i = shift; i + 4 < sizeof(id); i += 4)
+			memcpy(id + i, "\xf0\x9f\x98\x80", 5); /* U+1F600 */
+		snprintf(text, sizeof(text), "{\"network_policy_id\":\"%s\"}", id);
+		assert_int_equal(read_quoted(m, "doc", text, &d), -EINVAL);
+		assert_true(is_utf8(d.v[0].text));
+		assert_non_null(strstr(d.v[0].text, "\xf0\x9f\x98\x80...\": accepted"));
+		assert_true(strlen(d.v[0].text) < 250);
+		dbx_diag_fini(&d);
+		dbx_model_free(&m);
+	}
+}
+
+static void test_quoted_control_characters(void **state)
+{
+	static const struct read_case cases[] = {
+		{"{'network_policy_id':'a\\u001b[2J\\u009b\\n'}", DBX_SEV_ERROR, "bad-id",
+		 "/network_policy_id", "\"a?[2J??\""},
 	};
 
 	(void)state;
@@ -348,6 +399,8 @@ int main(void)
 		cmocka_unit_test(test_storage_findings),
 		cmocka_unit_test(test_other_findings),
 		cmocka_unit_test(test_binding_findings),
+		cmocka_unit_test(test_quoted_values),
+		cmocka_unit_test(test_quoted_control_characters),
 		cmocka_unit_test(test_example_policy),
 		cmocka_unit_test(test_tolerated),
 		cmocka_unit_test(test_unknown_keys_are_kept),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/pkt.h"
 #include "common/vec.h"
 #include "common/vec_world.h"
 
@@ -185,6 +186,31 @@ static void test_the_table_is_complete(void **state)
 	}
 }
 
+/* The one workspace of the table without a policy gets the default one, once there is any. */
+static void test_default_policy_covers_the_unassigned(void **state)
+{
+	static const char text[] =
+		"{\"network_policy_id\": \"default-policy\", \"egress\": {\"network_access\": "
+		"{\"restriction_mode\": \"FULL_ACCESS\"}}}";
+	struct vec_result host, eval;
+	struct vec_world w;
+	const char *why;
+	struct pkt p;
+
+	(void)state;
+	assert_int_equal(vec_world_read(&w, VECTORS_DIR "/policy"), 0);
+	assert_int_equal(vec_world_add(&w, "default-policy.json", text, strlen(text)), 0);
+	assert_int_equal(vec_world_build(&w), 0);
+	assert_int_equal(vec_frame(&p, "ip4 10.66.6.5 192.0.2.200 tcp 1 443", &why), 0);
+	vec_world_host(&w, "ws1", p.b, p.n, &host);
+	vec_world_eval(&w, "ws1", p.b, p.n, &eval);
+	assert_true(vec_result_equal(&host, &eval));
+	assert_int_equal(host.reason, DBX_REASON_FULL_ACCESS);
+	assert_string_equal(host.policy, "default-policy");
+	assert_string_equal(host.rule_doc, "default-policy.json");
+	vec_world_fini(&w);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -211,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_every_cut_agrees_and_is_safe),
 		cmocka_unit_test(test_no_image_denies_everything),
 		cmocka_unit_test(test_bad_image_denies_everything),
+		cmocka_unit_test(test_default_policy_covers_the_unassigned),
 		cmocka_unit_test(test_the_table_is_complete),
 	};
 

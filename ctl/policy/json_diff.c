@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * diff_json.c -- what changes between two JSON values, one change for each place.
+ * json_diff.c -- what changes between two JSON texts of one object, one change for each place.
  *
  * Elements of an array are matched by what identifies them (their rule_id, label, destination, ...),
  * not by where they stand, so that one entry put in front is one change. A pointer counts in the
@@ -8,6 +8,7 @@
  */
 #include "policy/diff_impl.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ struct side {
 static int diff_value(struct dbx_diff_build *b, const char *object, const char *ptr,
 		      const json_t *before, const json_t *after);
 
-char *dbx_diff_ptr_add(const char *ptr, const char *key)
+/* The pointer of a member: RFC 6901 escapes "~" and "/". */
+static char *ptr_add(const char *ptr, const char *key)
 {
 	struct dbx_strbuf s;
 
@@ -92,7 +94,7 @@ static int diff_member(struct dbx_diff_build *b, const char *object, const char 
 
 	if (is_server_only(key))
 		return 0;
-	sub = dbx_diff_ptr_add(ptr, key);
+	sub = ptr_add(ptr, key);
 	rc = sub ? diff_value(b, object, sub, before, after) : -ENOMEM;
 	free(sub);
 	return rc;
@@ -234,8 +236,58 @@ static int diff_value(struct dbx_diff_build *b, const char *object, const char *
 	return add_change(b, object, ptr, before, after);
 }
 
-int dbx_diff_json_values(struct dbx_diff_build *b, const char *object, const json_t *before,
-			 const json_t *after)
+/* The rules that an NCC echoes are objects of their own: told once, by their rule_id. */
+static void drop_echo(json_t *ncc)
 {
-	return diff_value(b, object, "", before, after);
+	json_t *config = json_object_get(ncc, "egress_config");
+	json_t *rules = json_object_get(config, "target_rules");
+
+	json_object_del(rules, "azure_private_endpoint_rules");
+	json_object_del(rules, "aws_private_endpoint_rules");
+	json_object_del(rules, "gcp_private_endpoint_rules");
+	if (rules && json_object_size(rules) == 0)
+		json_object_del(config, "target_rules");
+	if (config && json_object_size(config) == 0)
+		json_object_del(ncc, "egress_config");
+}
+
+/* {"gateway": {...}} and {"network_policy": {...}} are compared without their wrapper. */
+static json_t *unwrap(json_t *value)
+{
+	json_t *inner = json_object_get(value, "gateway");
+
+	if (!inner)
+		inner = json_object_get(value, "network_policy");
+	if (!json_is_object(inner) || json_object_size(value) != 1)
+		return value;
+	json_incref(inner);
+	json_decref(value);
+	return inner;
+}
+
+/* NULL: out of memory (what we print is always JSON). */
+static json_t *load(const char *text)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+	if (!value)
+		return NULL;
+	value = unwrap(value);
+	if (json_object_get(value, "network_connectivity_config_id"))
+		drop_echo(value);
+	return value;
+}
+
+int dbx_json_diff(struct dbx_diff_build *b, const char *object, const char *before,
+		  const char *after)
+{
+	json_t *old = before ? load(before) : NULL;
+	json_t *new = after ? load(after) : NULL;
+	int rc = -ENOMEM;
+
+	if ((old || !before) && (new || !after))
+		rc = diff_value(b, object, "", old, new);
+	json_decref(old);
+	json_decref(new);
+	return rc;
 }
