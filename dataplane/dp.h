@@ -104,6 +104,12 @@ struct dbx_dp_ops {
 			  int (*fn)(void *arg, const struct dbx_flow_key *k,
 				    const struct dbx_flow *v),
 			  void *arg);
+	/*
+	 * Changes a flow, or makes one. Of a flow that is there, start_ns must be the same, else -ESTALE
+	 * (it was begun anew). policy_uid is always taken. The rest is taken when v is DENIED, or when v
+	 * is ALLOWED and the flow, HTTP or QUIC, waits for its decision; v of the same state as the flow
+	 * changes nothing else; any other v: -ESTALE, with policy_uid taken all the same.
+	 */
 	int (*flow_set)(struct dbx_dp *dp, const struct dbx_flow_key *key,
 			const struct dbx_flow *v);
 	int (*flow_del)(struct dbx_dp *dp, const struct dbx_flow_key *key);

@@ -4,7 +4,7 @@
  *
  * For tests of the daemon. It keeps images, interfaces, counters and events, and judges nothing.
  */
-#include "dataplane/dp_mem.h"
+#include "dataplane/dp_mem_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,6 +50,7 @@ void dbx_dp_mem_reset(void)
 	if (machine.event_fd)
 		close(machine.event_fd - 1);
 	memset(&machine, 0, sizeof(machine));
+	dp_mem_names_reset();
 }
 
 void dbx_dp_mem_fail(enum dbx_dp_mem_call call, unsigned int nth, int rc)
@@ -74,8 +75,7 @@ void dbx_dp_mem_ring(unsigned int n_events)
 	machine.ring_max = n_events < RING_MAX ? n_events : RING_MAX;
 }
 
-/* Counts the call; non-zero when it is the one that shall fail. */
-static int fault(enum dbx_dp_mem_call call, const char *what, struct dbx_dp_error *err)
+int dp_mem_fault(enum dbx_dp_mem_call call, const char *what, struct dbx_dp_error *err)
 {
 	machine.n_calls[call]++;
 	if (!machine.fail_in[call] || --machine.fail_in[call])
@@ -155,7 +155,7 @@ static int mem_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx
 		    struct dbx_dp_error *err)
 {
 	struct dbx_dp *dp;
-	int rc = fault(DBX_DP_MEM_OPEN, "open", err);
+	int rc = dp_mem_fault(DBX_DP_MEM_OPEN, "open", err);
 
 	(void)o;
 	if (rc)
@@ -209,7 +209,7 @@ static int mem_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
 		      struct dbx_dp_error *err)
 {
 	struct dbx_dp_link *l = find_link(ifname);
-	int rc = fault(DBX_DP_MEM_ATTACH, ifname, err);
+	int rc = dp_mem_fault(DBX_DP_MEM_ATTACH, ifname, err);
 
 	(void)dp;
 	if (rc)
@@ -238,7 +238,7 @@ static int mem_forget(struct dbx_dp *dp, const char *ifname)
 
 static int mem_detach(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err)
 {
-	int rc = fault(DBX_DP_MEM_DETACH, ifname, err);
+	int rc = dp_mem_fault(DBX_DP_MEM_DETACH, ifname, err);
 
 	if (rc)
 		return rc;
@@ -261,7 +261,7 @@ static int mem_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_
 static int mem_prepare(struct dbx_dp *dp, const void *image, size_t n_bytes,
 		       struct dbx_dp_error *err)
 {
-	int rc = fault(DBX_DP_MEM_PREPARE, "prepare", err);
+	int rc = dp_mem_fault(DBX_DP_MEM_PREPARE, "prepare", err);
 	void *copy;
 
 	if (!rc)
@@ -283,7 +283,7 @@ static int mem_prepare(struct dbx_dp *dp, const void *image, size_t n_bytes,
 
 static int mem_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
-	int rc = fault(DBX_DP_MEM_COMMIT, "commit", err);
+	int rc = dp_mem_fault(DBX_DP_MEM_COMMIT, "commit", err);
 
 	if (rc)
 		return rc;
@@ -361,5 +361,17 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.totals = mem_totals,
 	.event_fd = mem_event_fd,
 	.poll_events = mem_poll_events,
+	.secret = dp_mem_secret,
+	.learn = dp_mem_learn,
+	.unlearn = dp_mem_unlearn,
+	.forget_addr = dp_mem_forget_addr,
+	.learned_each = dp_mem_learned_each,
+	.bound_each = dp_mem_bound_each,
+	.flows_each = dp_mem_flows_each,
+	.flow_set = dp_mem_flow_set,
+	.flow_del = dp_mem_flow_del,
+	.steer = dp_mem_steer,
+	.name_event_fd = dp_mem_name_event_fd,
+	.poll_name_events = dp_mem_poll_name_events,
 	.uninstall = mem_uninstall,
 };

@@ -16,6 +16,8 @@ enum dbx_dp_mem_call {
 	DBX_DP_MEM_DETACH,
 	DBX_DP_MEM_PREPARE,
 	DBX_DP_MEM_COMMIT,
+	DBX_DP_MEM_LEARN,
+	DBX_DP_MEM_STEER,
 	DBX_DP_MEM_CALL_MAX,
 };
 
@@ -29,6 +31,13 @@ unsigned int dbx_dp_mem_calls(enum dbx_dp_mem_call call);
 const void *dbx_dp_mem_image(size_t *n_bytes);
 /* A packet: counted in totals and under its key; with an event when it is not a PASS. */
 void dbx_dp_mem_packet(const struct dbx_event *e);
+/* Room for names: 0 = every learn() of something new fails with -ENOSPC. Reset: as in the kernel. */
+void dbx_dp_mem_names_max(size_t n_learned, size_t n_bound, size_t n_flows);
+/* A flow, as packets would have made it; a name event, as the kernel program would have written it. */
+void dbx_dp_mem_flow(const struct dbx_flow_key *key, const struct dbx_flow *v);
+void dbx_dp_mem_name_event(const struct dbx_name_event *e);
+/* What steer() was given last: udp4, tcp4, udp6, tcp6. */
+const int *dbx_dp_mem_socks(void);
 /* Events wait for poll_events up to this number (0 = the default, 1,024); more are lost. */
 void dbx_dp_mem_ring(unsigned int n_events);
 

@@ -66,22 +66,20 @@ static int find_old(struct dbx_dp *dp, struct dp_prog *old)
 
 	dp_prog_init(old);
 	if (fd >= 0)
-		rc = dp_prog_adopt(old, fd);
+		rc = dp_prog_adopt(old, dp->pin_dir, fd);
 	for (i = 0; rc && i < dp->n_links; i++) {
 		if (!dp->links[i].ifindex)
 			continue;
 		fd = bpf_prog_get_fd_by_id(dp->links[i].prog_id);
-		rc = fd < 0 ? fd : dp_prog_adopt(old, fd);
+		rc = fd < 0 ? fd : dp_prog_adopt(old, dp->pin_dir, fd);
 	}
 	return rc;
 }
 
 static int pin_prog(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
-	int rc = dp_pin_put(dp->pin_dir, "prog", dp->live.fd);
+	int rc = dp_pin_prog(dp->pin_dir, &dp->live);
 
-	if (!rc)
-		rc = dp_pin_maps(dp->pin_dir, &dp->live);
 	return rc ? dp_fail(err, rc, "pin directory %s: cannot pin the program: %s", dp->pin_dir,
 			    strerror(-rc))
 		  : 0;
@@ -147,7 +145,7 @@ static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 {
 	const struct dp_prog *p = dp->next_is_larger ? &dp->live : target(dp);
 	struct dbx_image_header hdr = {0};
-	int rc = dp_image_active(p->map[DBX_MAP_IMAGES], &hdr);
+	int rc = dp_image_active(dp->pin_dir, p->map[DBX_MAP_IMAGES], &hdr);
 
 	if (rc && rc != -ENOENT && rc != -EPROTO)
 		return rc;
@@ -195,6 +193,8 @@ static void xdp_close(struct dbx_dp **dpp)
 	dp_prog_fini(&dp->next);
 	if (dp->epoll_fd >= 0)
 		close(dp->epoll_fd);
+	if (dp->name_epoll_fd >= 0)
+		close(dp->name_epoll_fd);
 	free(dp->object_path);
 	free(dp);
 	*dpp = NULL;
@@ -214,7 +214,8 @@ static int xdp_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx
 	dp->counters_max = o->counters_max;
 	dp->object_path = strdup(o->object_path);
 	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rc = dp->epoll_fd < 0 || !dp->object_path ? -errno : 0;
+	dp->name_epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rc = dp->epoll_fd < 0 || dp->name_epoll_fd < 0 || !dp->object_path ? -errno : 0;
 	if (!rc && (size_t)snprintf(dp->pin_dir, sizeof(dp->pin_dir), "%s", pin_dir_of(o)) >=
 			   sizeof(dp->pin_dir))
 		rc = -ENAMETOOLONG;
@@ -303,29 +304,48 @@ static int take_over(struct dbx_dp *dp, struct dbx_dp_error *err)
 	return 0;
 }
 
+/*
+ * The image is pinned before it is in force, so that at every moment the one in force can be opened
+ * without CAP_SYS_ADMIN; under which of the two names does not matter.
+ */
 static int xdp_commit(struct dbx_dp *dp, struct dbx_dp_error *err)
 {
 	int rc;
 
 	if (dp->inner_fd < 0)
 		return dp_fail(err, -EINVAL, "commit: no policy image was prepared");
-	rc = dp_image_activate(target(dp)->map[DBX_MAP_IMAGES], dp->inner_fd);
+	rc = dp_pin_new(dp->pin_dir, "map_image", dp->inner_fd);
 	if (rc)
+		return dp_fail(err, rc, "commit: cannot pin the policy image in %s: %s",
+			       dp->pin_dir, strerror(-rc));
+	rc = dp_image_activate(target(dp)->map[DBX_MAP_IMAGES], dp->inner_fd);
+	if (rc) {
+		dp_pin_remove(dp->pin_dir, "new_map_image");
 		return dp_fail(err, rc, "commit: the kernel refused the policy image: %s",
 			       strerror(-rc));
+	}
 	drop_prepared(dp);
-	return dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	rc = dp->next.fd >= 0 ? take_over(dp, err) : 0;
+	if (rc)
+		dp_pin_remove(dp->pin_dir, "new_map_image");
+	else
+		dp_pin_settle(dp->pin_dir, "map_image");
+	return rc;
 }
 
 static int remove_pin(void *arg, const char *dir, const char *name)
 {
+	uint32_t ifindex;
 	int fd, rc = 0;
 
 	(void)arg;
 	if (!strncmp(name, "link_", 5)) {
 		fd = dp_pin_get(dir, name);
 		if (fd >= 0) {
+			ifindex = dp_link_ifindex(fd);
 			rc = bpf_link_detach(fd);
+			if (ifindex)
+				dp_tc_detach(ifindex);
 			close(fd);
 		}
 	}
@@ -365,5 +385,17 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.totals = dp_xdp_totals,
 	.event_fd = dp_xdp_event_fd,
 	.poll_events = dp_xdp_poll_events,
+	.secret = dp_xdp_secret,
+	.learn = dp_xdp_learn,
+	.unlearn = dp_xdp_unlearn,
+	.forget_addr = dp_xdp_forget_addr,
+	.learned_each = dp_xdp_learned_each,
+	.bound_each = dp_xdp_bound_each,
+	.flows_each = dp_xdp_flows_each,
+	.flow_set = dp_xdp_flow_set,
+	.flow_del = dp_xdp_flow_del,
+	.steer = dp_xdp_steer,
+	.name_event_fd = dp_xdp_name_event_fd,
+	.poll_name_events = dp_xdp_poll_name_events,
 	.uninstall = xdp_uninstall,
 };

@@ -2,9 +2,11 @@
 /*
  * dp_xdp.h -- the parts of the XDP driver; nothing outside dataplane/ and its tests includes this.
  *
- * The pinned program is the only truth: its maps are found through it (by id), its build through its
- * own read-only data, its interfaces through the pinned links. The map pins beside it keep nothing
- * alive and are there for people and for bpftool.
+  * The pinned program is the only truth: its maps are those whose ids it names, its build is in its own
+ * read-only data, its interfaces are those of the pinned links. The map pins beside it are found by
+ * the ids of their maps, never trusted by their names: they are there because to open a map by its id
+ * takes CAP_SYS_ADMIN, which the daemon is not given. Program arrays are kept
+ * alive by their pins: the kernel empties those that are neither pinned nor open.
  */
 #ifndef DBX_DATAPLANE_DP_XDP_H
 #define DBX_DATAPLANE_DP_XDP_H
@@ -28,7 +30,10 @@ struct dp_prog {
 	uint32_t id;
 	uint8_t tag[8];
 	struct dbx_program_id ident;
+	int ident_fd; /* the map that holds it */
 	int map[DBX_MAP_MAX];
+	int companion[DBX_PROG_TC_MAX];
+	int note; /* egress_note */
 };
 
 /* A pinned link. ifindex 0: its interface is gone; it was port_ifindex, 0 = not known. */
@@ -54,6 +59,10 @@ struct dbx_dp {
 	struct ring_buffer *ring;
 	dbx_dp_event_fn event_fn; /* during poll_events */
 	void *event_arg;
+	int name_epoll_fd; /* the same for name events */
+	struct ring_buffer *name_ring;
+	void (*name_fn)(void *arg, const struct dbx_name_event *e);
+	void *name_arg;
 	bool adopted;
 	bool upgraded;
 };
@@ -72,8 +81,11 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chun
  * map that must stay open until it is loaded.
  */
 int dp_prog_set_room(struct bpf_object *obj, uint32_t n_chunks);
-/* Takes up a program that is in the kernel. fd is consumed. -ENOMSG: it is not one of ours. */
-int dp_prog_adopt(struct dp_prog *p, int fd);
+/*
+ * Takes up a program that is in the kernel, with the maps pinned in dir. fd is consumed. -ENOMSG: it
+ * is not one of ours.
+ */
+int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd);
 /* Hash of the object file, as dp_prog_load() puts it into ident.build. */
 int dp_prog_build(const char *object_path, uint64_t *build, struct dbx_dp_error *err);
 /* Last line that libbpf had to say, "" if nothing. */
@@ -87,14 +99,20 @@ int dp_image_load(const void *image, size_t n_bytes, uint32_t n_chunks, int *inn
 int dp_image_activate(int images_fd, int inner_fd);
 int dp_image_deactivate(int images_fd);
 /* Header of the active image; -ENOENT: none yet, -EPROTO: of another ABI. */
-int dp_image_active(int images_fd, struct dbx_image_header *hdr);
+int dp_image_active(const char *dir, int images_fd, struct dbx_image_header *hdr);
 
 /* ---- dp_xdp_pin.c: the pin directory ---- */
 int dp_pin_open(const char *dir, struct dbx_dp_error *err);
 int dp_pin_get(const char *dir, const char *name);
 int dp_pin_put(const char *dir, const char *name, int fd);
+/* The same in two steps: as new_<name>, then in the place of <name>. */
+int dp_pin_new(const char *dir, const char *name, int fd);
+int dp_pin_settle(const char *dir, const char *name);
 int dp_pin_remove(const char *dir, const char *name);
-int dp_pin_maps(const char *dir, const struct dp_prog *p);
+/* Program and maps; at every moment the maps of the pinned program are pinned, new or settled. */
+int dp_pin_prog(const char *dir, const struct dp_prog *p);
+/* A pinned map by its id, else by id alone (CAP_SYS_ADMIN). */
+int dp_pin_map_by_id(const char *dir, uint32_t id);
 /* "ws1.100" <-> "link_ws1%2e100": bpffs refuses dots. */
 void dp_pin_link_name(const char *ifname, char name[64]);
 bool dp_pin_link_ifname(const char *name, char ifname[16]);
@@ -103,6 +121,7 @@ int dp_pin_each(const char *dir, int (*fn)(void *arg, const char *dir, const cha
 		void *arg);
 
 /* ---- dp_xdp_link.c: interfaces ---- */
+uint32_t dp_link_ifindex(int link_fd); /* 0: its interface is gone */
 int dp_links_open(struct dbx_dp *dp, struct dbx_dp_error *err);
 void dp_links_close(struct dbx_dp *dp);
 /* Puts every live link on prog; all or, on failure, none. */
@@ -113,6 +132,38 @@ int dp_xdp_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
 int dp_xdp_detach(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err);
 int dp_xdp_forget(struct dbx_dp *dp, const char *ifname);
 int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
+
+/* ---- dp_xdp_tc.c: the companions at clsact ---- */
+int dp_tc_attach(uint32_t ifindex, const struct dp_prog *p); /* idempotent */
+int dp_tc_detach(uint32_t ifindex);
+bool dp_tc_present(uint32_t ifindex);
+/* Best effort: the interface leaves VLAN tags in its frames, where XDP sees them. */
+void dp_tc_show_tags(const char *ifname);
+
+/* ---- dp_xdp_names.c: see dp.h ---- */
+int dp_secret_make(int secrets_fd); /* unless there is one */
+int dp_xdp_secret(struct dbx_dp *dp, struct dbx_secret *out);
+int dp_xdp_learn(struct dbx_dp *dp, const struct dbx_bound_key *key, const struct dbx_bound *bound);
+int dp_xdp_unlearn(struct dbx_dp *dp, const struct dbx_bound_key *key);
+int dp_xdp_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key);
+int dp_xdp_learned_each(struct dbx_dp *dp,
+			int (*fn)(void *arg, const struct dbx_learned_key *k,
+				  const struct dbx_learned *v),
+			void *arg);
+int dp_xdp_bound_each(struct dbx_dp *dp,
+		      int (*fn)(void *arg, const struct dbx_bound_key *k,
+				const struct dbx_bound *v),
+		      void *arg);
+int dp_xdp_flows_each(struct dbx_dp *dp,
+		      int (*fn)(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *v),
+		      void *arg);
+int dp_xdp_flow_set(struct dbx_dp *dp, const struct dbx_flow_key *key, const struct dbx_flow *v);
+int dp_xdp_flow_del(struct dbx_dp *dp, const struct dbx_flow_key *key);
+int dp_xdp_steer(struct dbx_dp *dp, int udp4, int tcp4, int udp6, int tcp6,
+		 struct dbx_dp_error *err);
+int dp_xdp_name_event_fd(struct dbx_dp *dp);
+int dp_xdp_poll_name_events(struct dbx_dp *dp,
+			    void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 
 /* ---- dp_xdp_stats.c: counters and events ---- */
 int dp_ring_open(struct dbx_dp *dp);

@@ -101,7 +101,7 @@ int dp_image_deactivate(int images_fd)
 	return bpf_map_delete_elem(images_fd, &slot);
 }
 
-int dp_image_active(int images_fd, struct dbx_image_header *hdr)
+int dp_image_active(const char *dir, int images_fd, struct dbx_image_header *hdr)
 {
 	uint32_t slot = 0, id = 0;
 	const void *p;
@@ -110,7 +110,7 @@ int dp_image_active(int images_fd, struct dbx_image_header *hdr)
 	rc = bpf_map_lookup_elem(images_fd, &slot, &id);
 	if (rc)
 		return rc;
-	fd = bpf_map_get_fd_by_id(id);
+	fd = dp_pin_map_by_id(dir, id);
 	if (fd < 0)
 		return fd;
 	p = mmap(NULL, DBX_CHUNK_BYTES, PROT_READ, MAP_SHARED, fd, 0);

@@ -40,6 +40,13 @@ static int link_refresh(struct dp_link *l)
 	return 0;
 }
 
+uint32_t dp_link_ifindex(int link_fd)
+{
+	struct dp_link l = {.fd = link_fd};
+
+	return link_refresh(&l) ? 0 : l.ifindex;
+}
+
 static struct dp_link *link_by_name(struct dbx_dp *dp, const char *ifname)
 {
 	size_t i;
@@ -203,14 +210,19 @@ int dp_links_switch(struct dbx_dp *dp, const struct dp_prog *from, const struct 
 			continue;
 		rc = port_set(to, l->ifindex, l->ifname);
 		if (!rc)
+			rc = dp_tc_attach(l->ifindex, to);
+		if (!rc)
 			rc = link_run(l, to);
 		if (rc)
 			dp_fail(err, rc, "interface %s: cannot put the new program on it: %s",
 				l->ifname, strerror(-rc));
 	}
 	while (rc && i--) {
-		if (dp->links[i].prog_id == to->id && from && from->fd >= 0)
-			link_run(&dp->links[i], from);
+		if (dp->links[i].prog_id != to->id || !from || from->fd < 0)
+			continue;
+		link_run(&dp->links[i], from);
+		if (from->companion[0] >= 0)
+			dp_tc_attach(dp->links[i].ifindex, from);
 	}
 	return rc;
 }
@@ -322,6 +334,33 @@ static int name_free(struct dbx_dp *dp, uint32_t ifindex, const char *ifname)
 	return link_rename(dp, l, aside);
 }
 
+/*
+ * Before XDP, so that no packet which XDP passes on for the companion goes its own way. A program of
+ * an ABI that had none goes on without.
+ */
+static int companions(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
+		      struct dbx_dp_error *err)
+{
+	int rc;
+
+	if (dp->live.companion[0] < 0)
+		return 0;
+	dp_tc_show_tags(ifname);
+	rc = dp_tc_attach(ifindex, &dp->live);
+	if (!rc)
+		return 0;
+	if (rc == -ENODEV || rc == -EINVAL) {
+		char now[IF_NAMESIZE];
+
+		if (!if_indextoname(ifindex, now))
+			return dp_fail(err, -ENODEV, "interface %s: ifindex %u is gone", ifname,
+				       ifindex);
+	}
+	return dp_fail(err, rc,
+		       "interface %s: cannot attach the companion program at clsact: %s: %s",
+		       ifname, strerror(-rc), dp_libbpf_said());
+}
+
 int dp_xdp_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname, struct dbx_dp_error *err)
 {
 	struct dp_link *l;
@@ -339,10 +378,15 @@ int dp_xdp_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname, struc
 	if (rc)
 		return dp_fail(err, rc, "interface %s: cannot note its name: %s", ifname,
 			       strerror(-rc));
+	rc = companions(dp, ifindex, ifname, err);
+	if (rc)
+		return rc;
 	if (!l) {
 		rc = link_create(dp, ifindex, ifname, err);
-		if (rc)
+		if (rc) {
 			ports_clear(dp, ifindex);
+			dp_tc_detach(ifindex);
+		}
 		return rc;
 	}
 	if (l->prog_id == dp->live.id)
@@ -363,6 +407,10 @@ int dp_xdp_detach(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *er
 	rc = bpf_link_detach(l->fd);
 	if (rc && rc != -ENOLINK && l->ifindex)
 		return dp_fail(err, rc, "interface %s: cannot detach: %s", ifname, strerror(-rc));
+	rc = l->ifindex ? dp_tc_detach(l->ifindex) : 0;
+	if (rc && rc != -ENODEV)
+		return dp_fail(err, rc, "interface %s: cannot detach the companion program: %s",
+			       ifname, strerror(-rc));
 	return dp_xdp_forget(dp, ifname);
 }
 
@@ -397,7 +445,8 @@ int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n
 		memset(&v[i], 0, sizeof(v[i]));
 		snprintf(v[i].ifname, sizeof(v[i].ifname), "%s", l->ifname);
 		v[i].ifindex = l->ifindex;
-		v[i].is_attached = l->ifindex != 0;
+		v[i].is_attached = l->ifindex &&
+				   (dp->live.companion[0] < 0 || dp_tc_present(l->ifindex));
 		v[i].is_native = l->ifindex && !bpf_xdp_query((int)l->ifindex, 0, &query) &&
 				 query.attach_mode == XDP_ATTACHED_DRV;
 	}

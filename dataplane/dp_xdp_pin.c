@@ -2,8 +2,9 @@
 /*
  * dp_xdp_pin.c -- the directory in bpffs under which program, maps and links outlive the daemon.
  *
- * A pin is replaced by rename(), so a name never points nowhere. Names: prog, map_<name>,
- * link_<interface>; anything else in the directory is not ours and is left alone.
+  * A pin is replaced by rename(), so a name never points nowhere. Names: prog, map_<name> (map_image
+ * is the active image), link_<interface>, and new_<any of these> for a moment; anything else in the
+ * directory is not ours and is left alone.
  */
 #include "dataplane/dp_xdp.h"
 
@@ -59,27 +60,43 @@ int dp_pin_get(const char *dir, const char *name)
 	return rc ? rc : bpf_obj_get(path);
 }
 
+static int new_path(char path[PATH_BYTES], const char *dir, const char *name)
+{
+	char fresh[80];
+
+	snprintf(fresh, sizeof(fresh), "new_%s", name);
+	return pin_path(path, dir, fresh);
+}
+
+int dp_pin_new(const char *dir, const char *name, int fd)
+{
+	char path[PATH_BYTES];
+	int rc = new_path(path, dir, name);
+
+	if (rc)
+		return rc;
+	if (unlink(path) && errno != ENOENT)
+		return -errno;
+	return bpf_obj_pin(fd, path);
+}
+
+int dp_pin_settle(const char *dir, const char *name)
+{
+	char path[PATH_BYTES], fresh[PATH_BYTES];
+	int rc = pin_path(path, dir, name);
+
+	if (!rc)
+		rc = new_path(fresh, dir, name);
+	if (rc)
+		return rc;
+	return rename(fresh, path) ? -errno : 0;
+}
+
 int dp_pin_put(const char *dir, const char *name, int fd)
 {
-	char path[PATH_BYTES], fresh[PATH_BYTES], fresh_name[80];
-	int rc;
+	int rc = dp_pin_new(dir, name, fd);
 
-	snprintf(fresh_name, sizeof(fresh_name), "new_%s", name);
-	rc = pin_path(path, dir, name);
-	if (!rc)
-		rc = pin_path(fresh, dir, fresh_name);
-	if (rc)
-		return rc;
-	if (unlink(fresh) && errno != ENOENT)
-		return -errno;
-	rc = bpf_obj_pin(fd, fresh);
-	if (rc)
-		return rc;
-	if (rename(fresh, path)) {
-		rc = -errno;
-		unlink(fresh);
-	}
-	return rc;
+	return rc ? rc : dp_pin_settle(dir, name);
 }
 
 int dp_pin_remove(const char *dir, const char *name)
@@ -92,18 +109,57 @@ int dp_pin_remove(const char *dir, const char *name)
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
-int dp_pin_maps(const char *dir, const struct dp_prog *p)
+int dp_pin_prog(const char *dir, const struct dp_prog *p)
 {
 	static const char *const names[] = {
 #define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = "map_" #name,
 		DBX_PROGRAM_MAPS(DBX_PROGRAM_MAP)
 #undef DBX_PROGRAM_MAP
 	};
-	int i, rc = 0;
+	int i, rc = dp_pin_new(dir, "map_ident", p->ident_fd);
 
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
-		rc = dp_pin_put(dir, names[i], p->map[i]);
+		rc = p->map[i] < 0 ? 0 : dp_pin_new(dir, names[i], p->map[i]);
+	if (!rc)
+		rc = dp_pin_put(dir, "prog", p->fd);
+	if (!rc)
+		rc = dp_pin_settle(dir, "map_ident");
+	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
+		rc = p->map[i] < 0 ? 0 : dp_pin_settle(dir, names[i]);
 	return rc;
+}
+
+struct wanted_map {
+	uint32_t id;
+	int fd;
+};
+
+static int try_map(void *arg, const char *dir, const char *name)
+{
+	struct wanted_map *w = arg;
+	struct bpf_map_info info = {0};
+	uint32_t n = sizeof(info);
+	int fd;
+
+	if (strncmp(name, "map_", 4) && strncmp(name, "new_map_", 8))
+		return 0;
+	fd = dp_pin_get(dir, name);
+	if (fd < 0)
+		return 0;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &n) && info.id == w->id) {
+		w->fd = fd;
+		return 1;
+	}
+	close(fd);
+	return 0;
+}
+
+int dp_pin_map_by_id(const char *dir, uint32_t id)
+{
+	struct wanted_map w = {.id = id, .fd = -1};
+
+	dp_pin_each(dir, try_map, &w);
+	return w.fd >= 0 ? w.fd : bpf_map_get_fd_by_id(id);
 }
 
 void dp_pin_link_name(const char *ifname, char name[64])

@@ -56,12 +56,21 @@ const char *dp_libbpf_said(void)
 	return libbpf_line;
 }
 
+static const char *const companion_names[DBX_PROG_TC_MAX] = {
+	[DBX_PROG_TC_IN] = "egress_tc",
+	[DBX_PROG_TC_OUT] = "egress_back",
+};
+
 void dp_prog_init(struct dp_prog *p)
 {
 	int i;
 
 	memset(p, 0, sizeof(*p));
 	p->fd = -1;
+	p->note = -1;
+	for (i = 0; i < DBX_PROG_TC_MAX; i++)
+		p->companion[i] = -1;
+	p->ident_fd = -1;
 	for (i = 0; i < DBX_MAP_MAX; i++)
 		p->map[i] = -1;
 }
@@ -72,6 +81,14 @@ void dp_prog_fini(struct dp_prog *p)
 
 	if (p->fd >= 0)
 		close(p->fd);
+	if (p->note >= 0)
+		close(p->note);
+	for (i = 0; i < DBX_PROG_TC_MAX; i++) {
+		if (p->companion[i] >= 0)
+			close(p->companion[i]);
+	}
+	if (p->ident_fd >= 0)
+		close(p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX; i++) {
 		if (p->map[i] >= 0)
 			close(p->map[i]);
@@ -103,6 +120,13 @@ static bool same_shape(const struct bpf_map *want, int fd, bool any_size)
 	       info.value_size == bpf_map__value_size(want) &&
 	       info.map_flags == bpf_map__map_flags(want) &&
 	       (any_size || info.max_entries == bpf_map__max_entries(want));
+}
+
+/* Maps of one build: its programs, and what they hand over to each other. */
+static bool is_private(int map)
+{
+	return map == DBX_MAP_PROGS || map == DBX_MAP_PROGS_TC || map == DBX_MAP_SCRATCH ||
+	       map == DBX_MAP_WORK;
 }
 
 /* Who the program is; refused when the object is of another ABI than this code. */
@@ -165,7 +189,8 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 		if (i == DBX_MAP_COUNTERS && o->counters_max)
 			bpf_map__set_max_entries(map, o->counters_max);
 		/* Counters stay with the size that they were made with: nothing is zeroed. */
-		if (!same_abi || !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))
+		if (!same_abi || is_private(i) ||
+		    !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))
 			continue;
 		if (i == DBX_MAP_IMAGES && old->ident.n_chunks != ident->n_chunks)
 			continue;
@@ -196,6 +221,21 @@ static int keep(int fd, int *out)
 {
 	*out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	return *out < 0 ? -errno : 0;
+}
+
+/* A map that only other programs use is bound to the pinned one, by which all are found again. */
+static int keep_map(struct dp_prog *p, int i, int fd)
+{
+	int rc = keep(fd, &p->map[i]);
+
+	return rc ? rc : bpf_prog_bind_map(p->fd, p->map[i], NULL);
+}
+
+static int keep_prog(const struct bpf_object *obj, const char *name, int *out)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+
+	return prog ? keep(bpf_program__fd(prog), out) : -ENOENT;
 }
 
 int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chunks,
@@ -233,8 +273,16 @@ int dp_prog_load(struct dp_prog *p, const struct dbx_dp_opts *o, uint32_t n_chun
 		goto out;
 	}
 	rc = keep(bpf_program__fd(prog), &p->fd);
+	if (!rc)
+		rc = keep(bpf_object__find_map_fd_by_name(obj, DBX_PROGRAM_ID_SECT), &p->ident_fd);
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
-		rc = keep(bpf_object__find_map_fd_by_name(obj, map_names[i]), &p->map[i]);
+		rc = keep_map(p, i, bpf_object__find_map_fd_by_name(obj, map_names[i]));
+	for (i = 0; i < DBX_PROG_TC_MAX && !rc; i++)
+		rc = keep_prog(obj, companion_names[i], &p->companion[i]);
+	if (!rc)
+		rc = keep_prog(obj, "egress_note", &p->note);
+	if (!rc)
+		rc = dp_secret_make(p->map[DBX_MAP_SECRETS]);
 	if (!rc)
 		rc = note_info(p);
 	p->ident = ident;
@@ -260,6 +308,10 @@ static int adopt_map(struct dp_prog *p, int fd)
 	if (!rc && !strcmp(info.name, DBX_PROGRAM_ID_SECT) && info.value_size <= sizeof(id)) {
 		rc = bpf_map_lookup_elem(fd, &zero, id);
 		memcpy(&p->ident, id, sizeof(p->ident));
+		if (!rc && p->ident_fd < 0) {
+			p->ident_fd = fd;
+			return 0;
+		}
 	}
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
 		if (!strcmp(info.name, map_names[i]) && p->map[i] < 0) {
@@ -271,7 +323,41 @@ static int adopt_map(struct dp_prog *p, int fd)
 	return rc;
 }
 
-int dp_prog_adopt(struct dp_prog *p, int fd)
+static int adopt_called(int array, uint32_t slot, int *out)
+{
+	uint32_t id = 0;
+	int fd, rc = bpf_map_lookup_elem(array, &slot, &id);
+
+	if (rc)
+		return rc;
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd < 0)
+		return fd;
+	if (out)
+		*out = fd;
+	else
+		close(fd);
+	return 0;
+}
+
+/*
+ * The programs beside the pinned one. The kernel empties a program array when its last pin and its
+ * last user are gone; then the build no longer counts as ours, and is loaded anew with its maps.
+ */
+static void adopt_others(struct dp_prog *p)
+{
+	int i, rc = 0;
+
+	for (i = 0; i < DBX_PROG_XDP_MAX && !rc; i++)
+		rc = adopt_called(p->map[DBX_MAP_PROGS], (uint32_t)i,
+				  i == DBX_PROG_NOTE ? &p->note : NULL);
+	for (i = 0; i < DBX_PROG_TC_MAX && !rc; i++)
+		rc = adopt_called(p->map[DBX_MAP_PROGS_TC], (uint32_t)i, &p->companion[i]);
+	if (rc)
+		p->ident.build = 0;
+}
+
+int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd)
 {
 	uint32_t ids[MAP_IDS_MAX] = {0}, i, n;
 	struct bpf_prog_info info = {
@@ -289,15 +375,18 @@ int dp_prog_adopt(struct dp_prog *p, int fd)
 	p->id = info.id;
 	memcpy(p->tag, info.tag, sizeof(p->tag));
 	for (i = 0; i < info.nr_map_ids && i < MAP_IDS_MAX && !rc; i++) {
-		map = bpf_map_get_fd_by_id(ids[i]);
+		map = dp_pin_map_by_id(dir, ids[i]);
 		rc = map < 0 ? map : adopt_map(p, map);
 	}
 	if (!rc && (strcmp(info.name, DBX_PROGRAM_NAME) || p->ident.magic != DBX_PROGRAM_MAGIC))
 		rc = -ENOMSG;
+	/* Another ABI may have other maps; these it must have. */
 	for (i = 0; i < DBX_MAP_MAX && !rc; i++) {
-		if (p->map[i] < 0)
+		if (p->map[i] < 0 && (p->ident.abi == DBX_ABI_VERSION || i <= DBX_MAP_PORTS))
 			rc = -ENOMSG;
 	}
+	if (!rc && p->ident.abi == DBX_ABI_VERSION)
+		adopt_others(p);
 out:
 	if (rc)
 		dp_prog_fini(p);

@@ -91,26 +91,54 @@ static int take_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-int dp_ring_open(struct dbx_dp *dp)
+static int take_name_event(void *arg, void *data, size_t size)
+{
+	const struct dbx_name_event *e = data;
+	struct dbx_dp *dp = arg;
+
+	if (dp->name_fn && size >= offsetof(struct dbx_name_event, payload) &&
+	    size >= offsetof(struct dbx_name_event, payload) + e->n_payload)
+		dp->name_fn(dp->name_arg, e);
+	return 0;
+}
+
+static int ring_open(struct dbx_dp *dp, int map_fd, int epoll_fd, ring_buffer_sample_fn fn,
+		     struct ring_buffer **out)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
+
+	*out = ring_buffer__new(map_fd, fn, dp, NULL);
+	if (!*out)
+		return -errno;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(*out), &ev) ? -errno : 0;
+}
+
+static void ring_close(int epoll_fd, struct ring_buffer **ring)
+{
+	if (!*ring)
+		return;
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, ring_buffer__epoll_fd(*ring), NULL);
+	ring_buffer__free(*ring);
+	*ring = NULL;
+}
+
+/* A program of another ABI that is still in force has events, but none on names. */
+int dp_ring_open(struct dbx_dp *dp)
+{
 	int rc;
 
 	dp_ring_close(dp);
-	dp->ring = ring_buffer__new(dp->live.map[DBX_MAP_EVENTS], take_event, dp, NULL);
-	if (!dp->ring)
-		return -errno;
-	rc = epoll_ctl(dp->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(dp->ring), &ev);
-	return rc ? -errno : 0;
+	rc = ring_open(dp, dp->live.map[DBX_MAP_EVENTS], dp->epoll_fd, take_event, &dp->ring);
+	if (!rc && dp->live.map[DBX_MAP_NAME_EVENTS] >= 0)
+		rc = ring_open(dp, dp->live.map[DBX_MAP_NAME_EVENTS], dp->name_epoll_fd,
+			       take_name_event, &dp->name_ring);
+	return rc;
 }
 
 void dp_ring_close(struct dbx_dp *dp)
 {
-	if (!dp->ring)
-		return;
-	epoll_ctl(dp->epoll_fd, EPOLL_CTL_DEL, ring_buffer__epoll_fd(dp->ring), NULL);
-	ring_buffer__free(dp->ring);
-	dp->ring = NULL;
+	ring_close(dp->epoll_fd, &dp->ring);
+	ring_close(dp->name_epoll_fd, &dp->name_ring);
 }
 
 int dp_xdp_event_fd(struct dbx_dp *dp)

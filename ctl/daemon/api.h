@@ -23,9 +23,11 @@ struct dbx_links;
 
 struct dbx_daemon {
 	struct dbx_core core;
-	struct dbx_links *links;     /* NULL in tests: no interfaces */
-	struct dbx_denials *denials; /* or NULL */
-	double started_ms;           /* monotonic */
+	struct dbx_links *links;       /* NULL in tests: no interfaces */
+	struct dbx_denials *denials;   /* or NULL */
+	double started_ms;             /* monotonic */
+	const char *const *interfaces; /* of the command line: attached whatever documents say */
+	size_t n_interfaces;
 };
 
 enum dbx_method {

@@ -281,7 +281,7 @@ void dns_ask_finish(struct dbx_dns *d, struct dns_ask *ask, struct dns_entry *e)
 	if (j.d.verdict == DBX_VERDICT_DROP)
 		refuse(d, &ask->client, &ask->q, &j);
 	else if (!e)
-		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK, "no upstream answered");
+		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK, "no upstream gave an answer that can be used");
 	else
 		give(d, &ask->client, &ask->q, &j, e, ask->start_ns);
 	ask_free(d, ask);

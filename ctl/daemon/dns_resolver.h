@@ -43,6 +43,7 @@ struct dbx_dns_hooks {
 	int (*learn)(void *arg, const struct dbx_lesson *l);
 };
 
+extern const struct dbx_dns_hooks dbx_dns_namer_hooks; /* arg: struct dbx_namer */
 
 /* A query that was refused, or would have been, or failed. Valid during the call. */
 struct dbx_dns_record {

@@ -122,8 +122,28 @@ static void reconcile_all(struct dbx_links *l)
 	}
 }
 
+/* Asks the driver instead of trusting what we were told: a message may have been lost. */
+static void verify(struct dbx_links *l)
+{
+	struct dbx_dp_link *v = calloc(LINKS_MAX, sizeof(*v));
+	size_t i, n = 0;
+
+	if (!v || l->ops->links(l->dp, v, LINKS_MAX, &n)) {
+		free(v);
+		return;
+	}
+	dbx_vec_for_each(&l->links, e) {
+		for (i = 0; i < n && strcmp(v[i].ifname, e->name) != 0; i++)
+			;
+		if (e->ifindex && (i == n || !v[i].is_attached || v[i].ifindex != e->ifindex))
+			gone(l, e);
+	}
+	free(v);
+}
+
 void dbx_links_retry(struct dbx_links *l)
 {
+	verify(l);
 	reconcile_all(l);
 }
 
@@ -152,12 +172,10 @@ static void drop_unwanted(struct dbx_links *l)
 	l->links.n = kept;
 }
 
-void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
+void dbx_links_also_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
 {
 	size_t i;
 
-	dbx_vec_for_each(&l->links, e)
-		e->is_wanted = false;
 	for (i = 0; i < n; i++) {
 		struct dbx_link *e = find(l, v[i].name);
 
@@ -168,6 +186,14 @@ void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n
 		else
 			dbx_log_error("interface %s: no room to keep it", v[i].name);
 	}
+	reconcile_all(l);
+}
+
+void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n)
+{
+	dbx_vec_for_each(&l->links, e)
+		e->is_wanted = false;
+	dbx_links_also_want(l, v, n);
 	drop_unwanted(l);
 	reconcile_all(l);
 }
@@ -214,8 +240,10 @@ void dbx_links_process(struct dbx_links *l)
 		rc = nl_recvmsgs_default(l->sock);
 	while (rc >= 0);
 	/* An overrun (ENOBUFS) lost messages; looking at every interface makes up for them. */
-	if (rc != -NLE_AGAIN)
+	if (rc != -NLE_AGAIN) {
 		dbx_log_warning("netlink: %s; looking at every interface again", nl_geterror(rc));
+		verify(l);
+	}
 	reconcile_all(l);
 }
 

@@ -33,6 +33,8 @@ int dbx_links_open(struct dbx_links **l, const struct dbx_dp_ops *ops, struct db
 		   struct dbx_fail *f);
 void dbx_links_close(struct dbx_links **l); /* lets go: interfaces stay attached */
 
+/* These too, without letting go of others. */
+void dbx_links_also_want(struct dbx_links *l, const struct dbx_interface *v, size_t n);
 /* The interfaces that shall be attached; others that are get detached. */
 void dbx_links_want(struct dbx_links *l, const struct dbx_interface *v, size_t n);
 int dbx_links_fd(const struct dbx_links *l);

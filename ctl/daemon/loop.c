@@ -103,15 +103,35 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Attach what the gateway document names. Where there is none, because the state was lost or by a
- * rollback, nothing says what to let go: what is attached stays so, and denies.
+ * Attach what the command line and the gateway document name. Where there is no such document,
+ * because none has come yet, the state was lost or by a rollback, nothing says what to let go: what
+ * is attached stays so, and denies.
  */
 static void want_links(struct loop *l)
 {
-	const struct dbx_model *m = l->d->core.model;
+	const struct dbx_gateway *g = &l->d->core.model->gateway;
+	size_t n = l->d->n_interfaces, i;
+	struct dbx_interface *v;
 
-	if (m->has_gateway)
-		dbx_links_want(l->d->links, m->gateway.interfaces, m->gateway.n_interfaces);
+	if (!n && !l->d->core.model->has_gateway) {
+		dbx_log_warning("no interface is named yet: nothing is enforced until the gateway "
+				"document names them, or --interface does");
+		return;
+	}
+	v = calloc(n + g->n_interfaces + 1, sizeof(*v));
+	if (!v) {
+		dbx_log_error("attaching interfaces: out of memory; what is attached stays so");
+		return;
+	}
+	for (i = 0; i < n; i++)
+		v[i].name = (char *)l->d->interfaces[i];
+	for (i = 0; i < g->n_interfaces; i++)
+		v[n + i].name = g->interfaces[i].name;
+	if (l->d->core.model->has_gateway)
+		dbx_links_want(l->d->links, v, n + g->n_interfaces);
+	else
+		dbx_links_also_want(l->d->links, v, n);
+	free(v);
 }
 
 static void on_change(void *arg)

@@ -140,7 +140,11 @@ static int uninstall(const struct dbx_options *o, const struct dbx_dp_opts *dp, 
 
 static int serve(const struct dbx_options *o, const struct dbx_dp_opts *dp, struct dbx_fail *f)
 {
-	struct dbx_daemon d = {.started_ms = dbx_monotonic_ms()};
+	struct dbx_daemon d = {
+		.started_ms = dbx_monotonic_ms(),
+		.interfaces = o->interfaces,
+		.n_interfaces = o->n_interfaces,
+	};
 	struct dbx_core_opts core = {.ops = o->dp, .dp = *dp};
 	char path[PATH_MAX];
 	int rc, fd = -1;

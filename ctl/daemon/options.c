@@ -23,6 +23,8 @@ static const struct row {
 	{"pin-dir", 'p', "DIR", "pinned program, maps and links (" DEFAULT_PIN_DIR ")"},
 	{"object", 'o', "FILE", "kernel object (egress_xdp.bpf.o beside the program or installed)"},
 	{"dp", 'D', "DRIVER", "xdp, or mem: enforces nothing, for tests (xdp)"},
+	{"interface", 'i', "NAME",
+	 "attach to it from the start, with no document yet too; repeatable"},
 	{"log-level", 'l', "LEVEL", "error, warning, info or debug (info)"},
 	{"uninstall", 'u', NULL, "end enforcement: remove program, maps and links, then exit"},
 	{"foreground", 'f', NULL, "stay in the foreground; this is what it always does"},
@@ -54,6 +56,18 @@ static int usage(const char *what, const char *value, const char *accepted)
 	return 2;
 }
 
+static int add_interface(struct dbx_options *o, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len < 1 || len > 15 || strchr(name, '/') || strchr(name, ' '))
+		return usage("--interface", name, "a name of 1 to 15 characters");
+	if (o->n_interfaces == DBX_OPTIONS_INTERFACES)
+		return usage("--interface", name, "no more than 64 of them");
+	o->interfaces[o->n_interfaces++] = name;
+	return -1;
+}
+
 static int set(struct dbx_options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -72,6 +86,8 @@ static int set(struct dbx_options *o, int key, const char *arg)
 	case 'D':
 		o->dp = strcmp(arg, "mem") == 0 ? &dbx_dp_mem : &dbx_dp_xdp;
 		return strcmp(arg, o->dp->name) == 0 ? -1 : usage("--dp", arg, "xdp or mem");
+	case 'i':
+		return add_interface(o, arg);
 	case 'l':
 		return dbx_log_level_parse(arg, &o->log_level)
 			       ? usage("--log-level", arg, "error, warning, info or debug")

@@ -6,9 +6,12 @@
 #define DBX_DAEMON_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "daemon/log.h"
 #include "dataplane/dp.h"
+
+#define DBX_OPTIONS_INTERFACES 64
 
 struct dbx_options {
 	const char *socket;
@@ -18,6 +21,8 @@ struct dbx_options {
 	enum dbx_log_level log_level;
 	const struct dbx_dp_ops *dp;
 	bool uninstall;
+	const char *interfaces[DBX_OPTIONS_INTERFACES]; /* attached whatever the documents say */
+	size_t n_interfaces;
 };
 
 /* -1: go on; else the exit code (0 after --help or --version, 2 after a usage error). */

@@ -75,6 +75,12 @@ uint32_t dbx_compile_storage_rule(struct compiler *c, const struct dbx_policy *p
 	return dbx_compile_rule(c, &d->where, p->id, "%s", c->text.s);
 }
 
+uint32_t dbx_compile_service_rule(struct compiler *c, const struct dbx_service *s)
+{
+	dbx_ruletext_service(&c->text, s);
+	return dbx_compile_rule(c, &s->where, "", "%s", c->text.s);
+}
+
 uint32_t dbx_compile_dest_rule(struct compiler *c, enum dbx_dest_list list,
 			       const struct dbx_dest_set *s)
 {

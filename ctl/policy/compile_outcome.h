@@ -44,6 +44,7 @@ uint32_t dbx_compile_internet_rule(struct compiler *c, const struct dbx_policy *
 				   const struct dbx_internet_dest *d, bool blocked);
 uint32_t dbx_compile_storage_rule(struct compiler *c, const struct dbx_policy *p,
 				  const struct dbx_storage_dest *d);
+uint32_t dbx_compile_service_rule(struct compiler *c, const struct dbx_service *s);
 uint32_t dbx_compile_dest_rule(struct compiler *c, enum dbx_dest_list list,
 			       const struct dbx_dest_set *s);
 

@@ -62,17 +62,24 @@ static const struct dbx_where *allowing_entry(const struct dbx_row *r,
 	return NULL;
 }
 
-/* Of the rules whose address this is: the first effective one of this NCC, else its first. */
-static const struct dbx_pe_rule *pe_rule(const struct dbx_row *r)
+/*
+ * Of the rules whose address this is: the first effective one of this NCC, else its first, else
+ * NULL. *foreign is then the first of them all. The order is that of the model.
+ */
+static const struct dbx_pe_rule *pe_rule(const struct dbx_row *r,
+					 const struct dbx_pe_rule **foreign)
 {
 	const struct dbx_pe_rule *best = NULL;
 
+	*foreign = NULL;
 	dbx_vec_for_each(&r->users, u) {
 		const struct dbx_pe_rule *rule;
 
 		if ((*u)->stage != ST_PRIVATE_ENDPOINT)
 			continue;
 		rule = dbx_model_pe_rule(r->c->m, (*u)->pe->rule_id);
+		if (rule && (!*foreign || rule < *foreign))
+			*foreign = rule;
 		if (!rule || !r->ncc || !rule->ncc_id || strcmp(rule->ncc_id, r->ncc->id))
 			continue;
 		if (!best || dbx_pe_rule_is_effective(rule) > dbx_pe_rule_is_effective(best) ||
@@ -85,14 +92,14 @@ static const struct dbx_pe_rule *pe_rule(const struct dbx_row *r)
 
 uint32_t dbx_compile_pe(struct dbx_row *r, const struct user *first)
 {
-	const struct dbx_pe_rule *rule = pe_rule(r);
-	const struct dbx_pe_rule *foreign = dbx_model_pe_rule(r->c->m, first->pe->rule_id);
+	const struct dbx_pe_rule *foreign, *rule = pe_rule(r, &foreign);
 	const uint8_t path = DBX_PATH_PRIVATE_ENDPOINT;
 	uint32_t number;
 
 	if (!rule) {
 		number = dbx_compile_rule(r->c, foreign ? &foreign->where : &first->pe->where, "",
-					  "private endpoint rule %s", first->pe->rule_id);
+					  "private endpoint rule %s",
+					  foreign ? foreign->rule_id : first->pe->rule_id);
 		return dbx_outcomes_add(&r->o, DBX_REASON_PRIVATE_ENDPOINT_FOREIGN, path, number);
 	}
 	number =

@@ -197,7 +197,7 @@ static uint32_t decide_gateway(struct dbx_row *r)
 
 	for (size_t i = 0; i < g->n_services; i++) {
 		const struct dbx_service *s = &g->services[i];
-		uint32_t rule = dbx_compile_rule(r->c, &s->where, "", "gateway service %zu", i + 1);
+		uint32_t rule = dbx_compile_service_rule(r->c, s);
 
 		keys = dbx_compile_keys(r->c, s->proto, s->ports, s->n_ports, &n_keys);
 		dbx_outcomes_entry(

@@ -85,10 +85,19 @@ static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
 	return candidate(c->t.src.is_v6, 0);
 }
 
+/* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
+static bool is_isolated(const struct dbx_explain_ctx *c)
+{
+	struct dbx_eval_result res;
+
+	dbx_eval_tuple(c->m, &c->t, &res);
+	return res.reason >= DBX_REASON_MARTIAN && res.reason <= DBX_REASON_LISTED_WORKSPACE;
+}
+
 void dbx_explain_name_pick(struct dbx_explain_ctx *c)
 {
 	c->pe = find_endpoint(c);
-	c->pe_is_judged = c->pe && private_address(c, &c->t.dst);
+	c->pe_is_judged = c->pe && private_address(c, &c->t.dst) && !is_isolated(c);
 	if (!c->pe_is_judged)
 		c->t.dst = unlisted_address(c);
 }

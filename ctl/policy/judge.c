@@ -121,6 +121,22 @@ void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uin
 		dbx_classify(&env, hdr, &mine, res);
 }
 
+const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
+					   uint32_t domain)
+{
+	struct dbx_env env = env_of(img, NULL, DBX_PORT_ANY);
+	const struct dbx_image_header *hdr = dbx_classify_header(&env);
+	const struct dbx_binding *b;
+	uint32_t words[4], owner;
+
+	if (!hdr)
+		return NULL;
+	dbx_judge_addr(addr, words);
+	owner = dbx_src_owner(&env, hdr, words, addr->is_v6);
+	b = dbx_owner_binding(&env, hdr, owner, domain);
+	return b ? b : dbx_owner_binding(&env, hdr, owner, DBX_DOMAIN_ANY);
+}
+
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4])
 {
 	memset(words, 0, 4 * sizeof(words[0]));

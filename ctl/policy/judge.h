@@ -30,6 +30,13 @@ void dbx_judge_frame(const struct dbx_image *img, struct dbx_frags *frags, const
 void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
 		     struct dbx_result *res);
 
+/*
+ * The binding of a source address in a domain, or, in none, that of its sole owner whatever the
+ * domain (DBX_DOMAIN_ANY); NULL: no workspace has it, or img is NULL. Part of the image.
+ */
+const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
+					   uint32_t domain);
+
 /* Host order words of an address, as struct dbx_pkt holds them. */
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4]);
 

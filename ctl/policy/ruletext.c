@@ -31,10 +31,19 @@ void dbx_ruletext_internet(struct dbx_strbuf *b, const struct dbx_internet_dest 
 
 void dbx_ruletext_storage(struct dbx_strbuf *b, const struct dbx_storage_dest *d)
 {
-	const char *text = d->bucket_name ? d->bucket_name : d->azure_account;
+	static const char *const types[] = {
+		[DBX_STORAGE_UNSPECIFIED] = "unspecified",
+		[DBX_STORAGE_AWS_S3] = "AWS_S3",
+		[DBX_STORAGE_AZURE] = "AZURE_STORAGE",
+		[DBX_STORAGE_GCS] = "GOOGLE_CLOUD_STORAGE",
+		[DBX_STORAGE_CLOUDFLARE_R2] = "CLOUDFLARE_R2",
+	};
+	const char *name = d->bucket_name ? d->bucket_name : d->azure_account;
+	const char *part = d->bucket_name ? d->region : d->azure_service;
 
 	dbx_strbuf_reset(b);
-	dbx_strbuf_addf(b, "allowed storage destination %s", text ? text : "");
+	dbx_strbuf_addf(b, "allowed storage destination %s %s%s%s", types[d->type],
+			name ? name : "", part ? " " : "", part ? part : "");
 }
 
 static void add_protocol(struct dbx_strbuf *b, uint16_t proto)
@@ -54,16 +63,18 @@ static void add_protocol(struct dbx_strbuf *b, uint16_t proto)
 }
 
 /* " tcp 443,8443-8451"; long lists end in "...". */
-static void add_ports(struct dbx_strbuf *b, const struct dbx_dest_set *s)
+static void add_ports(struct dbx_strbuf *b, uint16_t proto, const struct dbx_port_range *ports,
+		      size_t n)
 {
-	const int shift = s->proto == 1 || s->proto == 58 ? 8 : 0; /* ICMP: types */
+	const int shift = proto == 1 || proto == 58 ? 8 : 0; /* ICMP: types */
 	const size_t start = b->len;
 
-	if (s->proto == DBX_PROTO_ANY)
+	if (proto == DBX_PROTO_ANY)
 		return;
-	add_protocol(b, s->proto);
-	for (size_t i = 0; i < s->n_ports; i++) {
-		unsigned int lo = s->ports[i].lo >> shift, hi = s->ports[i].hi >> shift;
+	add_protocol(b, proto);
+	for (size_t i = 0; i < n; i++) {
+		unsigned int lo = (unsigned int)ports[i].lo >> shift;
+		unsigned int hi = (unsigned int)ports[i].hi >> shift;
 
 		if (b->len - start > 80) {
 			dbx_strbuf_add(b, "...");
@@ -84,5 +95,12 @@ void dbx_ruletext_dest(struct dbx_strbuf *b, enum dbx_dest_list list, const stru
 
 	dbx_strbuf_reset(b);
 	dbx_strbuf_addf(b, "%s \"%s\"", lists[list], s->label ? s->label : "");
-	add_ports(b, s);
+	add_ports(b, s->proto, s->ports, s->n_ports);
+}
+
+void dbx_ruletext_service(struct dbx_strbuf *b, const struct dbx_service *s)
+{
+	dbx_strbuf_reset(b);
+	dbx_strbuf_add(b, "gateway service");
+	add_ports(b, s->proto, s->ports, s->n_ports);
 }

@@ -26,6 +26,7 @@ uint64_t dbx_rule_uid(const char *policy_id, const char *text);
 void dbx_ruletext_policy(struct dbx_strbuf *b, const struct dbx_policy *p);
 void dbx_ruletext_internet(struct dbx_strbuf *b, const struct dbx_internet_dest *d, bool blocked);
 void dbx_ruletext_storage(struct dbx_strbuf *b, const struct dbx_storage_dest *d);
+void dbx_ruletext_service(struct dbx_strbuf *b, const struct dbx_service *s);
 void dbx_ruletext_dest(struct dbx_strbuf *b, enum dbx_dest_list list, const struct dbx_dest_set *s);
 
 #endif

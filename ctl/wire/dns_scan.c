@@ -95,9 +95,13 @@ static bool rdata_names(const uint8_t *msg, const struct dbx_dns_rr *rr)
 	size_t i = rr->rdata_at, end = i + rr->n_rdata;
 
 	for (size_t k = 0; i < end; k++) {
-		ldns_rdf_type t = ldns_rr_descriptor_field_type(desc, k);
-		int size = field_size(t);
+		ldns_rdf_type t;
+		int size;
 
+		if (k >= desc->_maximum && desc->_variable == LDNS_RDF_TYPE_NONE)
+			return false; /* more data than fields; asking for the type would abort */
+		t = ldns_rr_descriptor_field_type(desc, k);
+		size = field_size(t);
 		if (t == LDNS_RDF_TYPE_DNAME) {
 			if (!dbx_dns_name_skip(msg, end, &i))
 				return false;

@@ -118,7 +118,6 @@ struct dbx_meta {
 #define DBX_ORDER_NONE  1u /* XDP_DROP: no such flow */
 #define DBX_ORDER_STALE 0u /* XDP_ABORTED: the flow was begun anew, or has decided since */
 
-/* Read-only to everybody once loaded. build: hash of the object file, set by the loader. */
 /*
  * Read-only to everybody once loaded. build: hash of the object file, set by the loader.
  *

@@ -296,3 +296,10 @@ int bpfrun_prog_fd(struct bpfrun *r)
 {
 	return r->enforce_fd;
 }
+
+int bpfrun_program(struct bpfrun *r, const char *name)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(r->obj, name);
+
+	return prog ? bpf_program__fd(prog) : -ENOENT;
+}

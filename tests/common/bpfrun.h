@@ -49,5 +49,7 @@ int bpfrun_events(struct bpfrun *r, void (*fn)(void *arg, const struct dbx_event
 /* fd of a map (enum dbx_program_map) or of the enforcing program, for what is not covered here. */
 int bpfrun_map_fd(struct bpfrun *r, unsigned int map);
 int bpfrun_prog_fd(struct bpfrun *r);
+/* fd of any program of the object, by its name. */
+int bpfrun_program(struct bpfrun *r, const char *name);
 
 #endif

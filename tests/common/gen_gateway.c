@@ -185,20 +185,31 @@ static void out_dest_sets(struct gen_writer *w, const char *key, const char *pre
 	gen_out(w, "]");
 }
 
+/* In any order, and some addresses belong to several rules, of one NCC or of two. */
 static void out_private_endpoints(struct gen_writer *w, uint32_t n_nccs)
 {
+	uint32_t n = n_nccs * GEN_RULES, turn = gen_below(w->r, n + 1);
+	size_t first = w->m->n_prefixes;
 	const char *comma = "";
 
 	gen_out(w, ",\n\"private_endpoints\": [");
-	for (uint32_t ncc = 0; ncc < n_nccs; ncc++) {
-		for (uint32_t i = 0; i < GEN_RULES; i++) {
-			if (gen_percent(w->r, 30))
-				continue;
-			gen_out(w, "%s{\"rule_id\": \"pe-%u-%u\", \"addresses\": [", comma, ncc, i);
-			gen_out_addresses(w, 1 + gen_below(w->r, 2));
-			gen_out(w, "]}");
-			comma = ", ";
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t rule = (turn + i * 3) % n; /* 3 divides neither 5 nor 10 */
+		uint32_t n_own = (uint32_t)(w->m->n_prefixes - first);
+
+		if (gen_percent(w->r, 30))
+			continue;
+		gen_out(w, "%s{\"rule_id\": \"pe-%u-%u\", \"addresses\": [", comma,
+			rule / GEN_RULES, rule % GEN_RULES);
+		if (n_own && gen_percent(w->r, 50)) {
+			struct gen_prefix again = w->m->prefixes[first + gen_below(w->r, n_own)];
+
+			gen_out_prefix(w, &again, true);
+			gen_out(w, ", ");
 		}
+		gen_out_addresses(w, 1 + gen_below(w->r, 2));
+		gen_out(w, "]}");
+		comma = ", ";
 	}
 	gen_out(w, "]");
 }

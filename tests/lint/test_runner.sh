@@ -49,6 +49,22 @@ ends "fewer results than planned are a failure" 'echo 1..3; echo "ok 1 - a"' \
 ends "a suite that hangs is cut off" 'echo "ok 1 - a"; echo 1..1; sleep 30' \
 	"1 passed, 1 failed, 0 skipped" 1
 ends "a script that cannot start is a failure" 'exec /nonexistent' "0 passed, 1 failed, 0 skipped" 1
+
+# Ended from outside, it ends what it runs, and that may clean up.
+printf '%s\n' '#!/bin/bash' '# variants: plain' "trap 'echo cleaned >$tmp/cleaned' EXIT" \
+	"trap 'exit 130' TERM" "echo \$\$ >$tmp/began" 'sleep 60' >"$tmp/tests/cli/test_it.sh"
+DBX_BUILD=$tmp/build "$tmp/tests/run.sh" >/dev/null 2>&1 &
+runner=$!
+for _ in $(seq 100); do
+	[ ! -s "$tmp/began" ] || break
+	sleep 0.1
+done
+kill $runner
+wait $runner
+is "a runner that is ended says so" $? 130
+is "its suite has cleaned up" "$(cat "$tmp/cleaned" 2>&1)" cleaned
+none "and is gone" "$(ps -o args= -p "$(cat "$tmp/began")")"
+
 rm "$tmp/tests/cli/test_it.sh"
 DBX_BUILD=$tmp/build "$tmp/tests/run.sh" >/dev/null 2>&1
 is "no suite at all is an error" $? 2

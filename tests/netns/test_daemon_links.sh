@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_daemon_links.sh -- interfaces that come and go, and a daemon that does, with traffic running.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 180
+# timeout: 240
 cd "$(dirname "$0")/../.." && . tests/tap.sh && . tests/netns/lib.sh
 
 policy_free='{"network_policy_id": "np-free", "egress": {"network_access": {"restriction_mode": "FULL_ACCESS"}}}'
@@ -60,11 +60,22 @@ lab_begin
 echo "$policy_free" >"$lab/np.json"
 echo "$option_free" >"$lab/opt.json"
 gateway ws1 ghost >"$lab/gw.json"
+
+# ---- attached from the start --------------------------------------------------------------------
+
+daemon_start --interface ws1 || { not_ok "the daemon starts"; done_testing; }
+check "an interface of the command line is attached without any document" is_attached ws1
+is "and before the first policy everything is denied" "$(probe icmp ws1 203.0.113.10)" denied
+like "with its reason" "$(ctl stats)" 'no-image'
+daemon_stop
+is "with the daemon gone too" "$(probe icmp ws1 203.0.113.10)" denied
+exits "uninstall ends it" 0 \
+	in_ns gw "$build/dbx-egressd" --uninstall --state-dir "$lab/state" --pin-dir "$lab/bpf/dbx-egress"
 daemon_start || { not_ok "the daemon starts"; done_testing; }
 
 # ---- attached by the document -------------------------------------------------------------------
 
-is "nothing is judged before a document names an interface" "$(probe icmp ws1 203.0.113.10)" passed
+is "nothing is judged before a document or an option names an interface" "$(probe icmp ws1 203.0.113.10)" passed
 gateway ws1 >"$lab/gw1.json"
 apply "$lab/gw1.json"
 check "an interface is attached though there is no policy yet" is_attached ws1
@@ -90,6 +101,18 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	in_ns gw ip link add ghost type veth peer name ghost-peer
 done
 check "and after ten times in a row" is_attached ghost
+# The daemon sleeps, and more is told than its socket holds: the removal among it.
+index=$(index_of ghost)
+kill -STOP "$daemon_pid"
+in_ns gw ip link del ghost
+for _ in $(seq 1500); do
+	echo "link add flood type veth peer name flood-peer"
+	echo "link del flood"
+done | in_ns gw ip -batch -
+in_ns gw ip link add ghost index "$index" type veth peer name ghost-peer
+kill -CONT "$daemon_pid"
+check "and when the messages about it were lost" is_attached ghost
+like "which was noticed" "$(cat "$lab/daemon.log")" 'netlink: .*looking at every interface again'
 in_ns gw ip link set ghost down
 in_ns gw ip link set ghost name moved
 sleep 0.3

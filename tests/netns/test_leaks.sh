@@ -46,13 +46,24 @@ flat() { # NAME
 		not_ok "$1: RSS is flat" "$(cat "$lab/$1.busy")"
 }
 
+isnt_there() { # WHAT COMMAND THAT FAILS THEN...
+	local what=$1
+	shift
+	if "$@" >/dev/null 2>&1; then
+		not_ok "$what" "$* finds it"
+	else
+		ok "$what"
+	fi
+}
+
 state_anew() {
 	rm -rf "$lab/state" && mkdir "$lab/state"
 	: >"$lab/daemon.log"
 }
 
-kernel_maps() { # how many maps of ours the kernel has
-	bpftool -j map show | jq_py 'len(d)'
+image_map() { # id of the map that holds the image in force
+	bpftool -j map lookup pinned "$lab/bpf/dbx-egress/map_images" key 0 0 0 0 |
+		jq_py 'd["inner_map_id"] if "inner_map_id" in d else int.from_bytes(bytes(int(x, 16) for x in d["value"]), "little")'
 }
 
 in_memory_asan() {
@@ -76,14 +87,17 @@ in_memory_asan() {
 }
 
 in_kernel() {
-	local maps_before
+	local pins image
 	state_anew
 	daemon_start || not_ok "the daemon starts"
 	busy 100 warm-up
-	maps_before=$(kernel_maps)
+	pins=$(find "$lab/bpf" | sort)
+	image=$(image_map)
 	busy 500 xdp
 	flat xdp
-	is "xdp: as many maps in the kernel as before" "$(kernel_maps)" "$maps_before"
+	is "xdp: the same pins as before" "$(find "$lab/bpf" | sort)" "$pins"
+	isnt_there "xdp: the kernel has let go of an image of long ago" bpftool map show id "$image"
+	exits "xdp: and has the one in force" 0 bpftool map show id "$(image_map)"
 	in_ns ws1 ping -qc 1 -W 1 203.0.113.10 >/dev/null
 	is "xdp: it still judges" "$(probe icmp ws1 203.0.113.10)$(probe icmp ws1 198.51.100.66)" passeddenied
 	leave_cleanly xdp

@@ -256,6 +256,29 @@ wire_big() {
 	is "eight updates of Azure's file: nothing is lost" "$(summary "$lab/ping4")" '1000 1000'
 }
 
+# ---- a full disk --------------------------------------------------------------------------------
+
+disk_full() {
+	mkdir "$lab/small"
+	mount -t tmpfs -o size=2m none "$lab/small" || { skip "a full disk" "no tmpfs"; return; }
+	trap 'umount "$lab/small"; lab_end' EXIT
+	daemon_start --state-dir "$lab/small" || not_ok "the daemon starts on a small disk"
+	ctl apply "$lab/world" >/dev/null 2>&1
+	exits "a small disk has room" 0 ctl apply "$lab/a.json"
+	dd if=/dev/zero of="$lab/small/fill" bs=1k count=4096 2>/dev/null
+	snapshot "$lab/good"
+	exits "a full one refuses an apply" 1 ctl apply "$lab/b.json"
+	like "and says why" "$out" 'disk is full'
+	none "nothing changes" "$(changes)"
+	is "nor on the wire" "$(probe icmp ws1 203.0.113.20)$(probe icmp ws1 203.0.113.66)" passeddenied
+	rm "$lab/small/fill"
+	exits "with room again it works" 0 ctl apply "$lab/b.json"
+	is "and is on the wire" "$(probe icmp ws1 203.0.113.20)$(probe icmp ws1 203.0.113.66)" deniedpassed
+	daemon_stop
+	umount "$lab/small"
+	trap lab_end EXIT
+}
+
 lab_begin
 servers_start || not_ok "the servers start" "$(cat "$lab"/*.log)"
 small_world "$lab"
@@ -276,4 +299,5 @@ counters
 concurrent
 wire
 daemon_stop
+disk_full
 done_testing

@@ -1,97 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_dp_xdp.c -- the XDP driver on real interfaces: attach, commit, adopt, upgrade, and no gap.
- *
- * Each test starts and ends with an empty pin directory; packets are real pings from a namespace.
+ * test_dp_xdp.c -- the XDP driver on real interfaces: attach, commit, adopt, refuse, uninstall.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "dp_box.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
-
-#include "common/nsbox.h"
-#include "common/tinyimg.h"
-#include "dataplane/dp_xdp.h"
-
-#define PINS NSBOX_BPFFS "/dbx-egress"
-
-static char object_path[PATH_MAX];
-static struct dbx_dp_opts opts = {.object_path = object_path, .pin_dir = PINS};
-static const struct dbx_dp_ops *const ops = &dbx_dp_xdp;
-static struct dbx_dp_error err;
-
-#define assert_ok(call)                                               \
-	do {                                                          \
-		err.text[0] = '\0';                                   \
-		int rc_ = (call);                                     \
-		if (rc_)                                              \
-			fail_msg("%s: %d: %s", #call, rc_, err.text); \
-	} while (0)
-
-static void commit(struct dbx_dp *dp, const struct tinyimg *t)
-{
-	size_t n;
-	void *image = tinyimg_new(t, &n);
-
-	assert_non_null(image);
-	assert_ok(ops->prepare(dp, image, n, &err));
-	assert_ok(ops->commit(dp, &err));
-	free(image);
-}
-
-static const struct tinyimg pass_all = {
-	.generation = 7, .verdict = DBX_VERDICT_PASS, .reason = DBX_REASON_FULL_ACCESS};
-static const struct tinyimg drop_all = {
-	.generation = 8, .verdict = DBX_VERDICT_DROP, .reason = DBX_REASON_NO_MATCH};
-
-static uint64_t total_of(struct dbx_dp *dp, enum dbx_reason reason, enum dbx_verdict verdict)
-{
-	struct dbx_counter v[DBX_TOTAL_MAX];
-
-	assert_ok(ops->totals(dp, v));
-	return v[DBX_TOTAL_REASON_BASE + reason * DBX_VERDICT_MAX + verdict].packets;
-}
-
-static struct dbx_dp_link link_of(struct dbx_dp *dp, const char *ifname)
-{
-	struct dbx_dp_link v[16], none = {.ifindex = 0};
-	size_t i, n = 0;
-
-	assert_ok(ops->links(dp, v, 16, &n));
-	for (i = 0; i < n; i++) {
-		if (!strcmp(v[i].ifname, ifname))
-			return v[i];
-	}
-	return none;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	nsbox_workload("w1", "ws1", 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	nsbox_must("ip netns del w1");
-	nsbox_try("ip link del ws1");
-	return ops->uninstall(&opts, &err);
-}
 
 static void test_denies_until_the_first_image(void **state)
 {
@@ -123,20 +41,6 @@ static void test_denies_until_the_first_image(void **state)
 	assert_int_equal(ops->detach(dp, "ws1", &err), -ENOENT);
 	ops->close(&dp);
 	assert_null(dp);
-}
-
-struct sum {
-	uint64_t packets, workspace_packets;
-};
-
-static int add_counter(void *arg, const struct dbx_dp_counter *c)
-{
-	struct sum *s = arg;
-
-	s->packets += c->value.packets;
-	if (c->key.workspace_id == TINYIMG_WORKSPACE && c->key.rule_uid == TINYIMG_RULE_UID)
-		s->workspace_packets += c->value.packets;
-	return 0;
 }
 
 static void test_outlives_the_daemon_and_is_adopted(void **state)
@@ -357,166 +261,6 @@ static void test_bad_image_changes_nothing(void **state)
 	ops->close(&dp);
 }
 
-/* Another build: the same code with other bytes in its file. */
-static void copy_object(const char *to)
-{
-	nsbox_must("cp %s %s && printf x >>%s", object_path, to, to);
-}
-
-static void test_upgrade_in_place_loses_no_packet(void **state)
-{
-	struct dbx_dp_opts other = {.object_path = "/run/nsbox/other.o", .pin_dir = PINS};
-	struct dbx_dp_state st, now;
-	struct dbx_dp *dp = NULL;
-
-	(void)state;
-	copy_object(other.object_path);
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
-	commit(dp, &pass_all);
-	assert_ok(ops->state(dp, &st));
-	ops->close(&dp);
-	nsbox_must(
-		"ip netns exec w1 ping -n -i 0.002 -c 750 -W 2 10.66.1.1 >/run/nsbox/flood & sleep 0.2");
-	assert_ok(ops->open(&dp, &other, &now, &err));
-	assert_true(now.adopted);
-	assert_true(now.upgraded);
-	assert_true(now.has_image);
-	assert_int_equal(now.generation, 7);
-	assert_string_not_equal(now.program_id, st.program_id);
-	nsbox_must("for i in $(seq 150); do grep -q 'packet loss' /run/nsbox/flood && break; sleep "
-		   "0.1; done; cat /run/nsbox/flood; grep -q ' 0%% packet loss' /run/nsbox/flood");
-	ops->close(&dp);
-	assert_ok(ops->open(&dp, &other, &st, &err));
-	assert_false(st.upgraded);
-	assert_string_equal(now.program_id, st.program_id);
-	commit(dp, &drop_all);
-	assert_false(nsbox_ping("w1", 1));
-	ops->close(&dp);
-}
-
-/* A program of another ABI, pinned and attached with an image of its own that lets all pass. */
-static void pin_foreign_abi(void)
-{
-	struct dbx_program_id ident = {DBX_PROGRAM_MAGIC, DBX_ABI_VERSION + 1, 1, DBX_IMAGE_CHUNKS,
-				       0};
-	struct bpf_object *obj = bpf_object__open_file(object_path, NULL);
-	int fd, inner, link;
-	uint32_t slot = 0;
-	size_t n;
-	void *image = tinyimg_new(&pass_all, &n);
-
-	assert_non_null(obj);
-	assert_ok(bpf_map__set_initial_value(bpf_object__find_map_by_name(obj, DBX_PROGRAM_ID_SECT),
-					     &ident, sizeof(ident)));
-	assert_ok(bpf_object__load(obj));
-	fd = bpf_program__fd(bpf_object__find_program_by_name(obj, DBX_PROGRAM_NAME));
-	assert_ok(dp_image_load(image, n, DBX_IMAGE_CHUNKS, &inner, &err));
-	assert_ok(bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "images"), &slot, &inner,
-				      0));
-	link = bpf_link_create(fd, (int)nsbox_ifindex("ws1"), BPF_XDP, NULL);
-	assert_true(link >= 0);
-	mkdir(PINS, 0700);
-	assert_ok(bpf_obj_pin(fd, PINS "/prog"));
-	assert_ok(bpf_obj_pin(link, PINS "/link_ws1"));
-	close(link);
-	close(inner);
-	free(image);
-	bpf_object__close(obj);
-}
-
-static void test_other_abi_goes_on_until_the_first_commit(void **state)
-{
-	struct dbx_dp_state st;
-	struct dbx_dp *dp = NULL;
-
-	(void)state;
-	pin_foreign_abi();
-	assert_true(nsbox_ping("w1", 1));
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_true(st.adopted);
-	assert_false(st.has_image);
-	assert_false(st.upgraded);
-	assert_true(nsbox_ping("w1", 1));
-	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
-	assert_true(nsbox_ping("w1", 1));
-	ops->close(&dp); /* a daemon that dies before it commits */
-	assert_true(nsbox_ping("w1", 1));
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_false(st.has_image);
-	commit(dp, &drop_all);
-	assert_false(nsbox_ping("w1", 1));
-	assert_ok(ops->state(dp, &st));
-	assert_true(st.upgraded);
-	assert_int_equal(st.generation, 8);
-	ops->close(&dp);
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_true(st.adopted && st.has_image && !st.upgraded);
-	ops->close(&dp);
-}
-
-static void test_lost_pins_are_found_through_the_links(void **state)
-{
-	struct dbx_dp_state st;
-	struct dbx_dp *dp = NULL;
-
-	(void)state;
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
-	commit(dp, &pass_all);
-	ops->close(&dp);
-	nsbox_must("rm -f %s/prog %s/map_*", PINS, PINS);
-	assert_true(nsbox_ping("w1", 1));
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_true(st.adopted);
-	assert_int_equal(st.generation, 7);
-	nsbox_must("test -e %s/prog && test -e %s/map_counters", PINS, PINS);
-	ops->close(&dp);
-}
-
-/* An image beyond the program's room brings a larger program along, with all its counters. */
-static void test_image_that_outgrows_the_program(void **state)
-{
-	struct tinyimg large = drop_all;
-	struct sum before = {0, 0}, after = {0, 0};
-	struct dbx_dp_state st, now;
-	struct dbx_dp *dp = NULL;
-	void *image;
-	size_t n;
-
-	(void)state;
-	assert_ok(ops->open(&dp, &opts, &st, &err));
-	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
-	commit(dp, &pass_all);
-	assert_true(nsbox_ping("w1", 1));
-	assert_ok(ops->state(dp, &st));
-	assert_ok(ops->counters(dp, add_counter, &before));
-	large.n_extra_chunks = 3 * DBX_IMAGE_CHUNKS;
-	image = tinyimg_new(&large, &n);
-	assert_ok(ops->prepare(dp, image, n, &err));
-	assert_true(nsbox_ping("w1", 1));
-	ops->abort(dp);
-	assert_ok(ops->state(dp, &now));
-	assert_memory_equal(&st, &now, sizeof(st));
-	assert_ok(ops->prepare(dp, image, n, &err));
-	assert_ok(ops->state(dp, &now));
-	assert_memory_equal(&st, &now, sizeof(st));
-	assert_ok(ops->commit(dp, &err));
-	free(image);
-	assert_false(nsbox_ping("w1", 1));
-	assert_ok(ops->state(dp, &now));
-	assert_int_equal(now.generation, 8);
-	assert_false(now.upgraded);
-	assert_ok(ops->counters(dp, add_counter, &after));
-	assert_true(after.packets > before.packets);
-	ops->close(&dp);
-	assert_ok(ops->open(&dp, &opts, &now, &err));
-	assert_true(now.adopted && !now.upgraded && now.generation == 8);
-	commit(dp, &pass_all); /* a small one fits too */
-	assert_true(nsbox_ping("w1", 1));
-	ops->close(&dp);
-}
-
 static void count_event(void *arg, const struct dbx_event *e)
 {
 	uint64_t *n = arg;
@@ -600,24 +344,13 @@ int main(void)
 		T(test_another_program_holds_the_interface),
 		T(test_mtu_that_needs_several_buffers),
 		T(test_bad_image_changes_nothing),
-		T(test_upgrade_in_place_loses_no_packet),
-		T(test_other_abi_goes_on_until_the_first_commit),
-		T(test_lost_pins_are_found_through_the_links),
-		T(test_image_that_outgrows_the_program),
 		T(test_events_of_real_packets),
 		T(test_refusals_of_open),
 		T(test_uninstall),
 #undef T
 	};
-	const char *build = getenv("DBX_BUILD");
-	char path[400];
 
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	if (!realpath(path, object_path)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return 1;
-	}
-	if (nsbox_enter())
+	if (box_enter())
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,74 @@ static void test_remembered_fragment_outlives_its_rule(void **state)
 	vec_world_fini(&before);
 }
 
+/* ---- ids of rules: what counters are kept by ---- */
+
+#define UID_GATEWAY(services)                                                                    \
+	"{\"gateway\": {\"gateway_addresses\": [\"10.0.0.1\"], \"gateway_services\": [" services \
+	"], \"workspaces\": [{\"workspace_id\": 1, \"sources\": "                                \
+	"[{\"prefix\": \"10.0.0.0/8\"}]}], \"private_endpoints\": ["                             \
+	"{\"rule_id\": \"pe-dfs\", \"addresses\": [\"192.168.9.1\"]}, "                          \
+	"{\"rule_id\": \"pe-blob\", \"addresses\": [\"192.168.9.2\"]}]}}"
+#define ICMP "{\"protocol\": \"icmp\"}"
+#define DNS  "{\"protocol\": \"udp\", \"ports\": [53]}"
+#define UID_STORAGE(service)                                 \
+	"{\"storage_destination_type\": \"AZURE_STORAGE\", " \
+	"\"azure_storage_account\": \"lake\", \"azure_storage_service\": \"" service "\"}"
+#define UID_PE(service)                                                                            \
+	"{\"rule_id\": \"pe-" service "\", \"group_id\": \"" service "\", \"resource_id\": "       \
+	"\"/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/lake\", " \
+	"\"connection_state\": \"ESTABLISHED\"}"
+
+static void uid_world(struct vec_world *w, const char *gateway)
+{
+	static const char *const others[] = {
+		"{\"network_policy_id\": \"default-policy\", \"egress\": {\"network_access\": "
+		"{\"restriction_mode\": \"RESTRICTED_ACCESS\", \"allowed_storage_destinations\": "
+		"[" UID_STORAGE("dfs") ", " UID_STORAGE("blob") "]}}}",
+		"{\"network_connectivity_config_id\": \"ncc\", \"name\": \"ncc\", \"region\": "
+		"\"eastus2\", \"egress_config\": {\"target_rules\": "
+		"{\"azure_private_endpoint_rules\": [" UID_PE("dfs") ", " UID_PE("blob") "]}}}",
+		"{\"workspace_id\": 1, \"network_connectivity_config_id\": \"ncc\"}"};
+
+	assert_int_equal(vec_world_init(w), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(vec_world_add(w, "other.json", others[i], strlen(others[i])), 0);
+	assert_int_equal(vec_world_add(w, "gateway.json", gateway, strlen(gateway)), 0);
+	assert_int_equal(vec_world_build(w), 0);
+}
+
+static uint64_t uid_of(struct vec_world *w, const char *text)
+{
+	struct dbx_result r;
+	const char *why;
+	struct pkt p;
+
+	assert_int_equal(vec_frame(&p, text, &why), 0);
+	dbx_judge_frame(&w->img, w->frags, p.b, p.n, DBX_PORT_ANY, NULL, &r);
+	assert_int_equal(r.verdict, DBX_VERDICT_PASS);
+	assert_true(r.rule_uid);
+	return r.rule_uid;
+}
+
+static void test_rule_ids_say_what_not_where(void **state)
+{
+	static const char ping[] = "ip4 10.0.0.5 10.0.0.1 icmp 8 0",
+			  dns[] = "ip4 10.0.0.5 10.0.0.1 udp 1 53";
+	struct vec_world a, b;
+
+	(void)state;
+	uid_world(&a, UID_GATEWAY(ICMP ", " DNS));
+	uid_world(&b, UID_GATEWAY(DNS ", " ICMP));
+	assert_int_equal(uid_of(&a, ping), uid_of(&b, ping));
+	assert_int_equal(uid_of(&a, dns), uid_of(&b, dns));
+	assert_true(uid_of(&a, ping) != uid_of(&a, dns));
+	/* blob and dfs of one account are two entries. */
+	assert_true(uid_of(&a, "ip4 10.0.0.5 192.168.9.1 tcp 1 443") !=
+		    uid_of(&a, "ip4 10.0.0.5 192.168.9.2 tcp 1 443"));
+	vec_world_fini(&a);
+	vec_world_fini(&b);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -268,7 +336,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define N_FIXED 6
+#define N_FIXED 7
 
 int main(void)
 {
@@ -279,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_policy_that_does_not_fit_is_refused_whole),
 		cmocka_unit_test(test_list_that_is_too_long_is_refused_whole),
 		cmocka_unit_test(test_remembered_fragment_outlives_its_rule),
+		cmocka_unit_test(test_rule_ids_say_what_not_where),
 	};
 	struct CMUnitTest tests[64];
 	size_t n = 0;
