@@ -198,6 +198,7 @@ static void add_denial(struct dbx_table *t, const json_t *v)
 	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_json_str(v, "dst"));
 	cell_word(t, json_object_get(v, "proto"));
 	cell_word(t, json_object_get(v, "port"));
+	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_json_str(v, "name"));
 	dbx_table_cell(t, DBX_PLAIN, "%lld", dbx_json_int(v, "packets"));
 	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_json_str(v, "policy"));
 	cell_word(t, json_object_get(v, "rule"));
@@ -207,7 +208,7 @@ static int print_denials(const json_t *denials)
 {
 	static const struct dbx_column cols[] = {
 		{"time", false},   {"workspace", true},    {"verdict", false}, {"reason", false},
-		{"source", false}, {"destination", false}, {"proto", false},   {"port", true},
+		{"source", false}, {"destination", false}, {"proto", false},   {"port", true}, {"name", false},
 		{"packets", true}, {"policy", false},      {"rule", false},
 	};
 	struct dbx_table t;

@@ -20,11 +20,13 @@
 
 struct dbx_denials;
 struct dbx_links;
+struct dbx_naming;
 
 struct dbx_daemon {
 	struct dbx_core core;
 	struct dbx_links *links;       /* NULL in tests: no interfaces */
 	struct dbx_denials *denials;   /* or NULL */
+	struct dbx_naming *naming;     /* NULL in tests */
 	double started_ms;             /* monotonic */
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
 	size_t n_interfaces;
@@ -101,6 +103,7 @@ DBX_HANDLER(feed_put);
 DBX_HANDLER(status);
 DBX_HANDLER(stats);
 DBX_HANDLER(denials);
+DBX_HANDLER(names);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
 

@@ -321,6 +321,8 @@ static int out_denial(void *arg, const struct dbx_denial *n)
 	out_rule_of(o->d, b, e->rule_uid, e->workspace_id, n->policy);
 	dbx_strbuf_addc(b, ',');
 	out_tuple(b, e);
+	dbx_out_string(b, "name", n->name[0] ? n->name : NULL);
+	dbx_strbuf_addc(b, ',');
 	dbx_strbuf_addf(b, "\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", n->packets, n->bytes);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core_names.h"
 #include "daemon/log.h"
 #include "lib/hash.h"
 #include "policy/check.h"
@@ -29,6 +30,7 @@ struct work {
 	struct dbx_docset base, next;
 	struct dbx_model *model;
 	struct dbx_built built;
+	struct dbx_view_parts view; /* all zero: the driver knows no names */
 	bool stored_differs; /* some document differs */
 	bool image_differs;  /* another generation is needed */
 };
@@ -397,6 +399,11 @@ static void adopt(struct work *w, const struct dbx_revision *r)
 	w->model = NULL;
 	c->stats = w->res->stats;
 	c->degraded[0] = '\0';
+	if (w->view.release) {
+		w->view.generation = r->generation;
+		dbx_namer_settle(c->namer, &w->view);
+		w->view = (struct dbx_view_parts){.names = NULL};
+	}
 	if (w->image_differs) {
 		dbx_built_fini(&c->prev);
 		c->prev = c->now;
@@ -406,6 +413,27 @@ static void adopt(struct work *w, const struct dbx_revision *r)
 	}
 	if (c->on_change)
 		c->on_change(c->on_change_arg);
+}
+
+/* What was learned and stays allowed is made known to the policies to come; undone by revert(). */
+static int prepare_names(struct work *w)
+{
+	struct dbx_core *c = w->c;
+	int rc;
+
+	if (!c->namer)
+		return 0;
+	rc = dbx_core_view_build(w->model, &w->built, &w->view, &w->res->fail);
+	if (!rc) {
+		rc = dbx_namer_prepare(c->namer, w->view.names);
+		if (!rc)
+			return 0;
+		dbx_namer_revert(c->namer);
+		no_memory(w);
+	}
+	if (w->image_differs)
+		c->ops->abort(c->dp);
+	return rc;
 }
 
 static int enact(struct work *w)
@@ -428,10 +456,15 @@ static int enact(struct work *w)
 				    "preparing the new generation failed: %s; generation %" PRIu64
 				    " stays in force",
 				    e.text, c->generation);
+	rc = prepare_names(w);
+	if (rc)
+		return rc;
 	describe(w, &r);
 	rc = commit(w, &r);
 	if (!rc)
 		adopt(w, &r);
+	else if (c->namer)
+		dbx_namer_revert(c->namer);
 	return rc;
 }
 
@@ -481,6 +514,8 @@ int dbx_apply(struct dbx_core *c, const struct dbx_apply_req *req, struct dbx_ap
 	dbx_docset_fini(&w.next);
 	dbx_model_free(&w.model);
 	dbx_built_fini(&w.built);
+	if (w.view.release)
+		w.view.release(&w.view);
 	/* A feed is some ten thousands of small pieces: give them back to the system. */
 	malloc_trim(0);
 	return rc;

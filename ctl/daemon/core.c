@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/core_names.h"
 #include "daemon/log.h"
 #include "policy/read.h"
 
@@ -261,6 +262,8 @@ static int restore(struct dbx_core *c, struct dbx_fail *f)
 		m = NULL;
 		rc = converge(c, found, f);
 	}
+	if (!rc)
+		rc = dbx_core_names_restore(c, f);
 	dbx_model_free(&m);
 	dbx_docset_fini(&set);
 	dbx_diag_fini(&d);
@@ -294,6 +297,8 @@ int dbx_core_open(struct dbx_core *c, const struct dbx_core_opts *o, struct dbx_
 		rc = dbx_store_head(c->store, &c->head, f);
 	if (!rc)
 		rc = open_dp(c, o, f);
+	if (!rc)
+		rc = dbx_core_names_open(c, f);
 	if (rc) {
 		dbx_core_close(c);
 		return rc;
@@ -317,10 +322,29 @@ int dbx_core_open(struct dbx_core *c, const struct dbx_core_opts *o, struct dbx_
 
 void dbx_core_close(struct dbx_core *c)
 {
+	dbx_namer_free(&c->namer);
 	if (c->dp)
 		c->ops->close(&c->dp);
 	dbx_store_close(&c->store);
 	dbx_model_free(&c->model);
 	dbx_built_fini(&c->now);
 	dbx_built_fini(&c->prev);
+}
+
+const char *dbx_core_policy_of(const struct dbx_core *c, const struct dbx_event *e)
+{
+	const struct dbx_built *built[] = {&c->now, &c->prev};
+	const struct dbx_img_policy *policies;
+	size_t i;
+	uint32_t n;
+
+	for (i = 0; i < 2; i++) {
+		if (!built[i]->mem || built[i]->img.hdr->generation != e->generation)
+			continue;
+		policies = dbx_image_section(&built[i]->img, DBX_SEC_POLICIES, &n);
+		return e->workspace_id && e->policy < n
+			       ? dbx_image_string(&built[i]->img, policies[e->policy].id)
+			       : "";
+	}
+	return "";
 }

@@ -28,11 +28,14 @@ struct dbx_built {
 	struct dbx_image img;
 };
 
+struct dbx_namer;
+
 struct dbx_core {
 	struct dbx_store *store;
 	const struct dbx_dp_ops *ops;
 	struct dbx_dp *dp;
 	struct dbx_dp_state dp_state; /* as found at start */
+	struct dbx_namer *namer;      /* NULL: the driver knows no names */
 	struct dbx_revision head;
 	struct dbx_model *model; /* never NULL after open */
 	struct dbx_built now;
@@ -122,5 +125,7 @@ int dbx_core_store_rules(struct dbx_core *c, const struct dbx_built *b, struct d
 int dbx_core_fail_from_diag(const struct dbx_diag *d, struct dbx_fail *f);
 int64_t dbx_now_ms(void); /* wall clock */
 double dbx_monotonic_ms(void);
+/* Id of the policy that judged a packet, "" = none, or not known any more. */
+const char *dbx_core_policy_of(const struct dbx_core *c, const struct dbx_event *e);
 
 #endif

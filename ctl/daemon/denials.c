@@ -29,20 +29,21 @@ struct dbx_denials {
 
 /* What makes two packets the same denial: everything but when, how long and from which port. */
 struct key {
-	uint64_t workspace_id, rule_uid;
+	uint64_t workspace_id, rule_uid, name;
 	uint8_t src[16], dst[16];
 	uint32_t domain;
 	uint16_t dport, reason;
 	uint8_t verdict, proto, flags, zero[5];
 };
 
-static struct key key_of(const struct dbx_event *e)
+static struct key key_of(const struct dbx_event *e, const char *name)
 {
 	struct key k;
 
 	memset(&k, 0, sizeof(k));
 	k.workspace_id = e->workspace_id;
 	k.rule_uid = e->rule_uid;
+	k.name = *name ? dbx_hash64(name, strlen(name), 1) : 0;
 	memcpy(k.src, e->src, sizeof(k.src));
 	memcpy(k.dst, e->dst, sizeof(k.dst));
 	k.domain = e->domain;
@@ -110,7 +111,7 @@ static uint32_t find(const struct dbx_denials *d, uint32_t bucket, const struct 
 	uint32_t i;
 
 	for (i = d->buckets[bucket]; i; i = d->slots[i].next) {
-		struct key other = key_of(&d->slots[i].denial.event);
+		struct key other = key_of(&d->slots[i].denial.event, d->slots[i].denial.name);
 
 		if (memcmp(k, &other, sizeof(other)) == 0)
 			return i;
@@ -132,9 +133,9 @@ static uint32_t take(struct dbx_denials *d)
 }
 
 void dbx_denials_add(struct dbx_denials *d, const struct dbx_event *e, const char *policy,
-		     int64_t time_ms)
+		     const char *name, int64_t time_ms)
 {
-	struct key k = key_of(e);
+	struct key k = key_of(e, name ? name : "");
 	uint32_t bucket = (uint32_t)(dbx_hash64(&k, sizeof(k), 0) % d->max);
 	uint32_t i = find(d, bucket, &k);
 	struct dbx_denial *denial;
@@ -153,6 +154,7 @@ void dbx_denials_add(struct dbx_denials *d, const struct dbx_event *e, const cha
 	denial->last_ms = time_ms;
 	denial->packets++;
 	denial->bytes += e->frame_bytes;
+	snprintf(denial->name, sizeof(denial->name), "%s", name ? name : "");
 	snprintf(denial->policy, sizeof(denial->policy), "%s", policy);
 }
 

@@ -20,15 +20,16 @@ struct dbx_denial {
 	char policy[64];           /* id, "" = none or unknown */
 	int64_t first_ms, last_ms; /* wall clock */
 	uint64_t packets, bytes;
+	char name[256]; /* that was asked for or offered, "" = none */
 };
 
 struct dbx_denials;
 
 struct dbx_denials *dbx_denials_new(size_t max); /* NULL: out of memory */
 void dbx_denials_free(struct dbx_denials **d);
-/* policy: id in the image of the event's generation, or "". */
+/* policy: id in the image of the event's generation, or ""; name may be NULL. */
 void dbx_denials_add(struct dbx_denials *d, const struct dbx_event *e, const char *policy,
-		     int64_t time_ms);
+		     const char *name, int64_t time_ms);
 /* Latest first; a negative return of fn ends the walk. */
 typedef int (*dbx_denial_fn)(void *arg, const struct dbx_denial *entry);
 void dbx_denials_walk(const struct dbx_denials *d, dbx_denial_fn fn, void *arg);

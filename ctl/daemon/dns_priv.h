@@ -206,6 +206,7 @@ struct dbx_dns {
 	uint64_t now_ns;                       /* CLOCK_MONOTONIC */
 	/* of the last generation that was seen */
 	uint64_t generation;
+	uint64_t serial; /* of the view that the options were taken from */
 	struct dns_upstreams *upstreams; /* NULL: none */
 	struct dbx_dns_rules rules;
 	struct dns_cache *cache;

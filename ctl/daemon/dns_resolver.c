@@ -50,15 +50,17 @@ static void take_options(struct dbx_dns *d)
 
 void dbx_dns_enter(struct dbx_dns *d)
 {
-	uint64_t generation;
+	uint64_t generation, serial;
 
 	d->now_ns = dns_now_ns();
 	d->view = d->o.hooks->view_get(d->o.hooks_arg);
 	d->options = d->view ? d->o.hooks->options(d->view) : NULL;
 	generation = d->view ? d->view->generation : 0;
-	if (generation == d->generation)
+	serial = d->view ? d->view->serial : 0;
+	if (generation == d->generation && serial == d->serial)
 		return;
 	d->generation = generation;
+	d->serial = serial;
 	take_options(d);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * loop.c -- the event loop: requests, links, denial events, signals, systemd's watchdog.
+ * loop.c -- the event loop: requests, links, denial and name events, signals, systemd's watchdog.
  */
 #include "daemon/loop.h"
 
@@ -17,6 +17,7 @@
 #include "daemon/denials.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
+#include "daemon/naming.h"
 #include "daemon/server.h"
 
 #define RETRY_S    5
@@ -100,6 +101,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	dbx_links_retry(l->d->links);
+	dbx_naming_retry(l->d->naming);
 }
 
 /*
@@ -139,36 +141,32 @@ static void on_change(void *arg)
 	struct loop *l = arg;
 
 	want_links(l);
+	dbx_naming_change(l->d->naming);
 	tell_status(l);
 }
 
-/* ---- denials ---- */
+/* ---- names ---- */
 
-/* The policy's id, from the image that judged the packet. */
-static const char *policy_of(const struct dbx_core *c, const struct dbx_event *e)
+static void on_second(evutil_socket_t fd, short what, void *arg)
 {
-	const struct dbx_built *built[] = {&c->now, &c->prev};
-	const struct dbx_img_policy *policies;
-	size_t i;
-	uint32_t n;
-
-	for (i = 0; i < 2; i++) {
-		if (!built[i]->mem || built[i]->img.hdr->generation != e->generation)
-			continue;
-		policies = dbx_image_section(&built[i]->img, DBX_SEC_POLICIES, &n);
-		return e->workspace_id && e->policy < n
-			       ? dbx_image_string(&built[i]->img, policies[e->policy].id)
-			       : "";
-	}
-	return "";
+	(void)fd, (void)what;
+	dbx_naming_second(((struct loop *)arg)->d->naming);
 }
+
+static void on_names(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	dbx_naming_events(((struct loop *)arg)->d->naming);
+}
+
+/* ---- denials ---- */
 
 static void add_denial(void *arg, const struct dbx_event *e)
 {
 	struct dbx_daemon *d = arg;
 	int64_t age_ms = (int64_t)(dbx_monotonic_ms() - (double)e->time_ns / 1e6);
 
-	dbx_denials_add(d->denials, e, policy_of(&d->core, e),
+	dbx_denials_add(d->denials, e, dbx_core_policy_of(&d->core, e), NULL,
 			dbx_now_ms() - (age_ms > 0 ? age_ms : 0));
 }
 
@@ -200,7 +198,9 @@ static int add(struct loop *l, evutil_socket_t fd, short what, event_callback_fn
 static int add_events(struct loop *l)
 {
 	const struct timeval retry = {.tv_sec = RETRY_S}, poll = {.tv_usec = EVENTS_MS * 1000};
+	const struct timeval second = {.tv_sec = 1};
 	int fd = l->d->core.ops->event_fd(l->d->core.dp);
+	int name_fd = dbx_naming_fd(l->d->naming);
 	uint64_t watchdog_us;
 	int rc;
 
@@ -215,6 +215,12 @@ static int add_events(struct loop *l)
 		rc = add(l, -1, EV_PERSIST, on_retry, &retry);
 	if (!rc && fd >= 0)
 		rc = add(l, fd, EV_READ | EV_PERSIST, on_denials, NULL);
+	if (!rc)
+		rc = add(l, -1, EV_PERSIST, on_second, &second);
+	if (!rc && name_fd >= 0)
+		rc = add(l, name_fd, EV_READ | EV_PERSIST, on_names, NULL);
+	if (!rc)
+		rc = add(l, -1, EV_PERSIST, on_names, &poll);
 	/* Also by time: a ring that is being filled slowly may not wake us. */
 	if (!rc)
 		rc = add(l, -1, EV_PERSIST, on_denials, &poll);
@@ -240,6 +246,9 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	rc = dbx_links_open(&l->d->links, l->d->core.ops, l->d->core.dp, f);
 	if (rc)
 		return rc;
+	rc = dbx_naming_open(&l->d->naming, &l->d->core, l->d->denials, f);
+	if (rc)
+		return rc;
 	rc = add_events(l);
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "setting up the event loop: %s",
@@ -247,6 +256,7 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	l->d->core.on_change = on_change;
 	l->d->core.on_change_arg = l;
 	want_links(l);
+	dbx_naming_change(l->d->naming);
 	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
 }
 
@@ -269,6 +279,7 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 	for (i = 0; i < l.n_events; i++)
 		event_free(l.events[i]);
 	d->core.on_change = NULL;
+	dbx_naming_close(&d->naming);
 	dbx_links_close(&d->links);
 	dbx_denials_free(&d->denials);
 	if (l.base)

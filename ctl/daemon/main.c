@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/dns_route.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
 #include "daemon/server.h"
@@ -134,6 +135,9 @@ static int uninstall(const struct dbx_options *o, const struct dbx_dp_opts *dp, 
 	rc = o->dp->uninstall(dp, &e);
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "uninstall: %s", e.text);
+	rc = dbx_dns_route_remove(f);
+	if (rc)
+		return rc;
 	dbx_log_info("nothing of %s is left: enforcement has ended", dp->pin_dir);
 	return 0;
 }

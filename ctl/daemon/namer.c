@@ -2,7 +2,8 @@
 /*
  * namer.c -- learned names: learning, listing, the view that queries are judged by.
  *
- * What happens when policies change, and what time does, is in namer_swap.c and namer_sweep.c.
+ * What happens when policies change, and what time does, is in namer_swap.c and namer_sweep.c; what
+ * outlives the daemon in namer_state.c.
  */
 #include "daemon/namer.h"
 
@@ -40,7 +41,7 @@ void dbx_namer_key(uint64_t policy_uid, const struct dbx_addr *addr, uint64_t na
 			       a[3];
 }
 
-static void addr_of(const struct dbx_bound_key *key, struct dbx_addr *addr)
+void dbx_namer_addr(const struct dbx_bound_key *key, struct dbx_addr *addr)
 {
 	bool is_v4 = !key->addr[0] && !key->addr[1] && key->addr[2] == 0xffff;
 
@@ -136,6 +137,7 @@ int dbx_namer_set_view(struct dbx_namer *n, struct dbx_view_parts *parts)
 	v->view.img = parts->img;
 	v->view.model = parts->model;
 	v->view.generation = parts->generation;
+	v->view.serial = ++n->serial;
 	view_unref(n->view);
 	n->view = v;
 	return 0;
@@ -175,8 +177,10 @@ static int learn_one(struct dbx_namer *n, const struct dbx_bound_key *key, const
 	}
 	e->rule_uid = rule_uid;
 	e->expires_ns = expires_ns;
-	if (is_new)
+	if (is_new) {
 		*added = e;
+		n->n_unsaved++;
+	}
 	return 0;
 }
 
@@ -234,7 +238,7 @@ static int tell(void *arg, struct dbx_lesson_entry *e)
 	};
 	struct each *x = arg;
 
-	addr_of(&e->key, &l.addr);
+	dbx_namer_addr(&e->key, &l.addr);
 	x->fn(x->arg, &l);
 	return 0;
 }
@@ -256,30 +260,4 @@ void dbx_namer_stats(struct dbx_namer *n, struct dbx_namer_stats *out)
 	out->n_bound = n->table.n;
 	out->bound_max = n->bound_max;
 	pthread_mutex_unlock(&n->lock);
-}
-
-/* ---- restart ---- */
-
-int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
-		      const char *name)
-{
-	struct dbx_lesson_entry *e;
-	struct dbx_bound_key key;
-	struct dbx_bound bound;
-	int rc;
-
-	dbx_namer_key(policy_uid, addr, dbx_namer_hash(n, name), &key);
-	rc = n->ops->bound_get(n->dp, &key, &bound);
-	if (rc)
-		return rc;
-	pthread_mutex_lock(&n->lock);
-	e = dbx_lessons_add(&n->table, &key, name, NULL);
-	if (e) {
-		e->rule_uid = bound.rule_uid;
-		e->expires_ns = e->saved_ns = bound.expires_ns;
-	} else {
-		rc = -ENOMEM;
-	}
-	pthread_mutex_unlock(&n->lock);
-	return rc;
 }

@@ -11,6 +11,7 @@
 #ifndef DBX_DAEMON_NAMER_H
 #define DBX_DAEMON_NAMER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,7 @@ void dbx_namer_free(struct dbx_namer **n); /* the data plane keeps what it knows
 
 /*
  * A generation takes over: prepare() before the flip copies what the changed policies still allow,
- * settle() after it (or abort() instead) takes the new view and removes what they do not. The view's
+ * settle() after it (or revert() instead) takes the new view and removes what they do not. The view's
  * parts are the caller's to fill; the namer owns it afterwards, release() frees them.
  */
 struct dbx_view_parts {
@@ -45,6 +46,7 @@ struct dbx_view_parts {
 };
 int dbx_namer_prepare(struct dbx_namer *n, const struct dbx_names *next);
 void dbx_namer_settle(struct dbx_namer *n, struct dbx_view_parts *parts); /* takes parts over */
+void dbx_namer_revert(struct dbx_namer *n); /* the flip did not come: what prepare() did is undone */
 
 /* Once a second: what has expired goes, unless a flow that spoke the name lives. */
 void dbx_namer_sweep(struct dbx_namer *n);
@@ -70,6 +72,17 @@ uint64_t dbx_namer_hash(const struct dbx_namer *n, const char *name);
 /* Back from the state at start: an entry that the data plane still has. Others are ignored. */
 int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
 		      const char *name);
+/*
+ * After the last of them: what the data plane knows and the state does not, because it was learned in
+ * the last second before a crash, is kept without a text until it expires or policies change.
+ */
+int dbx_namer_restore_rest(struct dbx_namer *n);
+bool dbx_namer_has(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
+		   const char *name);
+/* What was learned since the last call, some thousands at most, under the lock; != 0 stops. */
+void dbx_namer_take_unsaved(struct dbx_namer *n,
+			    int (*fn)(void *arg, const struct dbx_learned_name *l), void *arg);
+void dbx_namer_unsave(struct dbx_namer *n); /* it could not be written: give all again */
 
 /* What the resolver needs to judge a query by: of one generation, taken and given back. */
 struct dbx_view {
@@ -77,6 +90,7 @@ struct dbx_view {
 	struct dbx_image img;
 	const struct dbx_model *model; /* for the options of its gateway document */
 	uint64_t generation;
+	uint64_t serial; /* another one for each settle(): options may change and the image not */
 };
 const struct dbx_view *dbx_namer_view_get(struct dbx_namer *n); /* NULL before the first policy */
 void dbx_namer_view_put(struct dbx_namer *n, const struct dbx_view *v);

@@ -29,6 +29,8 @@ struct dbx_namer {
 	uint32_t bound_max;
 	struct dbx_lesson_table table;
 	struct view *view;
+	uint64_t serial;    /* of the last view */
+	size_t n_unsaved;   /* an upper bound */
 	bool addrs_stale; /* some address may have lost its last binding */
 	struct dbx_namer_stats stats;
 };
@@ -36,6 +38,7 @@ struct dbx_namer {
 uint64_t dbx_namer_now(void); /* CLOCK_MONOTONIC, ns */
 void dbx_namer_key(uint64_t policy_uid, const struct dbx_addr *addr, uint64_t name,
 		   struct dbx_bound_key *key);
+void dbx_namer_addr(const struct dbx_bound_key *key, struct dbx_addr *addr);
 int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_t rule_uid,
 		   uint64_t expires_ns);
 void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);

@@ -70,6 +70,7 @@ static void copy_lessons(struct swap *s)
 		dbx_vec_for_each(&s->moves, m) {
 			struct dbx_lesson_entry *e;
 			struct dbx_bound_key key = (*h)->key;
+			int is_new;
 
 			if (m->from != key.policy_uid)
 				continue;
@@ -78,13 +79,14 @@ static void copy_lessons(struct swap *s)
 			    s->n->table.n >= s->n->bound_max)
 				continue;
 			key.policy_uid = m->to;
-			e = dbx_lessons_add(&s->n->table, &key, (*h)->name, NULL);
+			e = dbx_lessons_add(&s->n->table, &key, (*h)->name, &is_new);
 			if (!e)
 				continue;
+			s->n->n_unsaved += is_new;
 			e->rule_uid = d.rule_uid;
 			if (e->expires_ns < (*h)->expires_ns)
 				e->expires_ns = (*h)->expires_ns;
-			if (dbx_namer_bind(s->n, &key, e->rule_uid, e->expires_ns))
+			if (dbx_namer_bind(s->n, &key, e->rule_uid, e->expires_ns) && is_new)
 				dbx_lessons_remove(&s->n->table, e);
 		}
 	}
@@ -162,6 +164,8 @@ static int flow_after(void *arg, const struct dbx_flow_key *k, const struct dbx_
 
 	if (f->state != DBX_FLOW_ALLOWED)
 		return 0;
+	if (!s->n->view && name && !name[0]) /* of before: nothing has changed since */
+		return 0;
 	if (now && name)
 		dbx_names_decide_policy(s->next, now, name, &d);
 	c.goes = d.verdict != DBX_VERDICT_PASS && !(f->flags & DBX_FLOW_F_DRY_RUN);
@@ -178,6 +182,8 @@ static int settle_lesson(void *arg, struct dbx_lesson_entry *e)
 	struct swap *s = arg;
 	struct dbx_name_decision d;
 
+	if (!s->n->view && !e->name[0])
+		return 0;
 	dbx_names_decide_policy(s->next, e->key.policy_uid, e->name, &d);
 	if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning) {
 		dbx_namer_drop(s->n, e);
@@ -188,19 +194,45 @@ static int settle_lesson(void *arg, struct dbx_lesson_entry *e)
 	return 0;
 }
 
+/* Flows first: their names are read from the bindings that go next. */
+static void settle(struct swap *s)
+{
+	struct dbx_namer *n = s->n;
+
+	if (n->view && n->view->view.names != s->next) {
+		/* what was learned between prepare() and the flip */
+		dbx_names_each_workspace(s->next, add_move, s);
+		dbx_lessons_each(&n->table, hear, s);
+		copy_lessons(s);
+	}
+	n->ops->flows_each(n->dp, flow_after, s);
+	set_flows(s);
+	dbx_lessons_each(&n->table, settle_lesson, s);
+	if (n->addrs_stale)
+		dbx_namer_sweep_addrs(n);
+}
+
 void dbx_namer_settle(struct dbx_namer *n, struct dbx_view_parts *parts)
 {
 	struct swap s = {.n = n, .next = parts->names};
 
 	pthread_mutex_lock(&n->lock);
-	/* flows first: their names are read from the bindings that go next */
-	n->ops->flows_each(n->dp, flow_after, &s);
-	set_flows(&s);
-	dbx_lessons_each(&n->table, settle_lesson, &s);
-	if (n->addrs_stale)
-		dbx_namer_sweep_addrs(n);
+	settle(&s);
 	if (dbx_namer_set_view(n, parts))
 		parts->release(parts);
+	pthread_mutex_unlock(&n->lock);
+	swap_fini(&s);
+}
+
+void dbx_namer_revert(struct dbx_namer *n)
+{
+	struct swap s = {.n = n};
+
+	pthread_mutex_lock(&n->lock);
+	if (n->view) {
+		s.next = n->view->view.names;
+		settle(&s);
+	}
 	pthread_mutex_unlock(&n->lock);
 	swap_fini(&s);
 }

@@ -5,6 +5,7 @@
 #ifndef DBX_DAEMON_NAMER_TABLE_H
 #define DBX_DAEMON_NAMER_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,8 @@ struct dbx_lesson_entry {
 	struct dbx_bound_key key;
 	uint64_t rule_uid;
 	uint64_t expires_ns;
-	uint64_t saved_ns; /* expiry that the state holds, 0 = none */
-	char name[];
+	bool is_saved; /* the state has its text */
+	char name[]; /* "" = not known: see dbx_namer_restore_rest() */
 };
 
 struct dbx_lesson_table { /* all zero is empty */

@@ -16,6 +16,10 @@
 
 #define APPLICATION_ID 0x44425845 /* "DBXE" */
 
+static const char schema_learned[] = /* new in schema 2 */
+	"CREATE TABLE learned(policy_uid INTEGER NOT NULL, addr TEXT NOT NULL, name TEXT NOT NULL,"
+	" PRIMARY KEY(policy_uid, addr, name)) WITHOUT ROWID;";
+
 static const char schema[] =
 	"CREATE TABLE blobs(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL,"
 	" n_bytes INTEGER NOT NULL, packed INTEGER NOT NULL, body BLOB NOT NULL);"
@@ -57,6 +61,11 @@ static const char *const sql[DBX_SQL_MAX] = {
 		"INSERT INTO rules(uid, policy, doc, ptr, text) VALUES(?1, ?2, ?3, ?4, ?5)"
 		" ON CONFLICT(uid) DO UPDATE SET policy = ?2, doc = ?3, ptr = ?4, text = ?5"
 		" WHERE policy <> ?2 OR doc <> ?3 OR ptr <> ?4 OR text <> ?5",
+	[DBX_SQL_PUT_LEARNED] =
+		"INSERT OR IGNORE INTO learned(policy_uid, addr, name) VALUES(?1, ?2, ?3)",
+	[DBX_SQL_REMOVE_LEARNED] =
+		"DELETE FROM learned WHERE policy_uid = ?1 AND addr = ?2 AND name = ?3",
+	[DBX_SQL_EACH_LEARNED] = "SELECT policy_uid, addr, name FROM learned",
 	[DBX_SQL_GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
 };
 
@@ -93,8 +102,26 @@ static int create(struct dbx_store *s, struct dbx_fail *f)
 		 APPLICATION_ID, DBX_STORE_SCHEMA);
 	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL))
 		return dbx_store_fail(s, f, "creating");
+	return 0;
+}
+
+/* One transaction: a crash leaves the older schema whole. */
+static int upgrade(struct dbx_store *s, struct dbx_fail *f)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "PRAGMA user_version=%d; COMMIT", DBX_STORE_SCHEMA);
+	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, text, NULL, NULL, NULL)) {
+		int rc = dbx_store_fail(s, f, "upgrading");
+
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		return rc;
+	}
 	return 0;
 }
 
@@ -111,6 +138,8 @@ static int check_schema(struct dbx_store *s, const char *path, struct dbx_fail *
 	if (app != APPLICATION_ID)
 		return dbx_fail_set(f, -EPROTO, DBX_FAIL_INTERNAL,
 				    "%s is a database of another program; it is left alone", path);
+	if (version == 1)
+		return upgrade(s, f);
 	if (version != DBX_STORE_SCHEMA)
 		return dbx_fail_set(
 			f, -EPROTO, DBX_FAIL_INTERNAL,
@@ -375,35 +404,4 @@ void dbx_store_abort(struct dbx_store *s)
 	/* A failed COMMIT may have ended the transaction already. */
 	if (!sqlite3_get_autocommit(s->db))
 		dbx_store_run(s, dbx_store_bind(s, DBX_SQL_ROLLBACK, ""), &ignored, "rolling back");
-}
-
-/* ---- rule names ---- */
-
-int dbx_store_put_rule(struct dbx_store *s, const struct dbx_rule_name *r, struct dbx_fail *f)
-{
-	return dbx_store_run(s,
-			     dbx_store_bind(s, DBX_SQL_PUT_RULE, "issss", (int64_t)r->uid,
-					    r->policy, r->doc, r->ptr, r->text),
-			     f, "writing to");
-}
-
-int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg)
-{
-	sqlite3_stmt *st = dbx_store_bind(s, DBX_SQL_GET_RULE, "i", (int64_t)uid);
-	int rc = -ENOENT;
-
-	if (sqlite3_step(st) == SQLITE_ROW) {
-		const struct dbx_rule_name r = {
-			.uid = uid,
-			.policy = column(st, 0),
-			.doc = column(st, 1),
-			.ptr = column(st, 2),
-			.text = column(st, 3),
-		};
-
-		fn(arg, &r);
-		rc = 0;
-	}
-	sqlite3_reset(st);
-	return rc;
 }

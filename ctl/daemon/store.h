@@ -14,8 +14,9 @@
 
 #include "daemon/docs.h"
 #include "daemon/fail.h"
+#include "lib/addr.h"
 
-#define DBX_STORE_SCHEMA 1
+#define DBX_STORE_SCHEMA 2 /* an older one is brought up to date when it is opened */
 
 struct dbx_store;
 
@@ -66,6 +67,15 @@ void dbx_store_abort(struct dbx_store *s);
 /* fn gets the rule's name, valid during the call. -ENOENT: unknown uid. */
 typedef void (*dbx_rule_fn)(void *arg, const struct dbx_rule_name *r);
 int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg);
+
+/* Texts of learned names, by policy and address. Changes are made inside begin .. commit. */
+int dbx_store_put_learned(struct dbx_store *s, uint64_t policy_uid, const struct dbx_addr *addr,
+			  const char *name, struct dbx_fail *f);
+int dbx_store_remove_learned(struct dbx_store *s, uint64_t policy_uid, const struct dbx_addr *addr,
+			     const char *name, struct dbx_fail *f);
+typedef int (*dbx_learned_fn)(void *arg, uint64_t policy_uid, const struct dbx_addr *addr,
+			      const char *name);
+int dbx_store_each_learned(struct dbx_store *s, dbx_learned_fn fn, void *arg, struct dbx_fail *f);
 
 /* For tests: a bound on the file, in pages, so that a full disk can be had. */
 int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages);

@@ -471,10 +471,10 @@ static void test_denials(void **state)
 	b.d.denials = dbx_denials_new(4);
 	for (i = 0; i < 10; i++) {
 		e = event_of(&b, (uint16_t)(i / 2));
-		dbx_denials_add(b.d.denials, &e, "np-a", 1000 + i);
+		dbx_denials_add(b.d.denials, &e, "np-a", NULL, 1000 + i);
 	}
 	e = event_of(&b, 1);
-	dbx_denials_add(b.d.denials, &e, "np-a", 1755767643512);
+	dbx_denials_add(b.d.denials, &e, "np-a", NULL, 1755767643512);
 	assert_int_equal(dbox_call(&b, DBX_GET, DBOX_OURS "/denials", NULL), 200);
 	assert_string_equal(dbox_get(&b, "denials"), "4");
 	assert_string_equal(dbox_get(&b, "denials.0.time"), "2025-08-21T09:14:03.512Z");
@@ -514,7 +514,7 @@ static void test_denials_against_a_list(void **state)
 
 		x = x * 1103515245u + 12345u;
 		e.dport = (uint16_t)(x >> 16 & 15);
-		dbx_denials_add(d, &e, "", i);
+		dbx_denials_add(d, &e, "", NULL, i);
 		for (j = 0; j < n && list[j] != e.dport; j++)
 			;
 		if (j == n)

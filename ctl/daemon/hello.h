@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * hello.h -- flows whose name the daemon reads: HTTP request heads and QUIC Initials.
+ *
+ * The kernel program holds the packets and hands a copy of each here; once the name is known, the
+ * flow is told, and the client's repetition passes or is refused.
+ */
+#ifndef DBX_DAEMON_HELLO_H
+#define DBX_DAEMON_HELLO_H
+
+#include "daemon/core.h"
+#include "dbx/names.h"
+
+struct dbx_hellos;
+
+/* denied: called for each flow that is refused, or would be but for dry-run. */
+struct dbx_hellos *dbx_hellos_new(struct dbx_core *core,
+				  void (*denied)(void *arg, const struct dbx_name_event *e,
+						 const char *name),
+				  void *arg);
+void dbx_hellos_free(struct dbx_hellos **h);
+void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e);
+void dbx_hellos_sweep(struct dbx_hellos *h); /* once a second: what was not finished goes */
+void dbx_hellos_stats(const struct dbx_hellos *h, uint64_t *http_allowed, uint64_t *http_denied,
+		      uint64_t *quic_allowed, uint64_t *quic_denied);
+
+#endif
