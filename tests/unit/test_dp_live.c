@@ -13,10 +13,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -410,6 +413,88 @@ static void test_without_the_companion_it_is_not_attached(void **state)
 	assert_ok(ops->attach(dp, nsbox_ifindex("ws1"), "ws1", &err));
 }
 
+/* In a child: the namespace w1's eth0 puts a tag beside each frame it sends, not into it. */
+static void hide_tags(uint16_t vid)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0x0081},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = vid},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "hide", "GPL", insns, 5, NULL), status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int ns = open("/run/netns/w1", O_RDONLY | O_CLOEXEC), rc = 0;
+
+		rc = ns < 0 || setns(ns, CLONE_NEWNET);
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex("eth0"),
+			    .attach_point = BPF_TC_EGRESS);
+		LIBBPF_OPTS(bpf_tc_opts, tc, .prog_fd = fd, .handle = 1, .priority = 1,
+			    .flags = BPF_TC_F_REPLACE);
+		if (!rc) {
+			bpf_tc_hook_create(&hook);
+			rc = bpf_tc_attach(&hook, &tc);
+		}
+		_exit(!!rc);
+	}
+	close(fd);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* One UDP frame with these tags in it. */
+static void send_tagged(const char *tags)
+{
+	nsbox_must(
+		"ip netns exec w1 python3 -c \"\n"
+		"import socket,struct\n"
+		"s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW);s.bind(('eth0',0))\n"
+		"m=bytes.fromhex(open('/sys/class/net/eth0/address').read().strip().replace(':',''))\n"
+		"p=bytes.fromhex('45000020000000004011000000000000')[:12]\n"
+		"p+=socket.inet_aton('10.66.1.10')+socket.inet_aton('203.0.113.7')\n"
+		"p+=struct.pack('>HHHH',999,53,12,0)+b'abcd'\n"
+		"t=b''.join(struct.pack('>HH',0x8100,int(v)) for v in '%s'.split())\n"
+		"s.send(b'\\xff'*6+m+t+struct.pack('>H',0x800)+p)\"",
+		tags);
+	nsbox_must("sleep 0.05");
+}
+
+static void test_tags_that_are_seen_and_hidden(void **state)
+{
+	static const struct {
+		const char *in_frame;
+		uint16_t hidden;
+		bool dropped;
+	} v[] = {
+		{"", 0, false},     {"100", 0, false},  {"100 7", 0, false}, {"0", 0, false},
+		{"", 100, true},    {"100", 100, true}, {"7", 100, true},    {"100", 7, true},
+		{"7 100", 7, true}, {"7 7", 7, true},   {"0", 100, true},
+	};
+	struct flowrun_opts o = {.kind = DBX_NAME_PORT_UNVERIFIED};
+	uint64_t passed, hidden;
+	size_t i;
+
+	(void)state;
+	commit(&o);
+	learn("shop.example.com");
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		if (v[i].hidden)
+			hide_tags(v[i].hidden);
+		passed = total_of(DBX_REASON_NAME_UNVERIFIED, DBX_VERDICT_PASS);
+		hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP);
+		send_tagged(v[i].in_frame);
+		passed = total_of(DBX_REASON_NAME_UNVERIFIED, DBX_VERDICT_PASS) - passed;
+		hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP) - hidden;
+		fprintf(stderr,
+			"# in the frame \"%s\", hidden %u: XDP passed %u, dropped as hidden %u\n",
+			v[i].in_frame, v[i].hidden, (unsigned int)passed, (unsigned int)hidden);
+		assert_int_equal(hidden > 0, v[i].dropped);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +506,7 @@ int main(void)
 		T(test_quic_is_refused_with_icmp),
 		T(test_dns_is_steered),
 		T(test_without_the_companion_it_is_not_attached),
+		T(test_tags_that_are_seen_and_hidden),
 #undef T
 	};
 	const char *build = getenv("DBX_BUILD");
