@@ -16,19 +16,19 @@ done
 [ -x "$build/tests/tools/daemon_dns" ] || skip_all "tests/tools/daemon_dns is not built"
 lab_begin
 
-resolver= log=
+resolver='' log=''
 resolver_start() { # UPSTREAMS NAME...; settings from the environment
 	log=$lab/resolver.$RANDOM.log
 	(exec nsenter --net="/run/netns/$lab_prefix-gw" env DNS_LISTEN4=10.66.1.1 \
 		DNS_LISTEN6=fd66:1::1 "$build/tests/tools/daemon_dns" 53 "$@") >"$log" 2>&1 &
 	resolver=$!
-	lab_pids+=($resolver)
+	lab_pids+=("$resolver")
 	wait_for 10 grep -q '^ready' "$log" || not_ok "the resolver starts" "$(cat "$log")"
 }
 
 resolver_stop() { # leaves its counters in the log
-	kill $resolver
-	wait $resolver
+	kill "$resolver"
+	wait "$resolver"
 	resolver_status=$?
 }
 
@@ -115,7 +115,7 @@ is "commits came before answers: none failed" "$(counter commit_failures)" 0
 like "a denial is recorded" "$(cat "$log")" \
 	'^denied dns-denied secret.denied.test A rcode 3 from 10.66.1.10 at 10.66.1.1 udp'
 like "a blocked name is recorded as such" "$(cat "$log")" '^denied dns-blocked bad.allowed.test A'
-unlike "nothing that is denied reached the upstream" "$(tr 'A-Z' 'a-z' <"$lab/unbound.log")" \
+unlike "nothing that is denied reached the upstream" "$(tr '[:upper:]' '[:lower:]' <"$lab/unbound.log")" \
 	'denied.test|bad.allowed|arpa|axfr| any '
 like "names went out in mixed case" "$(cat "$lab/unbound.log")" '[a-z][A-Z]|[A-Z][a-z]'
 
@@ -144,7 +144,11 @@ DNS_TIMEOUT_MS=1000 DNS_ATTEMPT_MS=300 resolver_start 203.0.113.20 '*.allowed.te
 t0=$(date +%s%N)
 is "all upstreams silent" "$(status dead.allowed.test)" "SERVFAIL EDE 23"
 ms=$((($(date +%s%N) - t0) / 1000000))
-[ $ms -ge 900 ] && [ $ms -lt 2500 ] && ok "after its time, $ms ms" || not_ok "after its time" "$ms ms"
+if [ $ms -ge 900 ] && [ $ms -lt 2500 ]; then
+	ok "after its time, $ms ms"
+else
+	not_ok "after its time" "$ms ms"
+fi
 resolver_stop
 
 # ---- upstreams that lie -------------------------------------------------------------------------
@@ -154,7 +158,7 @@ lies() { # STATUS ANSWER LABEL...
 	local want=$1 answer=$2 label
 	shift 2
 	for label in "$@"; do
-		is "upstream: $label" "$(status $label.h.test | cut -d' ' -f1) $(ask +short $label.h.test |
+		is "upstream: $label" "$(status "$label.h.test" | cut -d' ' -f1) $(ask +short "$label.h.test" |
 			grep -v '\.test\.$' | paste -sd' ')" "$want $answer"
 	done
 }
