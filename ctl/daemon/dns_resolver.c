@@ -48,18 +48,39 @@ static void take_options(struct dbx_dns *d)
 	dns_cache_limit(d->cache, o->cache_entries);
 }
 
-void dbx_dns_enter(struct dbx_dns *d)
+static void take_view(struct dbx_dns *d)
 {
 	uint64_t generation;
 
-	d->now_ns = dns_now_ns();
 	d->view = d->o.hooks->view_get(d->o.hooks_arg);
 	d->options = d->view ? d->o.hooks->options(d->view) : NULL;
 	generation = d->view ? d->view->generation : 0;
-	if (generation == d->generation)
-		return;
+	d->options_stale |= generation != d->generation;
 	d->generation = generation;
+}
+
+static void put_view(struct dbx_dns *d)
+{
+	if (d->view)
+		d->o.hooks->view_put(d->o.hooks_arg, d->view);
+	d->view = NULL;
+	d->options = NULL;
+}
+
+void dbx_dns_enter(struct dbx_dns *d)
+{
+	d->now_ns = dns_now_ns();
+	take_view(d);
+	if (!d->options_stale)
+		return;
+	d->options_stale = false;
 	take_options(d);
+}
+
+void dbx_dns_look_again(struct dbx_dns *d)
+{
+	put_view(d);
+	take_view(d);
 }
 
 void dbx_dns_leave(struct dbx_dns *d)
@@ -74,10 +95,7 @@ void dbx_dns_leave(struct dbx_dns *d)
 	DNS_SET(d, cache_entries, n);
 	DNS_SET(d, cache_bytes, n_bytes);
 	DNS_SET(d, cache_evictions, evictions);
-	if (d->view)
-		d->o.hooks->view_put(d->o.hooks_arg, d->view);
-	d->view = NULL;
-	d->options = NULL;
+	put_view(d);
 }
 
 uint8_t *dns_reply_begin(struct dbx_dns *d, const struct dns_client *c, size_t *cap)

@@ -33,6 +33,7 @@ struct lab {
 	struct dbx_dns *d;
 	uint16_t port;
 	int last_reason;
+	int swaps, allowed_next;
 };
 
 #define GET(x)    __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
@@ -88,6 +89,14 @@ static int learn(void *arg, const struct dbx_lesson *l)
 
 	if (GET(w->learn_error))
 		return GET(w->learn_error);
+	if (l->generation != (uint64_t)GET(w->generation))
+		return -ESTALE;
+	if (GET(w->swaps)) { /* the policies change at the very moment */
+		PUT(w->swaps, GET(w->swaps) - 1);
+		PUT(w->generation, GET(w->generation) + 1);
+		PUT(w->allowed, GET(w->allowed_next));
+		return -ESTALE;
+	}
 	usleep(30000); /* an answer that did not wait would be seen */
 	if (l->n_addrs == 1 && !strcmp(dbx_addr_format(&l->addrs[0], text), "192.0.2.1"))
 		PUT(w->n_learned, GET(w->n_learned) + 1);
@@ -296,6 +305,32 @@ static void test_policy_changes_while_waiting(void **state)
 	assert_int_equal(GET(l->n_learned), 0);
 }
 
+static void test_policy_changes_at_commit(void **state)
+{
+	struct lab *l = *state;
+
+	PUT(l->allowed_next, 1);
+	PUT(l->swaps, 3);
+	ask(l, 1, "good");
+	assert_true(answer(l, 60));
+	assert_int_equal(reply(l, 1), 0);
+	assert_int_equal(GET(l->n_learned), 1);
+	PUT(l->allowed_next, 0);
+	PUT(l->generation, 90); /* to be committed again */
+	PUT(l->swaps, 1);
+	ask(l, 2, "good");
+	assert_int_equal(reply(l, 2), DBX_DNS_NXDOMAIN);
+	assert_int_equal(GET(l->n_learned), 1);
+	PUT(l->allowed, 1);
+	PUT(l->allowed_next, 1);
+	PUT(l->swaps, 1000); /* without end: no answer */
+	ask(l, 3, "good");
+	assert_int_equal(reply(l, 3), DBX_DNS_SERVFAIL);
+	PUT(l->swaps, 0);
+	ask(l, 4, "good");
+	assert_int_equal(reply(l, 4), 0);
+}
+
 static void test_same_question_is_asked_once(void **state)
 {
 	struct lab *l = *state;
@@ -402,11 +437,17 @@ static void test_upstream_is_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_commit_then_answer),          TEST(test_commit_fails),
-		TEST(test_denied_costs_nothing),        TEST(test_policy_changes_while_waiting),
-		TEST(test_same_question_is_asked_once), TEST(test_ttl_ends),
-		TEST(test_no_policy_no_source),         TEST(test_no_upstream_answers),
-		TEST(test_share_of_a_source),           TEST(test_upstream_is_replaced),
+		TEST(test_commit_then_answer),
+		TEST(test_commit_fails),
+		TEST(test_denied_costs_nothing),
+		TEST(test_policy_changes_while_waiting),
+		TEST(test_policy_changes_at_commit),
+		TEST(test_same_question_is_asked_once),
+		TEST(test_ttl_ends),
+		TEST(test_no_policy_no_source),
+		TEST(test_no_upstream_answers),
+		TEST(test_share_of_a_source),
+		TEST(test_upstream_is_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
