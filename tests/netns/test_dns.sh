@@ -19,8 +19,8 @@ lab_begin
 resolver='' log=''
 resolver_start() { # UPSTREAMS NAME...; settings from the environment
 	log=$lab/resolver.$RANDOM.log
-	(exec nsenter --net="/run/netns/$lab_prefix-gw" env DNS_LISTEN4=10.66.1.1 \
-		DNS_LISTEN6=fd66:1::1 "$build/tests/tools/daemon_dns" 53 "$@") >"$log" 2>&1 &
+	(exec nsenter --net="/run/netns/$lab_prefix-gw" env DNS_LISTEN4="${listen4-10.66.1.1}" \
+		DNS_LISTEN6="${listen6-fd66:1::1}" "$build/tests/tools/daemon_dns" 53 "$@") >"$log" 2>&1 &
 	resolver=$!
 	lab_pids+=("$resolver")
 	wait_for 10 grep -q '^ready' "$log" || not_ok "the resolver starts" "$(cat "$log")"
@@ -176,6 +176,43 @@ is "and nothing is left behind" "$(counter outstanding)" 0
 DNS_ATTEMPT_MS=300 resolver_start 2001:db8:a::20,192.0.2.2 '*.h.test' '*.allowed.test'
 is "an upstream over IPv6" "$(ask +short honest.h.test)" 192.0.2.10
 is "one that says SERVFAIL: the next is asked" "$(status servfail.h.test)" NXDOMAIN
+
+# ---- any address is answered, from that address --------------------------------------------------
+
+# What the kernel program does in the product, nftables does here: packets meet the socket unchanged.
+steer() {
+	in_ns gw nft -f - <<-EOF && in_ns gw ip rule add fwmark 0x0db50053 lookup 5353 &&
+		table inet steer {
+			chain pre {
+				type filter hook prerouting priority mangle
+				iifname "ws1" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 tproxy ip to 127.83.53.53:53 meta mark set 0x0db50053 accept
+				iifname "ws1" meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 tproxy ip6 to [fd00:6462:7864:6e73::53]:53 meta mark set 0x0db50053 accept
+			}
+		}
+	EOF
+		in_ns gw ip route add local default dev lo table 5353 &&
+		in_ns gw ip -6 rule add fwmark 0x0db50053 lookup 5353 &&
+		in_ns gw ip -6 route add local default dev lo table 5353
+}
+
+resolver_stop
+if why=$(steer 2>&1); then
+	listen4='' listen6='' DNS_TRANSPARENT=1 resolver_start 203.0.113.20 '*.h.test'
+	for server in 203.0.113.66 8.8.8.8 10.66.1.1 2001:db8:a::66 2620:fe::fe; do
+		for by in +notcp +tcp; do
+			# dig takes an answer from the address that it asked, and from no other
+			is "a query to $server, $by" \
+				"$(in_ns ws1 dig +short +time=2 +tries=1 $by @$server honest.h.test)" 192.0.2.10
+		done
+	done
+	is "transparent sockets are not reachable by themselves" \
+		"$(in_ns net dig +short +time=1 +tries=1 @192.0.2.1 honest.h.test | grep -c 192.0.2.10)" 0
+	resolver_stop
+	in_ns gw nft flush ruleset
+else
+	skip "queries to any address" "nftables cannot do this here: $(head -n1 <<<"$why")"
+fi
+resolver_start 2001:db8:a::20 '*.h.test'
 
 # ---- clients that lie ---------------------------------------------------------------------------
 
