@@ -24,7 +24,6 @@ uint16_t *dns_share(struct dbx_dns *d, const struct dbx_addr *src)
 static void take_options(struct dbx_dns *d)
 {
 	const struct dbx_dns_options *o = d->options;
-	struct dbx_dns_rules rules = {0};
 	struct dns_upstreams *u;
 
 	if (!o) {
@@ -32,12 +31,10 @@ static void take_options(struct dbx_dns *d)
 		dns_upstreams_put(&d->upstreams);
 		return;
 	}
-	rules.min_ttl_s = o->min_ttl_s;
-	rules.max_ttl_s = o->max_ttl_s;
-	rules.keep_ech = o->keep_ech;
-	if (memcmp(&rules, &d->rules, sizeof(rules)))
+	if (o->min_ttl_s != d->rules.min_ttl_s || o->max_ttl_s != d->rules.max_ttl_s ||
+	    o->keep_ech != d->rules.keep_ech)
 		dns_cache_limit(d->cache, 0);
-	d->rules = rules;
+	d->rules = (struct dbx_dns_rules){o->min_ttl_s, o->max_ttl_s, o->keep_ech};
 	if (!d->upstreams || !dns_upstreams_same(d->upstreams, o)) {
 		dns_cache_limit(d->cache, 0);
 		if (dns_upstreams_new(d, o, &u))
