@@ -177,6 +177,19 @@ int dp_mem_unlearn(struct dbx_dp *dp, const struct dbx_bound_key *key)
 	return drop_from(&bound, key);
 }
 
+int dp_mem_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct dbx_bound *out)
+{
+	const struct dbx_bound *v;
+
+	(void)dp;
+	pthread_mutex_lock(&lock);
+	v = find(&bound, key);
+	if (v)
+		*out = *v;
+	pthread_mutex_unlock(&lock);
+	return v ? 0 : -ENOENT;
+}
+
 int dp_mem_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key)
 {
 	(void)dp;

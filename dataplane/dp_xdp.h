@@ -20,6 +20,10 @@
 #include "dbx/program.h"
 
 #define DP_PIN_DIR "/sys/fs/bpf/dbx-egress"
+/* Programs beside "prog"; those that are called by it live by the program arrays alone. */
+#define DP_PIN_NOTE   "prog_note"
+#define DP_PIN_TC_IN  "prog_tc"
+#define DP_PIN_TC_OUT "prog_back"
 
 struct bpf_object;
 struct ring_buffer;
@@ -113,6 +117,8 @@ int dp_pin_remove(const char *dir, const char *name);
 int dp_pin_prog(const char *dir, const struct dp_prog *p);
 /* A pinned map by its id, else by id alone (CAP_SYS_ADMIN). */
 int dp_pin_map_by_id(const char *dir, uint32_t id);
+/* The same for a program that is pinned under this name. */
+int dp_pin_prog_by_id(const char *dir, const char *name, uint32_t id);
 /* "ws1.100" <-> "link_ws1%2e100": bpffs refuses dots. */
 void dp_pin_link_name(const char *ifname, char name[64]);
 bool dp_pin_link_ifname(const char *name, char ifname[16]);
@@ -145,6 +151,7 @@ int dp_secret_make(int secrets_fd); /* unless there is one */
 int dp_xdp_secret(struct dbx_dp *dp, struct dbx_secret *out);
 int dp_xdp_learn(struct dbx_dp *dp, const struct dbx_bound_key *key, const struct dbx_bound *bound);
 int dp_xdp_unlearn(struct dbx_dp *dp, const struct dbx_bound_key *key);
+int dp_xdp_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct dbx_bound *out);
 int dp_xdp_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key);
 int dp_xdp_learned_each(struct dbx_dp *dp,
 			int (*fn)(void *arg, const struct dbx_learned_key *k,

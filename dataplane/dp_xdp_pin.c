@@ -109,23 +109,43 @@ int dp_pin_remove(const char *dir, const char *name)
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
-int dp_pin_prog(const char *dir, const struct dp_prog *p)
+/* What is pinned beside the program; fd -1 = the program has no such thing. */
+struct beside {
+	const char *name;
+	int fd;
+};
+
+#define BESIDE_MAX (DBX_MAP_MAX + DBX_PROG_TC_MAX + 2)
+
+static void list_beside(const struct dp_prog *p, struct beside v[BESIDE_MAX])
 {
 	static const char *const names[] = {
 #define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = "map_" #name,
 		DBX_PROGRAM_MAPS(DBX_PROGRAM_MAP)
 #undef DBX_PROGRAM_MAP
 	};
-	int i, rc = dp_pin_new(dir, "map_ident", p->ident_fd);
+	int i, n = 0;
 
-	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
-		rc = p->map[i] < 0 ? 0 : dp_pin_new(dir, names[i], p->map[i]);
+	v[n++] = (struct beside){"map_ident", p->ident_fd};
+	for (i = 0; i < DBX_MAP_MAX; i++)
+		v[n++] = (struct beside){names[i], p->map[i]};
+	v[n++] = (struct beside){DP_PIN_NOTE, p->note};
+	v[n++] = (struct beside){DP_PIN_TC_IN, p->companion[DBX_PROG_TC_IN]};
+	v[n++] = (struct beside){DP_PIN_TC_OUT, p->companion[DBX_PROG_TC_OUT]};
+}
+
+int dp_pin_prog(const char *dir, const struct dp_prog *p)
+{
+	struct beside v[BESIDE_MAX];
+	int i, rc = 0;
+
+	list_beside(p, v);
+	for (i = 0; i < BESIDE_MAX && !rc; i++)
+		rc = v[i].fd < 0 ? 0 : dp_pin_new(dir, v[i].name, v[i].fd);
 	if (!rc)
 		rc = dp_pin_put(dir, "prog", p->fd);
-	if (!rc)
-		rc = dp_pin_settle(dir, "map_ident");
-	for (i = 0; i < DBX_MAP_MAX && !rc; i++)
-		rc = p->map[i] < 0 ? 0 : dp_pin_settle(dir, names[i]);
+	for (i = 0; i < BESIDE_MAX && !rc; i++)
+		rc = v[i].fd < 0 ? 0 : dp_pin_settle(dir, v[i].name);
 	return rc;
 }
 
@@ -160,6 +180,32 @@ int dp_pin_map_by_id(const char *dir, uint32_t id)
 
 	dp_pin_each(dir, try_map, &w);
 	return w.fd >= 0 ? w.fd : bpf_map_get_fd_by_id(id);
+}
+
+static bool is_prog(int fd, uint32_t id)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t n = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &n) && info.id == id;
+}
+
+int dp_pin_prog_by_id(const char *dir, const char *name, uint32_t id)
+{
+	char fresh[64];
+	int fd = dp_pin_get(dir, name);
+
+	if (fd >= 0 && is_prog(fd, id))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	snprintf(fresh, sizeof(fresh), "new_%s", name);
+	fd = dp_pin_get(dir, fresh);
+	if (fd >= 0 && is_prog(fd, id))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return bpf_prog_get_fd_by_id(id);
 }
 
 void dp_pin_link_name(const char *ifname, char name[64])
@@ -208,8 +254,9 @@ int dp_pin_each(const char *dir, int (*fn)(void *arg, const char *dir, const cha
 	for (i = 0; i < n; i++) {
 		const char *name = v[i]->d_name;
 
-		if (!rc && (!strcmp(name, "prog") || !strncmp(name, "map_", 4) ||
-			    !strncmp(name, "link_", 5) || !strncmp(name, "new_", 4)))
+		if (!rc && (!strcmp(name, "prog") || !strncmp(name, "prog_", 5) ||
+			    !strncmp(name, "map_", 4) || !strncmp(name, "link_", 5) ||
+			    !strncmp(name, "new_", 4)))
 			rc = fn(arg, dir, name);
 		free(v[i]);
 	}

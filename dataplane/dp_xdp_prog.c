@@ -323,20 +323,18 @@ static int adopt_map(struct dp_prog *p, int fd)
 	return rc;
 }
 
-static int adopt_called(int array, uint32_t slot, int *out)
+/* The program in a slot of an array, found by its pin; name NULL: it is enough that there is one. */
+static int adopt_called(const char *dir, const char *name, int array, uint32_t slot, int *out)
 {
 	uint32_t id = 0;
 	int fd, rc = bpf_map_lookup_elem(array, &slot, &id);
 
-	if (rc)
+	if (rc || !name)
 		return rc;
-	fd = bpf_prog_get_fd_by_id(id);
+	fd = dp_pin_prog_by_id(dir, name, id);
 	if (fd < 0)
 		return fd;
-	if (out)
-		*out = fd;
-	else
-		close(fd);
+	*out = fd;
 	return 0;
 }
 
@@ -344,15 +342,20 @@ static int adopt_called(int array, uint32_t slot, int *out)
  * The programs beside the pinned one. The kernel empties a program array when its last pin and its
  * last user are gone; then the build no longer counts as ours, and is loaded anew with its maps.
  */
-static void adopt_others(struct dp_prog *p)
+static void adopt_others(struct dp_prog *p, const char *dir)
 {
+	static const char *const pins[DBX_PROG_TC_MAX] = {
+		[DBX_PROG_TC_IN] = DP_PIN_TC_IN,
+		[DBX_PROG_TC_OUT] = DP_PIN_TC_OUT,
+	};
 	int i, rc = 0;
 
 	for (i = 0; i < DBX_PROG_XDP_MAX && !rc; i++)
-		rc = adopt_called(p->map[DBX_MAP_PROGS], (uint32_t)i,
-				  i == DBX_PROG_NOTE ? &p->note : NULL);
+		rc = adopt_called(dir, i == DBX_PROG_NOTE ? DP_PIN_NOTE : NULL,
+				  p->map[DBX_MAP_PROGS], (uint32_t)i, &p->note);
 	for (i = 0; i < DBX_PROG_TC_MAX && !rc; i++)
-		rc = adopt_called(p->map[DBX_MAP_PROGS_TC], (uint32_t)i, &p->companion[i]);
+		rc = adopt_called(dir, pins[i], p->map[DBX_MAP_PROGS_TC], (uint32_t)i,
+				  &p->companion[i]);
 	if (rc)
 		p->ident.build = 0;
 }
@@ -386,7 +389,7 @@ int dp_prog_adopt(struct dp_prog *p, const char *dir, int fd)
 			rc = -ENOMSG;
 	}
 	if (!rc && p->ident.abi == DBX_ABI_VERSION)
-		adopt_others(p);
+		adopt_others(p, dir);
 out:
 	if (rc)
 		dp_prog_fini(p);

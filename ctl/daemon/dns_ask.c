@@ -7,6 +7,7 @@
  */
 #include "daemon/dns_priv.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ static const char *const reason_slugs[] = {
 
 /* A name that no entry can be: what the policy says to it is what it says to any unlisted name. */
 #define NO_NAME "\\"
+#define RETRIES 8 /* changes of policy during one commit */
 
 static void deny(struct dns_judgement *j, enum dbx_reason reason, unsigned int rcode)
 {
@@ -209,12 +211,15 @@ static int commit(struct dbx_dns *d, struct dns_entry *e, const struct dbx_dns_q
 		.addrs = e->a.addrs,
 		.n_addrs = e->a.n_addrs,
 		.ttl_s = e->a.ttl_s - age_s,
+		.generation = d->generation,
 	};
 	int rc;
 
 	if (!lesson.n_addrs || was_committed(d, e, n))
 		return 0;
 	rc = d->o.hooks->learn(d->o.hooks_arg, &lesson);
+	if (rc == -ESTALE)
+		return rc;
 	if (rc) {
 		DNS_COUNT(d, commit_failures);
 		return rc;
@@ -223,6 +228,27 @@ static int commit(struct dbx_dns *d, struct dns_entry *e, const struct dbx_dns_q
 	e->lessons[e->next_lesson++ % DNS_LESSONS] =
 		(struct dns_lesson){n->policy_uid, n->rule_uid, d->generation};
 	return 0;
+}
+
+/*
+ * Commits what must be. Policies may change between judging and committing: then the query is judged
+ * by those that are in force now, until a commit and its judgement are of one generation.
+ */
+static int settle(struct dbx_dns *d, const struct dns_client *c, const struct dbx_dns_query *q,
+		  struct dns_judgement *j, struct dns_entry *e, uint32_t age_s)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		int rc;
+
+		if (j->d.verdict != DBX_VERDICT_PASS || !j->d.needs_learning)
+			return 0;
+		rc = commit(d, e, q, &j->d, age_s);
+		if (rc != -ESTALE)
+			return rc;
+		dbx_dns_look_again(d);
+		judge(d, c, q, j);
+	}
+	return -ESTALE;
 }
 
 static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx_dns_query *q,
@@ -234,9 +260,12 @@ static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 
 	if (age_s > e->a.ttl_s)
 		age_s = e->a.ttl_s;
-	if (j->d.verdict == DBX_VERDICT_PASS && j->d.needs_learning &&
-	    commit(d, e, q, &j->d, age_s)) {
+	if (settle(d, c, q, j, e, age_s)) {
 		fail(d, c, q, j, DBX_DNS_EDE_OTHER, "the addresses could not be committed");
+		return;
+	}
+	if (j->d.verdict == DBX_VERDICT_DROP) {
+		refuse(d, c, q, j);
 		return;
 	}
 	if (j->d.verdict == DBX_VERDICT_DRY_RUN) {
@@ -281,7 +310,8 @@ void dns_ask_finish(struct dbx_dns *d, struct dns_ask *ask, struct dns_entry *e)
 	if (j.d.verdict == DBX_VERDICT_DROP)
 		refuse(d, &ask->client, &ask->q, &j);
 	else if (!e)
-		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK, "no upstream gave an answer that can be used");
+		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK,
+		     "no upstream gave an answer that can be used");
 	else
 		give(d, &ask->client, &ask->q, &j, e, ask->start_ns);
 	ask_free(d, ask);

@@ -15,12 +15,13 @@
 #define BUCKETS (1u << 16)
 
 LIST_HEAD(bucket, dns_entry);
+TAILQ_HEAD(entries, dns_entry);
 
 struct dns_cache {
 	uint64_t seed;
 	size_t n, max, n_bytes;
 	uint64_t evictions;
-	TAILQ_HEAD(, dns_entry) used; /* the least recently used first */
+	struct entries used; /* the least recently used first */
 	struct bucket buckets[BUCKETS];
 };
 

@@ -41,7 +41,7 @@ static const struct dbx_dns_options *options(const struct dbx_view *v)
 {
 	const struct dbx_dns_options *o = &v->model->gateway.dns;
 
-	return v->model->has_gateway && o->has ? o : NULL;
+	return o->has ? o : NULL;
 }
 
 static int learn(void *arg, const struct dbx_lesson *l)

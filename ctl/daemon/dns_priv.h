@@ -204,6 +204,7 @@ struct dbx_dns {
 	const struct dbx_view *view;
 	const struct dbx_dns_options *options; /* of view; NULL: none */
 	uint64_t now_ns;                       /* CLOCK_MONOTONIC */
+	bool options_stale;                    /* the generation has changed since enter */
 	/* of the last generation that was seen */
 	uint64_t generation;
 	uint64_t serial; /* of the view that the options were taken from */
@@ -221,6 +222,8 @@ struct dbx_dns {
 
 void dbx_dns_enter(struct dbx_dns *d);
 void dbx_dns_leave(struct dbx_dns *d);
+/* Between them: the view in force now. The cache stays as it is until the next enter. */
+void dbx_dns_look_again(struct dbx_dns *d);
 uint64_t dns_now_ns(void);
 void dns_random(void *to, size_t n); /* not to be guessed */
 /* Counter of a source's outstanding asks. */

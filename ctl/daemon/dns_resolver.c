@@ -24,7 +24,6 @@ uint16_t *dns_share(struct dbx_dns *d, const struct dbx_addr *src)
 static void take_options(struct dbx_dns *d)
 {
 	const struct dbx_dns_options *o = d->options;
-	struct dbx_dns_rules rules = {0};
 	struct dns_upstreams *u;
 
 	if (!o) {
@@ -32,12 +31,10 @@ static void take_options(struct dbx_dns *d)
 		dns_upstreams_put(&d->upstreams);
 		return;
 	}
-	rules.min_ttl_s = o->min_ttl_s;
-	rules.max_ttl_s = o->max_ttl_s;
-	rules.keep_ech = o->keep_ech;
-	if (memcmp(&rules, &d->rules, sizeof(rules)))
+	if (o->min_ttl_s != d->rules.min_ttl_s || o->max_ttl_s != d->rules.max_ttl_s ||
+	    o->keep_ech != d->rules.keep_ech)
 		dns_cache_limit(d->cache, 0);
-	d->rules = rules;
+	d->rules = (struct dbx_dns_rules){o->min_ttl_s, o->max_ttl_s, o->keep_ech};
 	if (!d->upstreams || !dns_upstreams_same(d->upstreams, o)) {
 		dns_cache_limit(d->cache, 0);
 		if (dns_upstreams_new(d, o, &u))
@@ -48,20 +45,41 @@ static void take_options(struct dbx_dns *d)
 	dns_cache_limit(d->cache, o->cache_entries);
 }
 
-void dbx_dns_enter(struct dbx_dns *d)
+static void take_view(struct dbx_dns *d)
 {
 	uint64_t generation, serial;
 
-	d->now_ns = dns_now_ns();
 	d->view = d->o.hooks->view_get(d->o.hooks_arg);
 	d->options = d->view ? d->o.hooks->options(d->view) : NULL;
 	generation = d->view ? d->view->generation : 0;
 	serial = d->view ? d->view->serial : 0;
-	if (generation == d->generation && serial == d->serial)
-		return;
+	d->options_stale |= generation != d->generation || serial != d->serial;
 	d->generation = generation;
 	d->serial = serial;
+}
+
+static void put_view(struct dbx_dns *d)
+{
+	if (d->view)
+		d->o.hooks->view_put(d->o.hooks_arg, d->view);
+	d->view = NULL;
+	d->options = NULL;
+}
+
+void dbx_dns_enter(struct dbx_dns *d)
+{
+	d->now_ns = dns_now_ns();
+	take_view(d);
+	if (!d->options_stale)
+		return;
+	d->options_stale = false;
 	take_options(d);
+}
+
+void dbx_dns_look_again(struct dbx_dns *d)
+{
+	put_view(d);
+	take_view(d);
 }
 
 void dbx_dns_leave(struct dbx_dns *d)
@@ -76,10 +94,7 @@ void dbx_dns_leave(struct dbx_dns *d)
 	DNS_SET(d, cache_entries, n);
 	DNS_SET(d, cache_bytes, n_bytes);
 	DNS_SET(d, cache_evictions, evictions);
-	if (d->view)
-		d->o.hooks->view_put(d->o.hooks_arg, d->view);
-	d->view = NULL;
-	d->options = NULL;
+	put_view(d);
 }
 
 uint8_t *dns_reply_begin(struct dbx_dns *d, const struct dns_client *c, size_t *cap)

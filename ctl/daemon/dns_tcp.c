@@ -30,11 +30,13 @@ struct dbx_dns_conn {
 	bool is_eof;    /* the client sends no more: closed when all is answered */
 };
 
+TAILQ_HEAD(conns, dbx_dns_conn);
+
 struct dns_tcp {
 	struct dbx_dns *d;
 	struct event *accept[2];
 	struct event *again; /* accepting goes on: there were no descriptors */
-	TAILQ_HEAD(, dbx_dns_conn) conns;
+	struct conns conns;
 	size_t n;
 	bool has_paused;
 	uint8_t shares[DNS_SHARES];

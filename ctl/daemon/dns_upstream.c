@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SOCK_USES 256u
+#define SOCK_BAD  32u /* answers to nothing, then the port is given up: somebody guesses at it */
 #define READS     64u
 
 struct dns_upstreams *dns_upstreams_get(struct dns_upstreams *u)
@@ -151,6 +152,13 @@ static void sock_lost(struct dns_sock *s)
 		dns_task_lost(a->task, a);
 }
 
+static void sock_bad(struct dns_sock *s)
+{
+	DNS_COUNT(s->u->d, upstream_bad);
+	if (++s->n_bad >= SOCK_BAD)
+		s->n_uses = SOCK_USES;
+}
+
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_sock *s = arg;
@@ -174,7 +182,7 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 		if (a)
 			dns_task_heard(a->task, a, msg, (size_t)n);
 		else
-			DNS_COUNT(d, upstream_bad);
+			sock_bad(s);
 	}
 	dns_upstreams_put(&u);
 	dbx_dns_leave(d);
@@ -185,7 +193,7 @@ static int sock_open(struct dns_sock *s)
 	struct dns_upstream *v = &s->u->v[s->upstream];
 	int rc = 0;
 
-	s->n_uses = 0;
+	s->n_uses = s->n_bad = 0;
 	s->fd = socket(v->sa.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return -errno;
@@ -201,6 +209,11 @@ static int sock_open(struct dns_sock *s)
 	return rc;
 }
 
+static bool is_worn(const struct dns_sock *s)
+{
+	return s->fd >= 0 && s->n_uses >= SOCK_USES;
+}
+
 /* A random socket of the pool; one that was used enough gets a new port when nothing waits on it. */
 static int pick_sock(struct dns_upstreams *u, size_t i, struct dns_sock **out)
 {
@@ -210,7 +223,9 @@ static int pick_sock(struct dns_upstreams *u, size_t i, struct dns_sock **out)
 
 	dns_random(&r, sizeof(r));
 	s = &u->v[i].socks[r % DNS_POOL];
-	if (s->fd >= 0 && s->n_uses >= SOCK_USES && LIST_EMPTY(&s->attempts))
+	for (size_t k = 0; k < DNS_POOL && is_worn(s) && !LIST_EMPTY(&s->attempts); k++)
+		s = &u->v[i].socks[(r + k) % DNS_POOL];
+	if (is_worn(s) && LIST_EMPTY(&s->attempts))
 		dns_sock_close(s);
 	if (s->fd < 0)
 		rc = sock_open(s);

@@ -29,7 +29,7 @@ struct dns_sock {
 	struct event *event;
 	struct dns_upstreams *u;
 	size_t upstream;
-	unsigned int n_uses;
+	unsigned int n_uses, n_bad;
 	struct dns_attempts attempts;
 };
 

@@ -195,9 +195,11 @@ int dbx_namer_learn(struct dbx_namer *n, const struct dbx_lesson *l)
 	if (l->n_addrs > DBX_LESSON_ADDRS)
 		return -E2BIG;
 	pthread_mutex_lock(&n->lock);
+	if (l->generation && n->view && n->view->view.generation != l->generation)
+		rc = -ESTALE; /* settle() has been over the table: this would stay behind */
 	if (n->view)
 		expires_ns += (uint64_t)n->view->parts.model->gateway.dns.grace_s * 1000000000u;
-	for (; i < l->n_addrs && !rc; i++) {
+	for (; !rc && i < l->n_addrs; i++) {
 		struct dbx_bound_key key;
 
 		dbx_namer_key(l->policy_uid, &l->addrs[i], hash, &key);
@@ -208,7 +210,7 @@ int dbx_namer_learn(struct dbx_namer *n, const struct dbx_lesson *l)
 			dbx_namer_drop(n, added[i]);
 	n->stats.learned += !rc;
 	n->stats.refused_full += rc == -ENOSPC;
-	n->stats.failed += rc && rc != -ENOSPC;
+	n->stats.failed += rc && rc != -ENOSPC && rc != -ESTALE;
 	pthread_mutex_unlock(&n->lock);
 	return rc;
 }

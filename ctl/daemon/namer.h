@@ -102,6 +102,8 @@ struct dbx_lesson {
 	const struct dbx_addr *addrs;
 	size_t n_addrs;
 	uint32_t ttl_s; /* smallest of the chain; grace is added here */
+	/* Of the view that allowed it; when another is in force: -ESTALE, judge anew. 0: any. */
+	uint64_t generation;
 };
 
 /* All of a lesson or nothing. 0: committed to the data plane; -ENOSPC; or what the driver says. */

@@ -22,30 +22,36 @@
 
 static const uint8_t mac_gateway[6] = {2, 0, 0, 0, 0, 1}, mac_client[6] = {2, 0, 0, 0, 0, 2};
 
-int flowrun_image(struct flowrun *f, const struct flowrun_opts *o, uint64_t policy_uid)
+void *flowrun_make_image(const struct flowrun_opts *o, uint64_t policy_uid, size_t *n_bytes)
 {
 	struct tinyimg t = {.generation = 3, .reason = DBX_REASON_NAME_NOT_LEARNED};
 	struct dbx_image_header *hdr;
 	struct dbx_binding *b;
 	struct dbx_outcome *out;
-	size_t n;
-	int rc;
 
-	f->o = *o;
 	if (o->dry_run)
 		t.verdict = DBX_VERDICT_DRY_RUN;
-	hdr = tinyimg_new(&t, &n);
+	hdr = tinyimg_new(&t, n_bytes);
 	if (!hdr)
-		return -ENOMEM;
+		return NULL;
 	hdr->name_ports = DBX_LEAF | o->kind;
 	hdr->name_flags = o->name_flags;
 	b = (void *)((uint8_t *)hdr + hdr->sec[DBX_SEC_BINDINGS].offset);
 	b->policy_uid = policy_uid;
 	out = (void *)((uint8_t *)hdr + hdr->sec[DBX_SEC_OUTCOMES].offset);
 	out[1].flags |= DBX_OUTCOME_F_NAMES;
-	tinyimg_seal(hdr, n);
-	rc = bpfrun_set_image(f->r, hdr, n);
-	free(hdr);
+	tinyimg_seal(hdr, *n_bytes);
+	return hdr;
+}
+
+int flowrun_image(struct flowrun *f, const struct flowrun_opts *o, uint64_t policy_uid)
+{
+	size_t n;
+	void *image = flowrun_make_image(o, policy_uid, &n);
+	int rc = image ? bpfrun_set_image(f->r, image, n) : -ENOMEM;
+
+	f->o = *o;
+	free(image);
 	return rc;
 }
 

@@ -40,6 +40,9 @@ struct flowrun {
 	struct pkt sent;
 };
 
+/* The image that says so; malloc'ed. */
+void *flowrun_make_image(const struct flowrun_opts *o, uint64_t policy_uid, size_t *n_bytes);
+
 int flowrun_open(struct flowrun *f, const struct flowrun_opts *o);
 void flowrun_close(struct flowrun *f);
 /* Another image and other options, the same maps. */

@@ -36,6 +36,9 @@ check_includes() {
 		'dbx/|policy/|daemon/|cli/|dataplane/|ebpf/|tests/|jansson'
 	must_not ctl/policy "programs, data plane" 'daemon/|cli/|dataplane/|ebpf/|tests/|common/'
 	must_not ctl/policy "files, sockets, kernel, events" "$io|stdio_ext|fcntl|unistd|time\\.h|lib/file"
+	must_not ctl/wire "programs, policy, data plane" \
+		'policy/|daemon/|cli/|dataplane/|ebpf/|tests/|common/|jansson'
+	must_not ctl/wire "files, sockets, kernel, events" "$io|fcntl|unistd|time\\.h|lib/file"
 	must_not ctl/cli "daemon, data plane, kernel" 'daemon/|dataplane/|ebpf/|bpf/|netlink|tests/|common/'
 	must_not ctl/daemon "tool, kernel programs" 'cli/|ebpf/|bpf/|tests/|common/'
 	must_not dataplane "control plane" 'daemon/|cli/|tests/|common/|event2|sqlite3'
@@ -81,6 +84,10 @@ check_symbols() {
 	none "only file.c of libdbxlib.a does I/O" "$(for o in "$build"/obj/ctl/lib/*.o; do
 		[ "${o##*/}" = file.o ] || wanted_symbols "$o" | grep -xE "$impure" | sed "s|^|${o##*/}: |"
 	done)"
+	none "libdbxwire.a does no I/O, knows no clock, never exits" \
+		"$(wanted_symbols "$build/libdbxwire.a" | grep -xE "$impure")"
+	none "libdbxwire.a knows nothing of policies, daemon and tool" "$(wanted_symbols "$build/libdbxwire.a" |
+		grep -E '^(dbx_(policy|image|names|model|dp)_|event_|evhttp_|evbuffer_|sqlite3_|sd_|curl_|json_)')"
 	none "libdbxdp.a knows nothing of daemon and tool" \
 		"$(wanted_symbols "$dp" | grep -E '^(event_|evhttp_|evbuffer_|sqlite3_|sd_|curl_|json_)')"
 	check_linked dbx-egressctl 'libbpf|libnl|librte|libevent|libsqlite|libsystemd'

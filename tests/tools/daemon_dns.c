@@ -73,11 +73,13 @@ static void decide(const struct dbx_view *v, const struct dbx_dns_source *s, con
 	out->rule_text = out->rule_doc = out->rule_ptr = "";
 	out->policy_uid = 7;
 	for (size_t i = 0; names[i]; i++) {
-		is_dry_run |= !strcmp(names[i], "~");
 		if (names[i][0] == '!' && dbx_name_match(names[i] + 1, name)) {
 			out->reason = DBX_REASON_DNS_BLOCKED;
 			return;
 		}
+	}
+	for (size_t i = 0; names[i]; i++) {
+		is_dry_run |= !strcmp(names[i], "~");
 		if (!dbx_name_match(names[i], name))
 			continue;
 		out->verdict = DBX_VERDICT_PASS;
