@@ -115,8 +115,9 @@ names_address() { # WHERE NAME [TYPE]
 }
 
 names_get() { # WHERE NAME ADDRESS [CURL ARGUMENTS]
-	local where=$1 name=$2 address=$3
+	local where=$1 name=$2 address=$3 url=(--url "https://$2/")
 	shift 3
+	[[ " $* " != *" --url "* ]] || url=()
 	in_ns "$where" curl -skm 5 --resolve "$name:443:$address" --resolve "$name:80:$address" \
-		"$@" "https://$name/"
+		"$@" "${url[@]}"
 }

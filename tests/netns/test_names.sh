@@ -43,7 +43,89 @@ tls() {
 	names_get ws1 good.test $NAMES_FAR -m 2 >/dev/null
 	is "an address that was not learned, with a listed name" $? 28
 	like "it is not known" "$(ctl denials --reason name-not-learned)" "$NAMES_FAR"
+	names_address ws1 good.test >/dev/null
 	like "names lists what was learned" "$(ctl names)" "np-one +good.test +$NAMES_SHARED "
+}
+
+quic() {
+	names_address ws1 good.test >/dev/null
+	# A socket that is connected hears of the ICMP error.
+	is "QUIC is refused by ICMP" "$(in_ns ws1 "$PYTHON" -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+s.connect((sys.argv[1], 443))
+s.send(b"x" * 1200)
+try:
+    s.recv(100)
+except ConnectionRefusedError:
+    print("refused")
+except socket.timeout:
+    print("nothing")' $NAMES_SHARED)" refused
+}
+
+# ---- a download, and what becomes of it ---------------------------------------------------------
+
+download() { # WHERE: in the background, its end in $lab/download.end
+	rm -f "$lab/download" "$lab/download.end"
+	names_address "$1" good.test >/dev/null
+	(
+		names_get "$1" good.test $NAMES_SHARED -m 60 -o "$lab/download" -w '' --url https://good.test/big >/dev/null
+		echo "$? $(date +%s%N)" >"$lab/download.end"
+	) &
+	lab_pids+=($!)
+	sleep 1
+}
+
+grows() {
+	local before
+	before=$(stat -c %s "$lab/download")
+	sleep 1.5
+	[ "$(stat -c %s "$lab/download")" -gt "$before" ] && [ ! -e "$lab/download.end" ] && echo yes || echo no
+}
+
+downloads() {
+	download ws1
+	is "a download runs" "$(grows)" yes
+	sleep 3
+	is "it outlives its TTL" "$(grows)" yes
+	like "and its name is kept" "$(ctl names)" "np-one +good.test +$NAMES_SHARED "
+	daemon_stop
+	is "it outlives the daemon" "$(grows)" yes
+	daemon_start
+	is "and its start" "$(grows)" yes
+	like "which knows the name again" "$(ctl names)" "np-one +good.test +$NAMES_SHARED "
+	is "and a new flow may use it" "$(names_get ws1 good.test $NAMES_SHARED)" good.test
+	daemon_kill
+	daemon_start
+	like "a crash too" "$(ctl names)" "np-one +good.test +$NAMES_SHARED "
+	is "with the download" "$(grows)" yes
+	names_option 1001 np-two >"$lab/docs/option-1001.json"
+	ctl apply "$lab/docs" >/dev/null
+	is "another policy that allows the name does not interrupt it" "$(grows)" yes
+	like "the name is that policy's now" "$(ctl names)" "np-two +good.test +$NAMES_SHARED "
+	is "and new flows pass at once" "$(names_get ws1 good.test $NAMES_SHARED)" good.test
+	names_option 1001 np-none >"$lab/docs/option-1001.json"
+	ctl apply "$lab/docs" >/dev/null
+	local size
+	sleep 1
+	size=$(stat -c %s "$lab/download")
+	sleep 1.5
+	is "one that does not stops it within a second" "$(stat -c %s "$lab/download")" "$size"
+	unlike "and forgets the name" "$(ctl names)" "np-none +good.test"
+	names_get ws1 good.test $NAMES_SHARED -m 2 >/dev/null
+	is "new flows are refused" $? 28
+	names_option 1001 np-one >"$lab/docs/option-1001.json"
+	ctl apply "$lab/docs" >/dev/null
+}
+
+http() {
+	names_address ws1 good.test >/dev/null
+	is "plain HTTP: an allowed Host passes" \
+		"$(names_get ws1 good.test $NAMES_SHARED -H 'Connection: close' --url http://good.test/ -o /dev/null -w '%{http_code}' | tail -c 3)" 200
+	in_ns ws1 curl -sm 3 -H 'Host: other.test' "http://$NAMES_SHARED/" >/dev/null
+	isnt "another Host does not" $? 0
+	like "and the denial has its name" "$(sleep 0.5; ctl denials)" 'name-mismatch.*other\.test'
 }
 
 lab_begin
@@ -55,5 +137,8 @@ daemon_start || exit 1
 ctl apply "$lab/docs" >"$lab/apply.out" 2>&1 || sed 's/^/# /' "$lab/apply.out"
 dns
 tls
+quic
+downloads
+${HTTP:+http}
 [ -z "${KEEP:-}" ] || { ctl status; ctl stats; ctl denials; cat "$lab/daemon.log"; }
 done_testing
