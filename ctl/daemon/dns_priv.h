@@ -207,7 +207,7 @@ struct dbx_dns {
 	bool options_stale;                    /* the generation has changed since enter */
 	/* of the last generation that was seen */
 	uint64_t generation;
-	uint64_t serial; /* of the view that the options were taken from */
+	uint64_t serial;                 /* of the view that the options were taken from */
 	struct dns_upstreams *upstreams; /* NULL: none */
 	struct dbx_dns_rules rules;
 	struct dns_cache *cache;

@@ -29,8 +29,8 @@ struct dbx_namer {
 	uint32_t bound_max;
 	struct dbx_lesson_table table;
 	struct view *view;
-	uint64_t serial;    /* of the last view */
-	size_t n_unsaved;   /* an upper bound */
+	uint64_t serial;  /* of the last view */
+	size_t n_unsaved; /* an upper bound */
 	bool addrs_stale; /* some address may have lost its last binding */
 	struct dbx_namer_stats stats;
 };

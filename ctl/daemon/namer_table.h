@@ -17,7 +17,7 @@ struct dbx_lesson_entry {
 	uint64_t rule_uid;
 	uint64_t expires_ns;
 	bool is_saved; /* the state has its text */
-	char name[]; /* "" = not known: see dbx_namer_restore_rest() */
+	char name[];   /* "" = not known: see dbx_namer_restore_rest() */
 };
 
 struct dbx_lesson_table { /* all zero is empty */

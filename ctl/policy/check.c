@@ -136,13 +136,16 @@ static void check_names_waiting(struct dbx_check_ctx *c, const struct dbx_policy
 	size_t n_allowed = count_names(p->allowed, p->n_allowed) + p->n_storage;
 	size_t n_blocked = count_names(p->blocked, p->n_blocked);
 
+	if (c->m->gateway.dns.has)
+		return; /* the resolver learns them */
 	if (p->mode == DBX_MODE_RESTRICTED_ACCESS && n_allowed)
 		dbx_check_say_access(
 			c, DBX_SEV_WARNING, "waiting-for-names", p,
 			count_names(p->allowed, p->n_allowed) ? "allowed_internet_destinations"
 							      : "allowed_storage_destinations",
 			"policy %s allows %zu destination%s by name; names are compiled and wait "
-			"for name learning, and until then are denied as name-not-learned",
+			"for name learning (\"dns\" of the gateway document), and until then are "
+			"denied as name-not-learned",
 			p->id, n_allowed, n_allowed == 1 ? "" : "s");
 	if (n_blocked)
 		dbx_check_say_access(

@@ -102,6 +102,8 @@ static void check_sets(struct dbx_check_ctx *c, const struct set_list *l)
 		for (k = 0; k < s->n_prefixes; k++)
 			check_special(c, &s->prefixes[k]);
 		check_policy_ids(c, s);
+		if (c->m->gateway.dns.has)
+			continue; /* the resolver learns them */
 		if (s->n_names && l->is_deny)
 			DBX_SAY(c, DBX_SEV_WARNING, "waiting-for-names", &s->where,
 				"%s blocks by name; names are compiled and wait for name learning, "

@@ -11,7 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WAITING "names are compiled and wait for name learning"
+/* How packets to the name fare, apart from the name's own verdict. */
+static const char *waiting(const struct dbx_explain_ctx *c)
+{
+	return c->m->gateway.dns.has
+		       ? "the resolver answers by this, and learns the addresses that it answers with"
+		       : "names are compiled and wait for name learning";
+}
 
 static int is_same_name(void *arg, const char *name)
 {
@@ -149,9 +155,9 @@ static void tell_blocked(struct dbx_explain_ctx *c)
 		where = &set->where;
 	if (where)
 		dbx_explain_say(c, "blocked", "match", where,
-				"%s is blocked%s%s; " WAITING
-				", so until then packets to it are judged by address alone",
-				c->name, set ? " by " : "", set ? set->label : "");
+				"%s is blocked%s%s; %s; until then packets to it are judged by "
+				"address alone",
+				c->name, set ? " by " : "", set ? set->label : "", waiting(c));
 	else
 		dbx_explain_say(c, "blocked", "no match", NULL, "no blocked destination names %s",
 				c->name);
@@ -187,8 +193,8 @@ static void tell_implicit(struct dbx_explain_ctx *c)
 		set = find_set(c, g->storage, g->n_storage, &near);
 	if (set) {
 		c->by_name = &set->where;
-		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s; " WAITING,
-				set->label, c->name);
+		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s; %s", set->label,
+				c->name, waiting(c));
 	} else {
 		dbx_explain_say(c, "implicit", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -229,8 +235,8 @@ static void tell_listed(struct dbx_explain_ctx *c)
 	if (where && !c->by_name)
 		c->by_name = where;
 	if (where)
-		dbx_explain_say(c, "listed", "match", where, "%s%s %s; " WAITING, what,
-				set ? " names" : "", c->name);
+		dbx_explain_say(c, "listed", "match", where, "%s%s %s; %s", what,
+				set ? " names" : "", c->name, waiting(c));
 	else
 		dbx_explain_say(c, "listed", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -242,9 +248,9 @@ static void tell_default(struct dbx_explain_ctx *c)
 {
 	if (c->by_name)
 		dbx_explain_say(c, "default", dbx_explain_result(c), c->by_name,
-				"%s is allowed by name; " WAITING
-				", and until then packets to it are judged as %s: %s",
-				c->name, dbx_reason_slug(c->out->reason),
+				"%s is allowed by name; %s; until then packets to it are judged as "
+				"%s: %s",
+				c->name, waiting(c), dbx_reason_slug(c->out->reason),
 				dbx_reason_text(c->out->reason));
 	else
 		dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where,
