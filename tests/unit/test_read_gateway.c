@@ -17,8 +17,25 @@
 static void test_gateway_findings(void **state)
 {
 	static const struct read_case cases[] = {
-		{GW("'dns':{}"), DBX_SEV_WARNING, "unknown-key", "/gateway/dns", "kept"},
-		{"{'interfaces':[],'dns':{}}", DBX_SEV_WARNING, "unknown-key", "/dns", NULL},
+		{GW("'log':{}"), DBX_SEV_WARNING, "unknown-key", "/gateway/log", "kept"},
+		{GW("'dns':{}"), DBX_SEV_ERROR, "missing-key", "/gateway/dns", NULL},
+		{GW("'dns':{'upstreams':[]}"), DBX_SEV_ERROR, "bad-value", "/gateway/dns/upstreams",
+		 "empty"},
+		{GW("'dns':{'upstreams':['x']}"), DBX_SEV_ERROR, "bad-address",
+		 "/gateway/dns/upstreams/0", "192.0.2.53"},
+		{GW("'dns':{'upstreams':[{'address':'::1','port':0}]}"), DBX_SEV_ERROR, "bad-port",
+		 "/gateway/dns/upstreams/0/port", "1 to 65535"},
+		{GW("'dns':{'upstreams':['::1'],'grace_s':4000}"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/dns/grace_s", "3600"},
+		{GW("'dns':{'upstreams':['::1'],'ptr':'x'}"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/dns/ptr", "forward"},
+		{GW("'names':{'quic':'maybe'}"), DBX_SEV_ERROR, "bad-value", "/gateway/names/quic",
+		 "inspect"},
+		{GW("'names':{'tls_ports':[70000]}"), DBX_SEV_ERROR, "bad-port",
+		 "/gateway/names/tls_ports/0", "65535"},
+		{GW("'names':{'unverified_ports':[{'protocol':'tcp'}]}"), DBX_SEV_ERROR,
+		 "missing-key", "/gateway/names/unverified_ports/0", NULL},
+		{"{'interfaces':[],'log':{}}", DBX_SEV_WARNING, "unknown-key", "/log", NULL},
 		{GW("'name':1"), DBX_SEV_ERROR, "wrong-type", "/gateway/name", NULL},
 		{GW("'interfaces':[{}]"), DBX_SEV_ERROR, "missing-key", "/gateway/interfaces/0",
 		 "\"name\""},
@@ -280,8 +297,12 @@ static void test_example(void **state)
 	(void)state;
 	dbx_diag_init(&d);
 	read_file_into(m, "tests/fuzz/corpus/read/gateway.json", &d);
-	assert_int_equal(d.n, 1); /* "dns" */
-	assert_string_equal(g->extra, "{\"dns\":{\"upstreams\":[\"9.9.9.9\"]}}");
+	assert_int_equal(d.n, 0);
+	assert_true(g->dns.has);
+	assert_int_equal(g->dns.n_upstreams, 1);
+	assert_int_equal(g->dns.upstreams[0].port, 53);
+	assert_int_equal(g->dns.grace_s, 60);
+	assert_false(g->names.has);
 	assert_true(m->has_gateway);
 	assert_string_equal(g->name, "gw-1");
 	assert_int_equal(g->n_interfaces, 2);

@@ -179,7 +179,8 @@ static void test_the_table_is_complete(void **state)
 	/* These two need no packet: see the tests above. */
 	seen[DBX_REASON_NO_IMAGE]++;
 	seen[DBX_REASON_BAD_IMAGE]++;
-	for (int r = 0; r < DBX_REASON_MAX; r++) {
+	/* From there on reasons need state that one frame has not: test_dp_{flows,tricks,live}. */
+	for (int r = 0; r < DBX_REASON_VLAN_HIDDEN; r++) {
 		if (!seen[r])
 			fprintf(stderr, "no vector expects %s\n", vec_reason_slug(r));
 		assert_true(seen[r]);
