@@ -139,6 +139,6 @@ dns
 tls
 quic
 downloads
-${HTTP:+http}
+http
 [ -z "${KEEP:-}" ] || { ctl status; ctl stats; ctl denials; cat "$lab/daemon.log"; }
 done_testing
