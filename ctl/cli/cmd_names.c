@@ -13,7 +13,7 @@
 static int print_names(const json_t *names)
 {
 	static const struct dbx_column cols[] = {
-		{"policy", false},   {"name", false}, {"address", false},
+		{"policy", false},    {"name", false}, {"address", false},
 		{"expires in", true}, {"hits", true},  {"rule", false},
 	};
 	struct dbx_table t;

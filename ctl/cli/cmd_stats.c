@@ -208,8 +208,8 @@ static int print_denials(const json_t *denials)
 {
 	static const struct dbx_column cols[] = {
 		{"time", false},   {"workspace", true},    {"verdict", false}, {"reason", false},
-		{"source", false}, {"destination", false}, {"proto", false},   {"port", true}, {"name", false},
-		{"packets", true}, {"policy", false},      {"rule", false},
+		{"source", false}, {"destination", false}, {"proto", false},   {"port", true},
+		{"name", false},   {"packets", true},      {"policy", false},  {"rule", false},
 	};
 	struct dbx_table t;
 	const json_t *v;

@@ -31,8 +31,8 @@ struct work {
 	struct dbx_model *model;
 	struct dbx_built built;
 	struct dbx_view_parts view; /* all zero: the driver knows no names */
-	bool stored_differs; /* some document differs */
-	bool image_differs;  /* another generation is needed */
+	bool stored_differs;        /* some document differs */
+	bool image_differs;         /* another generation is needed */
 };
 
 static int no_memory(struct work *w)

@@ -263,8 +263,9 @@ static void decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 	h->core->ops->flow_set(h->core->dp, &e->key, &v);
 	if (f->reason)
 		tell(h, e, f, dry_run);
-	*(is_http ? f->reason ? &h->http_denied : &h->http_allowed
-		  : f->reason ? &h->quic_denied : &h->quic_allowed) += 1;
+	*(is_http     ? f->reason ? &h->http_denied : &h->http_allowed
+	  : f->reason ? &h->quic_denied
+		      : &h->quic_allowed) += 1;
 }
 
 void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e)

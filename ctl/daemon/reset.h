@@ -16,7 +16,8 @@
 size_t dbx_reset_build(const struct dbx_flow_key *k, uint32_t seq, uint8_t out[DBX_RESET_BYTES]);
 
 struct dbx_reset; /* raw sockets of both families */
-struct dbx_reset *dbx_reset_new(void); /* NULL: out of memory; what cannot be opened sends nothing */
+struct dbx_reset *
+dbx_reset_new(void); /* NULL: out of memory; what cannot be opened sends nothing */
 void dbx_reset_free(struct dbx_reset **r);
 int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t seq);
 

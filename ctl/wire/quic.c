@@ -250,8 +250,7 @@ static enum dbx_quic_status read_initial(struct dbx_quic *q, const struct versio
 		aad[n_head + i] ^= mask[1 + i];
 		pn = pn << 8 | aad[n_head + i];
 	}
-	if (n < n_pn + TAG ||
-	    !decrypt(&k, pn, aad, n_head + n_pn, rest + n_pn, n - n_pn, plain))
+	if (n < n_pn + TAG || !decrypt(&k, pn, aad, n_head + n_pn, rest + n_pn, n - n_pn, plain))
 		return DBX_QUIC_BAD;
 	return read_frames(q, plain, n - n_pn - TAG);
 }

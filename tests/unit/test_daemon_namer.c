@@ -48,8 +48,8 @@ static void release(struct dbx_view_parts *p)
 /* Workspace 1 has policy `of`; np-a lists good.test and other.test, np-b good.test, np-c nothing. */
 static struct dbx_view_parts parts(const char *of)
 {
-#define NP(id, names)                                                                     \
-	"{\"network_policy_id\":\"" id "\",\"egress\":{\"network_access\":{"              \
+#define NP(id, names)                                                                          \
+	"{\"network_policy_id\":\"" id "\",\"egress\":{\"network_access\":{"                   \
 	"\"restriction_mode\":\"RESTRICTED_ACCESS\",\"allowed_internet_destinations\":[" names \
 	"]}}}"
 #define NAME(n) "{\"destination\":\"" n "\",\"internet_destination_type\":\"DNS_NAME\"}"
@@ -201,7 +201,8 @@ static void test_all_or_nothing(void **state)
 	assert_int_equal(learn("np-a", "other.test", 5, "192.0.2.2", "192.0.2.3"), -ENOSPC);
 	assert_false(is_bound("np-a", "other.test", "192.0.2.2"));
 	assert_true(is_bound("np-a", "good.test", "192.0.2.1"));
-	assert_int_equal(learn("np-a", "good.test", 50, "192.0.2.1", NULL), 0); /* known: no room needed */
+	assert_int_equal(learn("np-a", "good.test", 50, "192.0.2.1", NULL),
+			 0); /* known: no room needed */
 	dbx_namer_stats(namer, &s);
 	assert_int_equal(s.n_bound, 2);
 	assert_int_equal(s.refused_full, 1);
@@ -227,6 +228,24 @@ static void test_time(void **state)
 	dbx_namer_sweep(namer);
 	assert_int_equal(flow().state, DBX_FLOW_NONE);
 	assert_int_equal(n_addrs(), 2);
+}
+
+/* Silent for minutes: its name may not be spoken anew, but it goes on over a change that allows it. */
+static void test_silent_flow(void **state)
+{
+	(void)state;
+	assert_int_equal(learn("np-a", "good.test", 0, "192.0.2.1", NULL), 0);
+	add_flow("np-a", 600);
+	dbx_namer_sweep(namer);
+	assert_false(is_bound("np-a", "good.test", "192.0.2.1"));
+	assert_int_equal(n_addrs(), 0);
+	settle("np-b", 1);
+	assert_true(flow().policy_uid[0] == dbx_policy_uid("np-b"));
+	assert_false(is_bound("np-b", "good.test", "192.0.2.1"));
+	assert_int_equal(learn("np-b", "good.test", 50, "192.0.2.1", NULL), 0);
+	assert_true(is_bound("np-b", "good.test", "192.0.2.1"));
+	settle("np-c", 1);
+	assert_int_equal(flow().state, DBX_FLOW_NONE);
 }
 
 static void test_policy_that_allows(void **state)
@@ -301,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_or_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(test_time, begin, end),
+		cmocka_unit_test_setup_teardown(test_silent_flow, begin, end),
 		cmocka_unit_test_setup_teardown(test_policy_that_allows, begin, end),
 		cmocka_unit_test_setup_teardown(test_policy_that_forbids, begin, end),
 		cmocka_unit_test_setup_teardown(test_flip_that_failed, begin, end),

@@ -48,8 +48,8 @@ static const struct dbx_secret secret = {{1234567891, 987654321}};
 /* A ClientHello with the name good.test. */
 static size_t make_hello(uint8_t *p)
 {
-	static const uint8_t sni[] = {0, 0, 0, 14, 0, 12, 0, 0,   9,   'g',
-				      'o', 'o', 'd', '.', 't', 'e', 's', 't'};
+	static const uint8_t sni[] = {0,   0,   0,   14,  0,   12,  0,   0,   9,
+				      'g', 'o', 'o', 'd', '.', 't', 'e', 's', 't'};
 	size_t n = 4;
 
 	memset(p, 0, 128);
