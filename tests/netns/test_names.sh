@@ -45,6 +45,10 @@ tls() {
 	like "it is not known" "$(ctl denials --reason name-not-learned)" "$NAMES_FAR"
 	names_address ws1 good.test >/dev/null
 	like "names lists what was learned" "$(ctl names)" "np-one +good.test +$NAMES_SHARED "
+	names_address ws1 good.test >/dev/null
+	like "explain tells the address" "$(ctl explain -w 1001 -d good.test -p 443)" \
+		"^(learned)? +$NAMES_SHARED\$"
+	like "and what the resolver says" "$(ctl explain -w 1001 -d other.test -p 443)" "^dns +DROP  dns-denied"
 }
 
 quic() {
