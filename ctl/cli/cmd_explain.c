@@ -228,6 +228,25 @@ static int say_steps(const json_t *steps)
 	return code;
 }
 
+/* What the daemon adds for a name: the resolver's verdict, and the addresses that it was learned with. */
+static void say_name(const json_t *e)
+{
+	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned"), *a;
+	size_t i;
+
+	if (!json_is_object(dns))
+		return;
+	dbx_say("%-10s  ", "dns");
+	dbx_say_in(stdout, colour_of(dbx_json_str(dns, "verdict")), "%s",
+		   dbx_json_str(dns, "verdict"));
+	dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
+	dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
+	json_array_foreach(learned, i, a)
+		say_line(i ? "" : "learned", json_is_string(a) ? json_string_value(a) : "?");
+	if (!json_array_size(learned))
+		say_line("learned", "no address at the moment");
+}
+
 static int print_text(const json_t *e)
 {
 	const char *verdict = dbx_json_str(e, "verdict"), *reason = dbx_json_str(e, "reason");
@@ -238,6 +257,7 @@ static int print_text(const json_t *e)
 	dbx_say_in(stdout, DBX_BOLD, "  %s", reason);
 	dbx_say(": %s\n", reason_text(reason));
 	dbx_say("%-10s  %lld\n", "workspace", dbx_json_int(e, "workspace_id"));
+	say_name(e);
 	say_line("policy", dbx_json_str(e, "policy"));
 	if (*rule) {
 		dbx_say("%-10s  ", "rule");

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/namer.h"
+#include "lib/name.h"
 #include "policy/explain.h"
 
 #define DST_MAX_BYTES 512
@@ -127,6 +129,53 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 	return 0;
 }
 
+/* ---- names ---- */
+
+struct learned_out {
+	struct dbx_strbuf *b;
+	const char *name;
+	uint64_t policy_uid;
+	bool started;
+};
+
+static void out_learned(void *arg, const struct dbx_learned_name *l)
+{
+	char text[DBX_ADDR_STRLEN];
+	struct learned_out *o = arg;
+
+	if (l->policy_uid != o->policy_uid || strcmp(l->name, o->name))
+		return;
+	dbx_strbuf_addf(o->b, "%s\"%s\"", o->started ? "," : "", dbx_addr_format(&l->addr, text));
+	o->started = true;
+}
+
+/* Of a name: what the resolver says, and the addresses that it was learned with; before the "}". */
+static void add_name(struct dbx_daemon *d, const struct dbx_explain_query *q, struct dbx_strbuf *b)
+{
+	struct dbx_name_decision n;
+	char name[DBX_NAME_SIZE];
+	const struct dbx_view *v;
+	struct learned_out o = {.b = b, .name = name};
+	struct dbx_addr a;
+
+	if (!d->core.namer || !dbx_addr_parse(q->dst, &a) || dbx_name_canon(q->dst, name, NULL))
+		return;
+	v = dbx_namer_view_get(d->core.namer);
+	if (!v)
+		return;
+	if (b->len && b->s[b->len - 1] == '}')
+		b->s[--b->len] = '\0';
+	dbx_names_decide(v->names, q->workspace_id, q->product < 0 ? 0 : q->product, name, &n);
+	o.policy_uid = n.policy_uid;
+	dbx_strbuf_addf(b, ",\"dns\":{\"verdict\":\"%s\",\"reason\":\"%s\",",
+			dbx_verdict_name(n.verdict), dbx_reason_slug(n.reason));
+	dbx_out_string(b, "rule", n.rule_text && n.rule_text[0] ? n.rule_text : NULL);
+	dbx_strbuf_add(b, "},\"learned\":[");
+	dbx_namer_each(d->core.namer, out_learned, &o);
+	dbx_strbuf_add(b, "]}");
+	dbx_namer_view_put(d->core.namer, v);
+}
+
 static void explain(struct dbx_daemon *d, const struct dbx_explain_query *q,
 		    struct dbx_reply *reply)
 {
@@ -144,6 +193,8 @@ static void explain(struct dbx_daemon *d, const struct dbx_explain_query *q,
 	} else if (rc == 0) {
 		text = dbx_explanation_json(&e);
 		rc = text ? dbx_strbuf_add(&reply->body, text) : -ENOMEM;
+		if (!rc)
+			add_name(d, q, &reply->body);
 	}
 	if (rc && rc != -EINVAL)
 		dbx_reply_error(reply, 500, "INTERNAL_ERROR", "explain: %s", strerror(-rc));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/links.h"
+#include "daemon/naming.h"
 
 static void out_interfaces(struct dbx_strbuf *b, const struct dbx_links *links)
 {
@@ -103,6 +104,62 @@ static void out_events(struct dbx_daemon *d, struct dbx_strbuf *b)
 	free(v);
 }
 
+/* "names":{...}: the table of learned names, and what the daemon itself decides. */
+static void out_namer(struct dbx_daemon *d, struct dbx_strbuf *b)
+{
+	struct dbx_namer_stats s;
+
+	if (!d->core.namer) {
+		dbx_strbuf_add(b, "\"names\":null");
+		return;
+	}
+	dbx_namer_stats(d->core.namer, &s);
+	dbx_strbuf_addf(b,
+			"\"names\":{\"bound\":%zu,\"bound_max\":%zu,\"lessons\":%" PRIu64
+			",\"refused_full\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"expired\":%" PRIu64
+			",\"revoked_flows\":%" PRIu64,
+			s.n_bound, s.bound_max, s.learned, s.refused_full, s.failed, s.swept,
+			s.revoked_flows);
+	if (d->naming) {
+		struct dbx_naming_stats n;
+
+		dbx_naming_stats(d->naming, &n);
+		dbx_strbuf_addf(b,
+				",\"events\":%" PRIu64 ",\"resets\":%" PRIu64
+				",\"resets_failed\":%" PRIu64 ",\"http_allowed\":%" PRIu64
+				",\"http_denied\":%" PRIu64 ",\"quic_allowed\":%" PRIu64
+				",\"quic_denied\":%" PRIu64,
+				n.name_events, n.resets, n.resets_failed, n.http_allowed,
+				n.http_denied, n.quic_allowed, n.quic_denied);
+	}
+	dbx_strbuf_addc(b, '}');
+}
+
+/* "dns":{...}: the resolver; null where the gateway document has none. */
+static void out_dns(struct dbx_daemon *d, struct dbx_strbuf *b)
+{
+	struct dbx_naming_stats n = {.has_resolver = false};
+	const struct dbx_dns_stats *s = &n.dns;
+
+	if (d->naming)
+		dbx_naming_stats(d->naming, &n);
+	if (!n.has_resolver && !n.error[0]) {
+		dbx_strbuf_add(b, "\"dns\":null");
+		return;
+	}
+	dbx_strbuf_addf(b, "\"dns\":{\"running\":%s,", n.has_resolver ? "true" : "false");
+	dbx_out_string(b, "error", n.error[0] ? n.error : NULL);
+#define OUT(field) dbx_strbuf_addf(b, ",\"" #field "\":%" PRIu64, s->field)
+	OUT(queries), OUT(garbage), OUT(allowed), OUT(denied), OUT(blocked), OUT(dry_run);
+	OUT(no_identity), OUT(bad_type), OUT(answered), OUT(servfail);
+	OUT(commits), OUT(commit_failures), OUT(cache_hits), OUT(cache_entries), OUT(cache_bytes);
+	OUT(cache_evictions), OUT(upstream_queries), OUT(upstream_timeouts), OUT(upstream_tcp);
+	OUT(upstream_bad), OUT(over_limit), OUT(send_failures), OUT(tcp_accepted);
+	OUT(tcp_refused), OUT(tcp_open), OUT(outstanding);
+#undef OUT
+	dbx_strbuf_addc(b, '}');
+}
+
 static void out_core(struct dbx_daemon *d, struct dbx_strbuf *b)
 {
 	const struct dbx_core *c = &d->core;
@@ -139,6 +196,10 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	out_feeds(d, b);
 	dbx_strbuf_addc(b, ',');
 	out_dry_run(b, d->core.model);
+	dbx_strbuf_addc(b, ',');
+	out_namer(d, b);
+	dbx_strbuf_addc(b, ',');
+	out_dns(d, b);
 	dbx_strbuf_addc(b, ',');
 	out_events(d, b);
 	dbx_strbuf_addc(b, '}');

@@ -13,10 +13,12 @@
 
 struct dbx_hellos;
 
-/* denied: called for each flow that is refused, or would be but for dry-run. */
+/*
+ * denied: called for each flow that is refused, or would be but for dry-run; the event says why, which
+ * name was said, and what the server expects next.
+ */
 struct dbx_hellos *dbx_hellos_new(struct dbx_core *core,
-				  void (*denied)(void *arg, const struct dbx_name_event *e,
-						 const char *name),
+				  void (*denied)(void *arg, const struct dbx_name_event *e),
 				  void *arg);
 void dbx_hellos_free(struct dbx_hellos **h);
 void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e);

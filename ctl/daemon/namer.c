@@ -177,6 +177,7 @@ static int learn_one(struct dbx_namer *n, const struct dbx_bound_key *key, const
 	}
 	e->rule_uid = rule_uid;
 	e->expires_ns = expires_ns;
+	e->is_gone = false;
 	if (is_new) {
 		*added = e;
 		n->n_unsaved++;
@@ -223,6 +224,15 @@ void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e)
 	n->addrs_stale = true;
 }
 
+void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e)
+{
+	if (e->is_gone)
+		return;
+	n->ops->unlearn(n->dp, &e->key);
+	e->is_gone = true;
+	n->addrs_stale = true;
+}
+
 /* ---- looking ---- */
 
 struct each {
@@ -240,6 +250,8 @@ static int tell(void *arg, struct dbx_lesson_entry *e)
 	};
 	struct each *x = arg;
 
+	if (e->is_gone)
+		return 0;
 	dbx_namer_addr(&e->key, &l.addr);
 	x->fn(x->arg, &l);
 	return 0;

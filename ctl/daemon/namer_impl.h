@@ -42,6 +42,7 @@ void dbx_namer_addr(const struct dbx_bound_key *key, struct dbx_addr *addr);
 int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_t rule_uid,
 		   uint64_t expires_ns);
 void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);
+void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e); /* all but its text goes */
 int dbx_namer_set_view(struct dbx_namer *n, struct dbx_view_parts *parts);
 void dbx_namer_sweep_addrs(struct dbx_namer *n); /* forgets addresses without a binding */
 

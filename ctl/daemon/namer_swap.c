@@ -86,6 +86,11 @@ static void copy_lessons(struct swap *s)
 			e->rule_uid = d.rule_uid;
 			if (e->expires_ns < (*h)->expires_ns)
 				e->expires_ns = (*h)->expires_ns;
+			if ((*h)->is_gone) {
+				e->is_gone |= is_new;
+				continue;
+			}
+			e->is_gone = false;
 			if (dbx_namer_bind(s->n, &key, e->rule_uid, e->expires_ns) && is_new)
 				dbx_lessons_remove(&s->n->table, e);
 		}
@@ -189,7 +194,8 @@ static int settle_lesson(void *arg, struct dbx_lesson_entry *e)
 		dbx_namer_drop(s->n, e);
 	} else if (d.rule_uid != e->rule_uid) {
 		e->rule_uid = d.rule_uid;
-		dbx_namer_bind(s->n, &e->key, e->rule_uid, e->expires_ns);
+		if (!e->is_gone)
+			dbx_namer_bind(s->n, &e->key, e->rule_uid, e->expires_ns);
 	}
 	return 0;
 }

@@ -4,7 +4,8 @@
  *
  * A binding that has expired stays as long as a flow that spoke its name is alive; an address stays
  * as long as one of its bindings does; a flow goes when it has been silent for longer than its state
- * warrants. Keys to be removed are gathered first: the kernel's walks and removals do not mix.
+ * warrants. Of a flow that has long been silent only the text of its name is kept, so that a change of
+ * policies can tell whether it may go on. Keys to be removed are gathered first: the kernel's walks and removals do not mix.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 struct flows {
 	uint64_t now;
 	DBX_VEC(struct dbx_flow_key) dead;
-	struct dbx_lesson_table alive; /* bindings that flows hold; names are "" */
+	struct dbx_lesson_table alive; /* what flows said; is_gone: only silent ones did */
 	int err;
 };
 
@@ -45,16 +46,22 @@ static int look_at_flow(void *arg, const struct dbx_flow_key *k, const struct db
 	struct flows *w = arg;
 	uint64_t silent = w->now > f->last_ns ? w->now - f->last_ns : 0;
 	struct dbx_bound_key key = {.policy_uid = f->policy_uid[0], .name = f->name};
+	bool is_silent = silent > ALIVE_S * SECOND_NS;
+	struct dbx_lesson_entry *e;
+	int is_new;
 
 	if (silent > patience_s(f) * SECOND_NS) {
 		w->err |= dbx_vec_push(&w->dead, *k);
 		return 0;
 	}
-	if (f->state != DBX_FLOW_ALLOWED || !f->name || silent > ALIVE_S * SECOND_NS)
+	if (f->state != DBX_FLOW_ALLOWED || !f->name)
 		return 0;
 	memcpy(key.addr, k->dst, sizeof(key.addr));
-	if (!dbx_lessons_add(&w->alive, &key, "", NULL))
+	e = dbx_lessons_add(&w->alive, &key, "", &is_new);
+	if (!e)
 		w->err = 1;
+	else
+		e->is_gone = is_silent && (is_new || e->is_gone);
 	return 0;
 }
 
@@ -67,11 +74,17 @@ static int look_at_lesson(void *arg, struct dbx_lesson_entry *e)
 {
 	struct sweep *s = arg;
 	uint64_t later = s->flows->now + 30 * SECOND_NS;
+	const struct dbx_lesson_entry *flow;
 
 	if (e->expires_ns > s->flows->now)
 		return 0;
-	if (dbx_lessons_find(&s->flows->alive, &e->key)) {
-		if (!dbx_namer_bind(s->n, &e->key, e->rule_uid, later))
+	flow = dbx_lessons_find(&s->flows->alive, &e->key);
+	if (flow && flow->is_gone) {
+		dbx_namer_hide(s->n, e);
+		return 0;
+	}
+	if (flow) {
+		if (!e->is_gone && !dbx_namer_bind(s->n, &e->key, e->rule_uid, later))
 			e->expires_ns = later;
 		return 0;
 	}
@@ -91,6 +104,8 @@ static int note_addr(void *arg, struct dbx_lesson_entry *e)
 	struct addrs *a = arg;
 	struct dbx_bound_key key = e->key;
 
+	if (e->is_gone)
+		return 0;
 	key.name = 0;
 	if (!dbx_lessons_add(&a->bound, &key, "", NULL))
 		a->err = 1;

@@ -17,6 +17,7 @@ struct dbx_lesson_entry {
 	uint64_t rule_uid;
 	uint64_t expires_ns;
 	bool is_saved; /* the state has its text */
+	bool is_gone;  /* the data plane has forgotten it; a silent flow still has said it */
 	char name[];   /* "" = not known: see dbx_namer_restore_rest() */
 };
 

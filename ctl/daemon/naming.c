@@ -203,9 +203,12 @@ static void printable(const uint8_t *in, size_t n, char out[256])
 	out[at] = '\0';
 }
 
-static void denied(void *arg, const struct dbx_name_event *e, const char *name)
+static void denied(void *arg, const struct dbx_name_event *e)
 {
 	struct dbx_naming *n = arg;
+	char name[256];
+
+	printable(e->name, e->n_name, name);
 
 	dbx_denials_add(n->denials, &e->event, dbx_core_policy_of(n->core, &e->event), name,
 			dbx_now_ms());
@@ -220,15 +223,12 @@ static void denied(void *arg, const struct dbx_name_event *e, const char *name)
 static void on_name_event(void *arg, const struct dbx_name_event *e)
 {
 	struct dbx_naming *n = arg;
-	char name[256];
 
 	n->stats.name_events++;
-	if (e->n_payload) {
+	if (e->n_payload)
 		dbx_hellos_event(n->hellos, e);
-		return;
-	}
-	printable(e->name, e->n_name, name);
-	denied(n, e, name);
+	else
+		denied(n, e);
 }
 
 int dbx_naming_fd(const struct dbx_naming *n)

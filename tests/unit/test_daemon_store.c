@@ -266,10 +266,10 @@ static void test_what_is_not_ours(void **state)
 
 	(void)state;
 	dbx_store_close(&s);
-	exec_raw("PRAGMA user_version=2");
+	exec_raw("PRAGMA user_version=3");
 	assert_int_equal(dbx_store_open(&s, db, &f), -EPROTO);
-	assert_non_null(strstr(f.text, "schema 2"));
-	exec_raw("PRAGMA user_version=1; PRAGMA application_id=5");
+	assert_non_null(strstr(f.text, "schema 3"));
+	exec_raw("PRAGMA user_version=2; PRAGMA application_id=5");
 	assert_int_equal(dbx_store_open(&s, db, &f), -EPROTO);
 	assert_non_null(strstr(f.text, "another program"));
 	unlink(db);
@@ -283,6 +283,55 @@ static void test_what_is_not_ours(void **state)
 	assert_null(s);
 	unlink(db);
 	assert_int_equal(dbx_store_open(&s, "/nonexistent/dir/state.db", &f), -EIO);
+}
+
+static int count_learned(void *arg, uint64_t policy_uid, const struct dbx_addr *addr,
+			 const char *name)
+{
+	char text[DBX_ADDR_STRLEN];
+
+	assert_true(policy_uid == UINT64_MAX);
+	assert_string_equal(dbx_addr_format(addr, text), *(int *)arg ? "2001:db8::1" : "192.0.2.1");
+	assert_string_equal(name, "good.test");
+	++*(int *)arg;
+	return 0;
+}
+
+/* A database of the release before is brought up to date, with all that is in it. */
+static void test_older_schema(void **state)
+{
+	struct dbx_store *s = open_store();
+	struct dbx_addr addr;
+	struct dbx_fail f;
+	int n = 0;
+
+	(void)state;
+	begin(s);
+	add_revision(s, 1);
+	put(s, 1, "a", "one");
+	assert_int_equal(dbx_store_commit(s, &f), 0);
+	dbx_store_close(&s);
+	exec_raw("DROP TABLE learned; PRAGMA user_version=1");
+	s = open_store();
+	assert_string_equal(show(s, 1), "a=one");
+	begin(s);
+	dbx_addr_parse("192.0.2.1", &addr);
+	assert_int_equal(dbx_store_put_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
+	assert_int_equal(dbx_store_put_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
+	dbx_addr_parse("2001:db8::1", &addr);
+	assert_int_equal(dbx_store_put_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
+	assert_int_equal(dbx_store_commit(s, &f), 0);
+	dbx_store_close(&s);
+	s = open_store();
+	assert_int_equal(dbx_store_each_learned(s, count_learned, &n, &f), 0);
+	assert_int_equal(n, 2);
+	begin(s);
+	assert_int_equal(dbx_store_remove_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
+	assert_int_equal(dbx_store_commit(s, &f), 0);
+	n = 0;
+	assert_int_equal(dbx_store_each_learned(s, count_learned, &n, &f), 0);
+	assert_int_equal(n, 1);
+	dbx_store_close(&s);
 }
 
 static int count(void *arg, const struct dbx_revision *r)
@@ -328,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_texts_are_kept_once, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_crash_in_transaction, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_what_is_not_ours, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_older_schema, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_history_and_rules, make_dir, remove_dir),
 	};
 
