@@ -66,6 +66,7 @@ names_servers_start() {
 
 # ---- documents ----------------------------------------------------------------------------------
 
+# shellcheck disable=SC2120 # the argument is for some callers
 names_gateway() { # MORE MEMBERS
 	cat <<-END
 	{"gateway": {"name": "gw-names", "interfaces": [{"name": "ws1"}, {"name": "ws2"}],
