@@ -24,7 +24,7 @@
 #define DBX_DNS_WIRE_MAX     255u  /* a name on the wire, RFC 1035 section 2.3.4 */
 #define DBX_DNS_TEXT_SIZE    1024u /* buffer for a name as text, octets escaped as \DDD */
 #define DBX_DNS_CHAIN_MAX    16u   /* CNAMEs that are followed in an answer */
-#define DBX_DNS_ADDRS_MAX    512u /* addresses of an answer */
+#define DBX_DNS_ADDRS_MAX    512u  /* addresses of an answer */
 
 enum dbx_dns_rcode {
 	DBX_DNS_NOERROR = 0,

@@ -170,12 +170,15 @@ static void print_tally(const struct tally *t)
 	fflush(stdout);
 }
 
-/* A reason that is never met means that the generator, or an engine, has gone blind. */
+/*
+ * A reason that is never met means that the generator, or an engine, has gone blind. The reasons from
+ * VLAN_HIDDEN on are of flows and DNS, which have tests of their own.
+ */
 static size_t count_unmet(const struct tally *t)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < DBX_REASON_MAX; i++) {
+	for (int i = 0; i < DBX_REASON_VLAN_HIDDEN; i++) {
 		if (i == DBX_REASON_NO_IMAGE || i == DBX_REASON_BAD_IMAGE || t->by_reason[i])
 			continue;
 		fprintf(stderr, "no packet met %s\n", vec_reason_slug((enum dbx_reason)i));

@@ -178,6 +178,156 @@ static void test_counts_stay_exact_when_events_are_lost(void **state)
 	ops->close(&dp);
 }
 
+/* ---- names ---- */
+
+struct seen {
+	size_t n;
+	uint64_t expires_ns;
+};
+
+static int see_learned(void *arg, const struct dbx_learned_key *k, const struct dbx_learned *v)
+{
+	struct seen *s = arg;
+
+	assert_int_equal(k->policy_uid, 1);
+	s->n++;
+	s->expires_ns = v->expires_ns;
+	return 0;
+}
+
+static int see_bound(void *arg, const struct dbx_bound_key *k, const struct dbx_bound *v)
+{
+	struct seen *s = arg;
+
+	(void)k;
+	s->n++;
+	s->expires_ns = v->expires_ns;
+	return 0;
+}
+
+static struct seen learned_seen(struct dbx_dp *dp)
+{
+	struct seen s = {0, 0};
+
+	assert_int_equal(ops->learned_each(dp, see_learned, &s), 0);
+	return s;
+}
+
+static struct seen bound_seen(struct dbx_dp *dp)
+{
+	struct seen s = {0, 0};
+
+	assert_int_equal(ops->bound_each(dp, see_bound, &s), 0);
+	return s;
+}
+
+static void test_names_are_learned_whole_or_not(void **state)
+{
+	struct dbx_bound_key k = {.policy_uid = 1, .addr = {0, 0, 0xffff, 1}, .name = 7};
+	struct dbx_learned_key addr = {.policy_uid = 1, .addr = {0, 0, 0xffff, 1}};
+	struct dbx_bound b = {.expires_ns = 100, .rule_uid = 3};
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+
+	(void)state;
+	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
+	assert_int_equal(ops->learn(dp, &k, &b), 0);
+	b.expires_ns = 50;
+	k.name = 8;
+	assert_int_equal(ops->learn(dp, &k, &b), 0);
+	assert_int_equal(learned_seen(dp).n, 1);
+	assert_int_equal(learned_seen(dp).expires_ns, 100); /* the later of the two */
+	assert_int_equal(bound_seen(dp).n, 2);
+	dbx_dp_mem_names_max(1, 100, 100);
+	k.addr[3] = 2;
+	assert_int_equal(ops->learn(dp, &k, &b), -ENOSPC);
+	assert_int_equal(bound_seen(dp).n, 2);
+	dbx_dp_mem_fail(DBX_DP_MEM_LEARN, 1, -EIO);
+	k.addr[3] = 1;
+	assert_int_equal(ops->learn(dp, &k, &b), -EIO);
+	assert_int_equal(ops->unlearn(dp, &k), 0);
+	assert_int_equal(ops->unlearn(dp, &k), 0);
+	assert_int_equal(bound_seen(dp).n, 1);
+	assert_int_equal(ops->forget_addr(dp, &addr), 0);
+	assert_int_equal(learned_seen(dp).n, 0);
+	ops->close(&dp);
+	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
+	assert_int_equal(bound_seen(dp).n, 1); /* as the kernel keeps it */
+	ops->close(&dp);
+}
+
+static int see_flow(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *v)
+{
+	(void)k;
+	*(struct dbx_flow *)arg = *v;
+	return 0;
+}
+
+static void test_flows_are_changed_as_in_the_kernel(void **state)
+{
+	struct dbx_flow f = {.start_ns = 5, .state = DBX_FLOW_HELLO, .kind = DBX_NAME_PORT_TLS},
+			now;
+	struct dbx_flow_key k = {.sport = 1};
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+
+	(void)state;
+	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
+	dbx_dp_mem_flow(&k, &f);
+	f.policy_uid[1] = 9;
+	f.isn = 1; /* not the daemon's to say */
+	assert_int_equal(ops->flow_set(dp, &k, &f), 0);
+	assert_int_equal(ops->flows_each(dp, see_flow, &now), 0);
+	assert_true(now.policy_uid[1] == 9 && now.isn == 0);
+	f.state = DBX_FLOW_ALLOWED; /* of TLS, packets alone decide that */
+	assert_int_equal(ops->flow_set(dp, &k, &f), -ESTALE);
+	f.state = DBX_FLOW_DENIED;
+	f.start_ns = 4;
+	assert_int_equal(ops->flow_set(dp, &k, &f), -ESTALE);
+	f.start_ns = 5;
+	assert_int_equal(ops->flow_set(dp, &k, &f), 0);
+	assert_int_equal(ops->flows_each(dp, see_flow, &now), 0);
+	assert_int_equal(now.state, DBX_FLOW_DENIED);
+	assert_int_equal(ops->flow_del(dp, &k), 0);
+	ops->close(&dp);
+}
+
+static void count_name_event(void *arg, const struct dbx_name_event *e)
+{
+	(void)e;
+	++*(int *)arg;
+}
+
+static void test_steering_and_name_events(void **state)
+{
+	struct dbx_name_event e = {.n_name = 3};
+	struct dbx_secret one, two;
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+	struct pollfd p = {.events = POLLIN};
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
+	assert_int_equal(ops->secret(dp, &one), 0);
+	assert_int_equal(ops->secret(dp, &two), 0);
+	assert_memory_equal(&one, &two, sizeof(one));
+	assert_true(one.point[0] && one.point[1]);
+	assert_int_equal(dbx_dp_mem_socks()[0], -1);
+	assert_int_equal(ops->steer(dp, 3, 4, 5, 6, &err), 0);
+	assert_int_equal(dbx_dp_mem_socks()[3], 6);
+	dbx_dp_mem_fail(DBX_DP_MEM_STEER, 1, -EPERM);
+	assert_int_equal(ops->steer(dp, -1, -1, -1, -1, &err), -EPERM);
+	p.fd = ops->name_event_fd(dp);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	dbx_dp_mem_name_event(&e);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_int_equal(ops->poll_name_events(dp, count_name_event, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	ops->close(&dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +337,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links, reset, reset),
 		cmocka_unit_test_setup_teardown(test_counts_stay_exact_when_events_are_lost, reset,
 						reset),
+		cmocka_unit_test_setup_teardown(test_names_are_learned_whole_or_not, reset, reset),
+		cmocka_unit_test_setup_teardown(test_flows_are_changed_as_in_the_kernel, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(test_steering_and_name_events, reset, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
