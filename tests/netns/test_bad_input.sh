@@ -171,11 +171,12 @@ no_json() {
 # The request as a whole, to the socket.
 no_request() {
 	local got
-	# With "Expect: 100-continue" the daemon answers before the body comes.
+	# With "Expect: 100-continue" the daemon answers before the body comes, and closes: a client that
+	# was about to write may see the end of the connection (000) in place of the answer.
 	got=$(rest POST /dbx-egress/apply -o "$lab/out" -w '%{http_code}' -H 'Expect: 100-continue' \
-		-T "$lab/bad/huge.json")
+		--expect100-timeout 10 -T "$lab/bad/huge.json")
 	none "a request of 300 MB" "$({
-		[ "$got" = 413 ] || echo "HTTP $got, wanted 413"
+		[ "$got" = 413 ] || [ "$got" = 000 ] || echo "HTTP $got, wanted 413"
 		changes
 	})"
 	# Without it, the connection is closed on who goes on sending.
