@@ -172,11 +172,14 @@ no_json() {
 no_request() {
 	local got
 	# With "Expect: 100-continue" the daemon answers before the body comes, and closes: a client that
-	# was about to write may see the end of the connection (000) in place of the answer.
-	got=$(rest POST /dbx-egress/apply -o "$lab/out" -w '%{http_code}' -H 'Expect: 100-continue' \
-		--expect100-timeout 10 -T "$lab/bad/huge.json")
+	# was about to write may see the end of the connection (000) in place of the answer, then again.
+	for _ in 1 2 3 4 5; do
+		got=$(rest POST /dbx-egress/apply -o "$lab/out" -w '%{http_code}' \
+			-H 'Expect: 100-continue' --expect100-timeout 10 -T "$lab/bad/huge.json")
+		[ "$got" = 000 ] || break
+	done
 	none "a request of 300 MB" "$({
-		[ "$got" = 413 ] || [ "$got" = 000 ] || echo "HTTP $got, wanted 413"
+		[ "$got" = 413 ] || echo "HTTP $got, wanted 413"
 		changes
 	})"
 	# Without it, the connection is closed on who goes on sending.
