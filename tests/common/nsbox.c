@@ -99,14 +99,31 @@ void nsbox_workload(const char *name, const char *ifname, int n)
 	nsbox_link(name, ifname, n);
 }
 
+/*
+ * What must pass has 5 s for it: after a time of denials the neighbour may still have to be resolved
+ * anew. What must not pass gets no such time.
+ */
+#define MUST_PASS "ping -n -c 1 -i 0.2 -w 5"
+#define MUST_NOT  "ping -n -c 1 -W 1"
+
 bool nsbox_ping(const char *name, int n)
 {
-	return !nsbox_try("ip netns exec %s ping -n -c 1 -W 1 10.66.%d.1", name, n);
+	return !nsbox_try("ip netns exec %s " MUST_PASS " 10.66.%d.1", name, n);
 }
 
 bool nsbox_ping6(const char *name, int n)
 {
-	return !nsbox_try("ip netns exec %s ping -n -c 1 -W 1 fd66:%d::1", name, n);
+	return !nsbox_try("ip netns exec %s " MUST_PASS " fd66:%d::1", name, n);
+}
+
+bool nsbox_no_ping(const char *name, int n)
+{
+	return nsbox_try("ip netns exec %s " MUST_NOT " 10.66.%d.1", name, n) == 1;
+}
+
+bool nsbox_no_ping6(const char *name, int n)
+{
+	return nsbox_try("ip netns exec %s " MUST_NOT " fd66:%d::1", name, n) == 1;
 }
 
 uint32_t nsbox_ifindex(const char *ifname)

@@ -30,6 +30,8 @@ void nsbox_link(const char *name, const char *ifname, int n);
 /* One echo from the workload to this side; true when the answer came. */
 bool nsbox_ping(const char *name, int n);
 bool nsbox_ping6(const char *name, int n);
+bool nsbox_no_ping(const char *name, int n);
+bool nsbox_no_ping6(const char *name, int n);
 
 uint32_t nsbox_ifindex(const char *ifname); /* 0: no such interface */
 
