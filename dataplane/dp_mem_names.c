@@ -128,7 +128,7 @@ static int learn_locked(const struct dbx_bound_key *key, const struct dbx_bound 
 	const struct dbx_bound *had = find(&bound, key);
 	struct dbx_bound old = had ? *had : *v;
 	const struct dbx_learned *known;
-	struct dbx_learned l = {0, 0};
+	struct dbx_learned l = {0};
 	struct dbx_learned_key k;
 	int rc = put(&bound, key, v);
 

@@ -58,7 +58,7 @@ static int full(int rc)
 
 static int learn_addr(int fd, const struct dbx_bound_key *key, uint64_t expires_ns)
 {
-	struct dbx_learned v = {0, 0};
+	struct dbx_learned v = {0};
 	struct dbx_learned_key k;
 
 	memset(&k, 0, sizeof(k));

@@ -25,6 +25,11 @@ struct dbx_name_decision {
 	uint64_t rule_uid;     /* as in the image's rule table; 0 = none */
 	const char *rule_text, *rule_doc, *rule_ptr; /* "" = none */
 	bool needs_learning; /* the answer's addresses must be committed before it is given */
+	/* PRIVATE_ENDPOINT: the answer, instead of what upstreams say. Lives as long as the index. */
+	const struct dbx_addr *addrs;
+	size_t n_addrs;
+	const char
+		*cname; /* "" = none; else the name in the private zone that the addresses are of */
 };
 
 int dbx_names_new(const struct dbx_model *m, struct dbx_names **out); /* 0 or -ENOMEM */
@@ -41,6 +46,12 @@ void dbx_names_decide_policy(const struct dbx_names *n, uint64_t policy_uid, con
 void dbx_names_each_workspace(const struct dbx_names *n,
 			      void (*fn)(void *arg, int64_t workspace_id, uint64_t policy_uid),
 			      void *arg);
+
+/* Names whose public addresses are to be guarded (DBX_BOUND_F_PRIVATE), by scope. */
+void dbx_names_each_guard(const struct dbx_names *n,
+			  void (*fn)(void *arg, uint64_t policy_uid, uint64_t rule_uid,
+				     const char *name),
+			  void *arg);
 
 /* Policy of a workspace, 0 = none. */
 uint64_t dbx_names_policy_of(const struct dbx_names *n, int64_t workspace_id);

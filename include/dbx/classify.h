@@ -30,7 +30,10 @@ struct dbx_result {
 	dbx_u8 flow; /* enum dbx_name_port: the flow itself has to be looked at; 0 = it has not */
 	dbx_u8 dry_run;   /* the source is in dry-run */
 	dbx_u8 name_path; /* path, should the name be allowed */
-	dbx_u8 zero[5];
+	dbx_u8 reject;    /* a denial may be answered: source and its binding are right */
+	dbx_u8 zero[4];
+	dbx_u32 profile; /* index of the source's profile; with path it gives the mark */
+	dbx_u32 quota;   /* index + 1 into the image's quotas, 0 = none */
 };
 
 /* Keeps the compiler from turning the branchless search below back into branches. */
@@ -279,6 +282,23 @@ static __always_inline void dbx_result_outcome(struct dbx_result *res, const str
 		res->path = DBX_PATH_NONE;
 }
 
+/*
+ * Mark of what leaves by the result's path, 0 = none: 0 private endpoint, 1 service endpoint, 2 NAT
+ * or, of an isolated workspace, the firewall.
+ */
+static __always_inline dbx_u32 dbx_path_mark(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr,
+					     const struct dbx_result *res)
+{
+	const struct dbx_profile *p;
+	dbx_u32 which = res->path == DBX_PATH_FIREWALL ? 2 : res->path - DBX_PATH_PRIVATE_ENDPOINT;
+
+	if (res->verdict == DBX_VERDICT_DROP || which > 2)
+		return 0;
+	p = dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], res->profile, DBX_PROFILE_SHIFT, sizeof(*p));
+	return p ? p->marks[which] : 0;
+}
+
 /* The destination is a workspace's prefix; blocked: rule set in which a DROP overrules a pass. */
 static __always_inline void
 dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header *hdr,
@@ -296,6 +316,10 @@ dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header 
 	if (!to)
 		return;
 	if (to->workspace == from->workspace) {
+		if ((from->flags & DBX_BINDING_F_CLUSTER) && to->cluster != from->cluster) {
+			dbx_result_deny(res, DBX_REASON_CLUSTER_ISOLATION);
+			return;
+		}
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL);
 	} else {
 		dbx_u32 v = profile->workspaces;
@@ -502,6 +526,9 @@ static __always_inline void dbx_classify(const struct dbx_env *env,
 		dbx_result_deny(res, DBX_REASON_SPOOFED_SOURCE);
 		return;
 	}
+	res->profile = b->profile;
+	res->quota = b->quota;
+	res->reject = !!(b->flags & DBX_BINDING_F_REJECT);
 	if (pkt->frag != DBX_FRAG_NONE)
 		dbx_classify_fragment(env, pkt);
 	if (pkt->flags & DBX_PKT_F_PROTO_UNKNOWN)
@@ -556,6 +583,6 @@ static __always_inline void dbx_classify_frame(const struct dbx_env *env, const 
 	dbx_classify_parsed(env, dbx_parse(data, end, pkt), pkt, res);
 }
 
-_Static_assert(sizeof(struct dbx_result) == 56, "result");
+_Static_assert(sizeof(struct dbx_result) == 64, "result");
 
 #endif

@@ -67,7 +67,14 @@ struct dbx_learned_key {
 struct dbx_learned {
 	dbx_u64 expires_ns;
 	dbx_u64 hits; /* packets that found it, approximate */
+	dbx_u64 flags;
 };
+
+/*
+ * The public address of a resource that may only be reached over its private endpoint: a flow to it
+ * is looked at even where the address itself is allowed, and refused when it names the resource.
+ */
+#define DBX_LEARNED_F_GUARD 1
 
 struct dbx_bound_key {
 	dbx_u64 policy_uid;
@@ -79,7 +86,10 @@ struct dbx_bound {
 	dbx_u64 expires_ns;
 	dbx_u64 rule_uid; /* of the policy entry that allows the name */
 	dbx_u64 hits;     /* flows that were let through by it */
+	dbx_u64 flags;
 };
+
+#define DBX_BOUND_F_PRIVATE 1 /* the name is refused at this address: private-required */
 
 /* ---- flows ---- */
 
