@@ -27,11 +27,11 @@ const volatile struct dbx_program_id program_id SEC(DBX_PROGRAM_ID_SECT) = {
  * A function of its own, so that the verifier walks the parser once, and the classifier once, not
  * the classifier after each way through the parser.
  */
-__attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pkt)
+__attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pkt, __u32 offset)
 {
 	if (!pkt)
 		return DBX_REASON_TRUNCATED;
-	return dbx_parse(frame_start(ctx), frame_end(ctx), pkt);
+	return dbx_parse_at(frame_start(ctx), frame_end(ctx), offset & DBX_INNER_MAX, pkt);
 }
 
 static __always_inline __u64 port_of(__u32 ifindex)
@@ -55,9 +55,20 @@ static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struc
 		.image = bpf_map_lookup_elem(&images, &slot),
 		.port = port_of(ctx->ingress_ifindex),
 	};
+	const struct dbx_image_header *hdr = dbx_classify_start(&env, res);
+	struct dbx_inner inner;
+	int stop;
 
 	__builtin_memset(pkt, 0, sizeof(*pkt));
-	dbx_classify_parsed(&env, parse_frame(ctx, pkt), pkt, res);
+	stop = parse_frame(ctx, pkt, 0);
+	if (!hdr)
+		return;
+	stop = dbx_tunnel_open(&env, hdr, frame_start(ctx), frame_end(ctx), stop, pkt, &inner);
+	if (inner.offset) {
+		stop = parse_frame(ctx, pkt, inner.offset);
+		stop = dbx_tunnel_enter(&inner, stop, pkt);
+	}
+	dbx_classify_parsed(&env, hdr, stop, pkt, res);
 }
 
 /* The flow has to be looked at: egress_flow goes on from here. */

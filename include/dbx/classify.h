@@ -31,7 +31,8 @@ struct dbx_result {
 	dbx_u8 dry_run;   /* the source is in dry-run */
 	dbx_u8 name_path; /* path, should the name be allowed */
 	dbx_u8 reject;    /* a denial may be answered: source and its binding are right */
-	dbx_u8 zero[4];
+	dbx_u8 guarded;   /* with flow: allowed as it stands, unless it names a guarded resource */
+	dbx_u8 zero[3];
 	dbx_u32 profile; /* index of the source's profile; with path it gives the mark */
 	dbx_u32 quota;   /* index + 1 into the image's quotas, 0 = none */
 };
@@ -369,6 +370,19 @@ static __always_inline void dbx_names_addr(const dbx_u32 a[4], int is_v6, dbx_u3
 	out[3] = is_v6 ? a[3] : a[0];
 }
 
+/* How a flow of this protocol and port proves its name, enum dbx_name_port. */
+static __always_inline dbx_u32 dbx_name_kind(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr,
+					     const struct dbx_pkt *pkt)
+{
+	dbx_u32 kind = hdr->name_ports;
+
+	if (!(kind & DBX_LEAF))
+		kind = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], kind,
+				      (dbx_u32)pkt->proto << 16 | pkt->dport);
+	return kind & DBX_VALUE_MASK;
+}
+
 static __always_inline void dbx_result_soft(struct dbx_result *res, dbx_u8 reason, dbx_u8 path)
 {
 	if (res->dry_run)
@@ -378,32 +392,24 @@ static __always_inline void dbx_result_soft(struct dbx_result *res, dbx_u8 reaso
 }
 
 /*
- * The outcome o would deny, but the policy has names. Has one been learned for the address? Then the
+ * The outcome o would deny, but the policy has names, and one has been learned for the address. The
  * port says how the flow proves that it speaks that name; who has state for flows goes on from
  * res->flow, everybody else sees the handshake.
  */
 static __always_inline void dbx_classify_name(const struct dbx_env *env,
-					      const struct dbx_image_header *hdr,
-					      const struct dbx_binding *b,
+					      const struct dbx_image_header *hdr, int learned,
 					      const struct dbx_pkt *pkt,
 					      const struct dbx_outcome *o, struct dbx_result *res)
 {
-	struct dbx_learned_key key = {.policy_uid = b->policy_uid};
-	dbx_u32 kind = hdr->name_ports;
+	dbx_u32 kind = dbx_name_kind(env, hdr, pkt);
 
-	dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
-	dbx_names_addr(pkt->dst, pkt->flags & DBX_PKT_F_IPV6, key.addr);
-	if (!b->policy_uid || !dbx_env_learned(env, &key))
-		return;
 	res->rule = 0;
 	res->rule_uid = 0;
 	res->name_path = o->path;
-	if (!(kind & DBX_LEAF))
-		kind = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], kind,
-				      (dbx_u32)pkt->proto << 16 | pkt->dport);
-	kind &= DBX_VALUE_MASK;
 	if (kind == DBX_NAME_PORT_NONE || kind >= DBX_NAME_PORT_MAX) {
 		dbx_result_soft(res, DBX_REASON_NAME_PORT, o->path);
+	} else if (kind == DBX_NAME_PORT_UNVERIFIED && (learned & DBX_ENV_GUARDED)) {
+		dbx_result_deny(res, DBX_REASON_PRIVATE_REQUIRED); /* nothing will tell its name */
 	} else if (kind == DBX_NAME_PORT_UNVERIFIED) {
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_UNVERIFIED, o->path);
 	} else if (pkt->frag != DBX_FRAG_NONE) {
@@ -414,6 +420,51 @@ static __always_inline void dbx_classify_name(const struct dbx_env *env,
 	} else {
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_HANDSHAKE, o->path);
 		res->flow = (dbx_u8)kind;
+	}
+}
+
+/*
+ * The outcome o passes, but the address is that of a resource which may only be reached over its
+ * private endpoint: where the flow can tell its name, it must be another one. It goes on by o.
+ */
+static __always_inline void
+dbx_classify_guarded(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		     const struct dbx_pkt *pkt, const struct dbx_outcome *o, struct dbx_result *res)
+{
+	dbx_u32 kind = dbx_name_kind(env, hdr, pkt);
+
+	if (kind != DBX_NAME_PORT_TLS && kind != DBX_NAME_PORT_HTTP)
+		return;
+	if (pkt->frag != DBX_FRAG_NONE) {
+		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+		return;
+	}
+	res->name_path = o->path;
+	res->flow = (dbx_u8)kind;
+	res->guarded = 1;
+}
+
+/* The outcome depends on whether a name was learned for the destination, or guards it. */
+static __always_inline void
+dbx_classify_learned(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		     const struct dbx_binding *b, const struct dbx_pkt *pkt,
+		     const struct dbx_outcome *o, struct dbx_result *res)
+{
+	struct dbx_learned_key key = {.policy_uid = b->policy_uid};
+	int learned = 0;
+
+	dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_names_addr(pkt->dst, pkt->flags & DBX_PKT_F_IPV6, key.addr);
+	if (b->policy_uid)
+		learned = dbx_env_learned(env, &key);
+	if (learned && (o->flags & DBX_OUTCOME_F_NAMES))
+		dbx_classify_name(env, hdr, learned, pkt, o, res);
+	else if (learned & DBX_ENV_GUARDED)
+		dbx_classify_guarded(env, hdr, pkt, o, res);
+	if (res->flow && dbx_domain_is_tunnel(pkt->domain)) {
+		res->flow = 0;
+		res->guarded = 0;
+		dbx_result_deny(res, DBX_REASON_TUNNEL_NAME);
 	}
 }
 
@@ -429,6 +480,8 @@ static __always_inline void dbx_classify_dns(const struct dbx_env *env, const st
 {
 	if (pkt->frag != DBX_FRAG_NONE)
 		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+	else if (dbx_domain_is_tunnel(pkt->domain))
+		dbx_result_deny(res, DBX_REASON_TUNNEL_NAME);
 	else if (!dbx_env_dns_ready(env))
 		dbx_result_deny(res, DBX_REASON_DNS_NOT_READY);
 	else
@@ -469,8 +522,8 @@ static __always_inline void dbx_classify_dst(const struct dbx_env *env,
 	}
 	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
 		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
-	else if (o->flags & DBX_OUTCOME_F_NAMES)
-		dbx_classify_name(env, hdr, b, pkt, o, res);
+	else if (o->flags & (DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD))
+		dbx_classify_learned(env, hdr, b, pkt, o, res);
 	else
 		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
 }
@@ -559,14 +612,48 @@ static __always_inline const struct dbx_image_header *dbx_classify_start(const s
 	return hdr;
 }
 
+static __always_inline int dbx_tunnel_has(const struct dbx_env *env,
+					  const struct dbx_image_header *hdr, dbx_u32 table,
+					  dbx_u32 addr)
+{
+	if (!(table & DBX_LEAF))
+		table = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], table, addr);
+	return table == (DBX_LEAF | 1);
+}
+
+/*
+ * dbx_parse() read a frame to pkt, and stop returned: is it the outside of a tunnel to this gateway?
+ * Then inner->offset is where dbx_parse_at() and dbx_tunnel_enter() go on, else 0. Returns stop, or
+ * the reason of a tunnel packet that is refused. A first fragment would be put together by the host.
+ */
+static __always_inline int dbx_tunnel_open(const struct dbx_env *env,
+					   const struct dbx_image_header *hdr, const void *data,
+					   const void *end, int stop, const struct dbx_pkt *pkt,
+					   struct dbx_inner *inner)
+{
+	inner->offset = 0;
+	if (stop != DBX_PARSE_GO_ON || pkt->domain || pkt->proto != DBX_PROTO_UDP || !pkt->dport ||
+	    pkt->frag == DBX_FRAG_LATER || (pkt->flags & DBX_PKT_F_IPV6))
+		return stop;
+	if (pkt->dport != hdr->vxlan_port && pkt->dport != hdr->geneve_port)
+		return stop;
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_local, pkt->dst[0]))
+		return stop;
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_remotes, pkt->src[0]))
+		return DBX_REASON_TUNNEL_REMOTE;
+	if (pkt->frag != DBX_FRAG_NONE)
+		return DBX_REASON_BAD_TUNNEL;
+	stop = dbx_tunnel_read(data, end, pkt, pkt->dport == hdr->geneve_port, inner);
+	if (stop != DBX_PARSE_GO_ON)
+		inner->offset = 0;
+	return stop;
+}
+
 /* What dbx_parse() returned and filled in, to *res. Apart, for the verifier's sake: see ebpf/. */
-static __always_inline void dbx_classify_parsed(const struct dbx_env *env, int stop,
+static __always_inline void dbx_classify_parsed(const struct dbx_env *env,
+						const struct dbx_image_header *hdr, int stop,
 						struct dbx_pkt *pkt, struct dbx_result *res)
 {
-	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
-
-	if (!hdr)
-		return;
 	if (stop == DBX_REASON_ARP || stop == DBX_REASON_NEIGHBOUR_DISCOVERY)
 		dbx_result_set(res, DBX_VERDICT_PASS, (dbx_u8)stop, DBX_PATH_LOCAL);
 	else if (stop != DBX_PARSE_GO_ON)
@@ -575,12 +662,23 @@ static __always_inline void dbx_classify_parsed(const struct dbx_env *env, int s
 		dbx_classify(env, hdr, pkt, res);
 }
 
-/* The whole of it: a frame to *res; *pkt is what was read of it. */
+/* The whole of it: a frame to *res; *pkt is what was read of it, inside a tunnel if it is one. */
 static __always_inline void dbx_classify_frame(const struct dbx_env *env, const void *data,
 					       const void *end, struct dbx_pkt *pkt,
 					       struct dbx_result *res)
 {
-	dbx_classify_parsed(env, dbx_parse(data, end, pkt), pkt, res);
+	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
+	int stop = dbx_parse(data, end, pkt);
+	struct dbx_inner inner;
+
+	if (!hdr)
+		return;
+	stop = dbx_tunnel_open(env, hdr, data, end, stop, pkt, &inner);
+	if (inner.offset) {
+		stop = dbx_parse_at(data, end, inner.offset, pkt);
+		stop = dbx_tunnel_enter(&inner, stop, pkt);
+	}
+	dbx_classify_parsed(env, hdr, stop, pkt, res);
 }
 
 _Static_assert(sizeof(struct dbx_result) == 64, "result");
