@@ -50,6 +50,13 @@ static bool is_dry_run(const struct dbx_policy *p, int product)
 	       (product == DBX_PRODUCT_ML_SERVING && (p->dry_run_filter & DBX_FILTER_ML_SERVING));
 }
 
+static uint64_t scope_uid(const struct dbx_model *m, const struct dbx_img_workspace *iw)
+{
+	const struct dbx_ncc *ncc = iw->ncc == NONE ? NULL : &m->nccs[iw->ncc];
+
+	return dbx_scope_uid(m->policies[iw->policy].id, dbx_model_scope_ncc(m, ncc));
+}
+
 static void add_binding(struct owners *o, const struct dbx_workspace *w, uint32_t index,
 			const struct dbx_img_workspace *iw, const struct dbx_source *s)
 {
@@ -66,7 +73,7 @@ static void add_binding(struct owners *o, const struct dbx_workspace *w, uint32_
 	};
 
 	if (iw->policy != NONE)
-		b.policy_uid = dbx_policy_uid(c->m->policies[iw->policy].id);
+		b.policy_uid = scope_uid(c->m, iw);
 	if (iw->policy != NONE && is_dry_run(&c->m->policies[iw->policy], product))
 		b.flags |= DBX_BINDING_F_DRY_RUN;
 	if (s->has_mac) {

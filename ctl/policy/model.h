@@ -17,6 +17,7 @@
 
 #include "dbx/abi.h"
 #include "lib/addr.h"
+#include "lib/name.h"
 
 struct dbx_where {
 	uint32_t doc; /* index into model.docs */
@@ -504,6 +505,9 @@ typedef int (*dbx_name_fn)(void *arg, const char *name);
 int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_name_fn add,
 		      void *arg);
 int dbx_storage_names(const struct dbx_storage_dest *d, dbx_name_fn add, void *arg);
+/* The same name in the private DNS zone of the rule's service; false: there is none, out untouched. */
+bool dbx_pe_rule_private_name(const struct dbx_pe_rule *r, const char *name,
+			      char out[DBX_NAME_SIZE]);
 
 /*
  * Tags that a reference names, compared without case; cloud NULL = all loaded feeds. A name without
