@@ -396,6 +396,7 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.flow_set = dp_xdp_flow_set,
 	.flow_del = dp_xdp_flow_del,
 	.steer = dp_xdp_steer,
+	.forward = dp_xdp_forward,
 	.name_event_fd = dp_xdp_name_event_fd,
 	.poll_name_events = dp_xdp_poll_name_events,
 	.uninstall = xdp_uninstall,

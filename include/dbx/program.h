@@ -8,6 +8,10 @@
 
 #include "abi.h"
 
+#ifdef __bpf__
+#include <linux/bpf.h>
+#endif
+
 /*
  * The maps of egress_xdp. The kernel keeps 15 characters of a name.
  *   images    array of maps, one slot: the active image, an array of chunks (image.h)
@@ -104,6 +108,30 @@ enum dbx_dns_sock {
 #define DBX_RECENT_MAX  262144u
 #define DBX_FORWARD_MAX 256u
 
+/* What a workspace is limited in. */
+enum dbx_limit {
+	DBX_LIMIT_FLOWS,
+	DBX_LIMIT_BYTES,
+	DBX_LIMIT_REPLIES, /* answers to denied packets */
+	DBX_LIMIT_MAX,
+};
+
+/*
+ * A bucket of tokens, kept as the time at which it will be full again (GCRA, ITU-T I.371): what is
+ * taken moves that time on by its cost. rest: what the division of the last cost left, so that no
+ * rounding adds up.
+ */
+struct dbx_bucket {
+#ifdef __bpf__
+	struct bpf_spin_lock lock;
+#else
+	dbx_u32 lock;
+#endif
+	dbx_u32 zero;
+	dbx_u64 full_ns[DBX_LIMIT_MAX]; /* CLOCK_MONOTONIC */
+	dbx_u64 rest[DBX_LIMIT_MAX];
+};
+
 /*
  * What egress_xdp tells egress_tc, in front of the frame (XDP metadata). The kernel takes the outer
  * VLAN tag out of a frame before TC sees it, so that TC alone cannot tell a tag that XDP saw from
@@ -144,5 +172,8 @@ struct dbx_program_id {
 	dbx_u32 n_chunks;
 	dbx_u32 zero;
 };
+
+_Static_assert(sizeof(struct dbx_meta) == 16, "metadata is a multiple of 4 bytes, at most 32");
+_Static_assert(sizeof(struct dbx_bucket) == 56, "bucket");
 
 #endif
