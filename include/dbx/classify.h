@@ -614,11 +614,11 @@ static __always_inline const struct dbx_image_header *dbx_classify_start(const s
 
 static __always_inline int dbx_tunnel_has(const struct dbx_env *env,
 					  const struct dbx_image_header *hdr, dbx_u32 table,
-					  dbx_u32 addr)
+					  dbx_u32 addr, dbx_u32 flag)
 {
 	if (!(table & DBX_LEAF))
 		table = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], table, addr);
-	return table == (DBX_LEAF | 1);
+	return (table & DBX_LEAF) && (table & flag);
 }
 
 /*
@@ -631,19 +631,22 @@ static __always_inline int dbx_tunnel_open(const struct dbx_env *env,
 					   const void *end, int stop, const struct dbx_pkt *pkt,
 					   struct dbx_inner *inner)
 {
+	int is_geneve = pkt->dport == hdr->geneve_port;
+
 	inner->offset = 0;
 	if (stop != DBX_PARSE_GO_ON || pkt->domain || pkt->proto != DBX_PROTO_UDP || !pkt->dport ||
 	    pkt->frag == DBX_FRAG_LATER || (pkt->flags & DBX_PKT_F_IPV6))
 		return stop;
-	if (pkt->dport != hdr->vxlan_port && pkt->dport != hdr->geneve_port)
+	if (!is_geneve && pkt->dport != hdr->vxlan_port)
 		return stop;
-	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_local, pkt->dst[0]))
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_local, pkt->dst[0], 1))
 		return stop;
-	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_remotes, pkt->src[0]))
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_remotes, pkt->src[0],
+			    is_geneve ? DBX_TUNNEL_F_GENEVE : DBX_TUNNEL_F_VXLAN))
 		return DBX_REASON_TUNNEL_REMOTE;
 	if (pkt->frag != DBX_FRAG_NONE)
 		return DBX_REASON_BAD_TUNNEL;
-	stop = dbx_tunnel_read(data, end, pkt, pkt->dport == hdr->geneve_port, inner);
+	stop = dbx_tunnel_read(data, end, pkt, is_geneve, inner);
 	if (stop != DBX_PARSE_GO_ON)
 		inner->offset = 0;
 	return stop;

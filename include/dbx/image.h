@@ -24,6 +24,7 @@
  *   cells  u16[profile row][class] -> rule set, counted from profile.rulesets
  *   rule set  outcome | runs32 on proto << 16 | port  (port: dport, or ICMP type << 8 | code)
  *   quotas    struct dbx_quota, by binding.quota - 1
+ *   tunnels   the header's runs32 references, searched by an IPv4 address
  */
 #ifndef DBX_IMAGE_H
 #define DBX_IMAGE_H
@@ -166,6 +167,10 @@ enum dbx_name_port {
 #define DBX_NAMES_F_ECH_DENY 2 /* a hello with ECH is refused; else its outer name is checked */
 #define DBX_IMAGE_F_FORWARD  4 /* what needs no mark may be redirected past the host's stack */
 
+/* Tunnels that an address may be the other end of. */
+#define DBX_TUNNEL_F_VXLAN  1
+#define DBX_TUNNEL_F_GENEVE 2
+
 /* Marks of the paths: this, and a number that follows from what the path's route says. */
 #define DBX_MARK_PATH      0x0db60000u
 #define DBX_MARK_PATH_MASK 0xffff0000u
@@ -193,7 +198,7 @@ struct dbx_image_header {
 	dbx_u16 vxlan_port; /* UDP ports whose packets to tunnel_local are looked into, 0 = none */
 	dbx_u16 geneve_port;
 	dbx_u32 tunnel_local; /* runs32 on the outer IPv4 destination -> LEAF | 1, or LEAF: no tunnel */
-	dbx_u32 tunnel_remotes; /* runs32 on the outer IPv4 source -> LEAF | 1, or LEAF: refused */
+	dbx_u32 tunnel_remotes; /* runs32 on the outer IPv4 source -> LEAF | DBX_TUNNEL_F_* */
 	dbx_u32 zero;
 	struct dbx_section sec[DBX_SEC_MAX];
 };
