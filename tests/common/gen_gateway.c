@@ -122,6 +122,8 @@ static void out_source(struct gen_writer *w, const struct gen_source *s)
 		gen_out(w, ", \"mac\": \"02:00:00:00:00:%02x\"", (unsigned int)s->mac);
 	if (gen_percent(w->r, 25))
 		gen_out(w, ", \"network_source_type\": \"%s\"", PICK(w->r, products));
+	if (gen_percent(w->r, 30))
+		gen_out(w, ", \"cluster\": \"c%u\"", gen_below(w->r, 3));
 	gen_out(w, "}");
 }
 
@@ -143,7 +145,9 @@ static void out_workspace(struct gen_writer *w, int64_t id)
 		w->m->sources[w->m->n_sources++] = s;
 		comma = ", ";
 	}
-	gen_out(w, "]}");
+	gen_out(w, "]");
+	gen_out_workspace_limits(w);
+	gen_out(w, "}");
 }
 
 static void out_policy_ids(struct gen_writer *w)
@@ -239,6 +243,7 @@ void gen_document_gateway(struct gen_writer *w, uint32_t n_workspaces, uint32_t 
 	out_dest_sets(w, "workspace_storage", "s", gen_below(w->r, 3), false);
 	out_dest_sets(w, "allowed_destinations", "a", gen_below(w->r, 7), true);
 	out_dest_sets(w, "blocked_destinations", "b", gen_below(w->r, 4), true);
+	gen_out_paths(w, n_nccs);
 	gen_out(w, "}}\n");
 	gen_document_end(w, "gateway.json");
 }
