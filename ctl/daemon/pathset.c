@@ -14,15 +14,8 @@
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:@%+="
 
-static void entry_fini(struct dbx_path_entry *e)
-{
-	free(e->src);
-}
-
 void dbx_pathset_fini(struct dbx_pathset *s)
 {
-	dbx_vec_for_each(s, e)
-		entry_fini(e);
 	dbx_vec_fini(s);
 }
 
@@ -43,25 +36,20 @@ const struct dbx_path_entry *dbx_pathset_find(const struct dbx_pathset *s, uint3
 	return NULL;
 }
 
-static int by_addr(const void *a, const void *b)
+static bool is_same_addr(bool has_a, const struct dbx_addr *a, bool has_b, const struct dbx_addr *b)
 {
-	return dbx_addr_cmp(a, b);
+	return has_a == has_b && (!has_a || dbx_addr_cmp(a, b) == 0);
 }
 
 static bool is_same(const struct dbx_path_entry *a, const struct dbx_path_entry *b)
 {
-	size_t n = a->n_src[0] + a->n_src[1];
-	int f;
-
-	if (a->mark != b->mark || strcmp(a->ifname, b->ifname) != 0 ||
-	    a->is_barred != b->is_barred || memcmp(a->n_src, b->n_src, sizeof(a->n_src)) != 0)
-		return false;
-	for (f = 0; f < 2; f++) {
-		if (a->has_hop[f] != b->has_hop[f] ||
-		    (a->has_hop[f] && dbx_addr_cmp(&a->hop[f], &b->hop[f]) != 0))
+	for (int f = 0; f < 2; f++) {
+		if (!is_same_addr(a->has_hop[f], &a->hop[f], b->has_hop[f], &b->hop[f]) ||
+		    !is_same_addr(a->has_src[f], &a->src[f], b->has_src[f], &b->src[f]))
 			return false;
 	}
-	return !n || memcmp(a->src, b->src, n * sizeof(*a->src)) == 0;
+	return a->mark == b->mark && a->is_barred == b->is_barred &&
+	       strcmp(a->ifname, b->ifname) == 0;
 }
 
 bool dbx_pathset_equal(const struct dbx_pathset *a, const struct dbx_pathset *b)
@@ -77,42 +65,26 @@ bool dbx_pathset_equal(const struct dbx_pathset *a, const struct dbx_pathset *b)
 
 /* ---- building ---- */
 
-static int add_sources(struct dbx_path_entry *e, const struct dbx_path_route *r)
+/* At most one address of each family: the reader refuses more. */
+static void take_addrs(const struct dbx_addr *v, size_t n, bool has[2], struct dbx_addr out[2])
 {
-	size_t i;
-
-	if (!r->n_source_addresses)
-		return 0;
-	e->src = calloc(r->n_source_addresses, sizeof(*e->src));
-	if (!e->src)
-		return -ENOMEM;
-	memcpy(e->src, r->source_addresses, r->n_source_addresses * sizeof(*e->src));
-	qsort(e->src, r->n_source_addresses, sizeof(*e->src), by_addr);
-	for (i = 0; i < r->n_source_addresses; i++)
-		e->n_src[e->src[i].is_v6]++;
-	return 0;
+	for (size_t i = 0; i < n; i++) {
+		out[v[i].is_v6] = v[i];
+		has[v[i].is_v6] = true;
+	}
 }
 
 static int add_route(struct dbx_pathset *s, const struct dbx_path_route *r, uint32_t mark)
 {
 	struct dbx_path_entry e = {.mark = mark};
-	size_t i;
-	int rc;
 
 	if (r->interface)
 		snprintf(e.ifname, sizeof(e.ifname), "%s", r->interface);
 	/* nft reads a '*' as a pattern, and has no way to write a quote. */
 	e.is_barred = !e.ifname[0] || strspn(e.ifname, NAME_CHARS) != strlen(e.ifname);
-	for (i = 0; i < r->n_next_hops; i++) {
-		e.hop[r->next_hops[i].is_v6] = r->next_hops[i];
-		e.has_hop[r->next_hops[i].is_v6] = true;
-	}
-	rc = add_sources(&e, r);
-	if (!rc)
-		rc = dbx_vec_push(s, e);
-	if (rc)
-		entry_fini(&e);
-	return rc;
+	take_addrs(r->next_hops, r->n_next_hops, e.has_hop, e.hop);
+	take_addrs(r->source_addresses, r->n_source_addresses, e.has_src, e.src);
+	return dbx_vec_push(s, e);
 }
 
 static int by_mark(const void *a, const void *b)
@@ -144,35 +116,14 @@ int dbx_pathset_build(const struct dbx_model *m, struct dbx_pathset *out)
 	sort(&s);
 	/* Routes that say the same may share a mark. */
 	for (i = 0; i < s.n; i++) {
-		if (kept && s.v[kept - 1].mark == s.v[i].mark) {
+		if (kept && s.v[kept - 1].mark == s.v[i].mark)
 			s.v[kept - 1].is_barred |= !is_same(&s.v[kept - 1], &s.v[i]);
-			entry_fini(&s.v[i]);
-		} else {
+		else
 			s.v[kept++] = s.v[i];
-		}
 	}
 	s.n = kept;
 	*out = s;
 	return 0;
-}
-
-static int push_copy(struct dbx_pathset *s, const struct dbx_path_entry *from)
-{
-	size_t n = from->n_src[0] + from->n_src[1];
-	struct dbx_path_entry e = *from;
-	int rc;
-
-	e.src = NULL;
-	if (n) {
-		e.src = calloc(n, sizeof(*e.src));
-		if (!e.src)
-			return -ENOMEM;
-		memcpy(e.src, from->src, n * sizeof(*e.src));
-	}
-	rc = dbx_vec_push(s, e);
-	if (rc)
-		entry_fini(&e);
-	return rc;
 }
 
 int dbx_pathset_union(const struct dbx_pathset *a, const struct dbx_pathset *b,
@@ -184,14 +135,14 @@ int dbx_pathset_union(const struct dbx_pathset *a, const struct dbx_pathset *b,
 	int rc = 0;
 
 	for (i = 0; i < a->n && !rc; i++) {
-		rc = push_copy(&s, &a->v[i]);
+		rc = dbx_vec_push(&s, a->v[i]);
 		other = dbx_pathset_find(b, a->v[i].mark);
 		if (!rc && other && !is_same(other, &a->v[i]))
 			s.v[s.n - 1].is_barred = true;
 	}
 	for (i = 0; i < b->n && !rc; i++) {
 		if (!dbx_pathset_find(a, b->v[i].mark))
-			rc = push_copy(&s, &b->v[i]);
+			rc = dbx_vec_push(&s, b->v[i]);
 	}
 	if (rc) {
 		dbx_pathset_fini(&s);
@@ -222,7 +173,6 @@ int dbx_pathset_copy(const struct dbx_pathset *from, struct dbx_pathset *out)
 #define PRIORITY_FORWARD "-1"
 #define PRIORITY_SNAT    "99"
 #define PRIORITY_LEAVE   "101"
-#define HASH_SEED        0x0db60000u /* any; fixed, so that a workload keeps its address */
 
 static const char *const families[] = {"ip", "ip6"};
 
@@ -267,24 +217,6 @@ static void out_known(const struct dbx_pathset *s, struct dbx_strbuf *b)
 		dbx_strbuf_add(b, "\t\tcounter drop\n");
 }
 
-/* Of several addresses, a workload always gets the same. */
-static void out_hashed(const struct dbx_path_entry *e, int f, struct dbx_strbuf *b)
-{
-	const struct dbx_addr *src = dbx_path_sources(e, f);
-	struct list l = {b, "{ ", " }\n", 0};
-	size_t i;
-
-	dbx_strbuf_addf(b,
-			"\t\tmeta mark 0x%08x meta nfproto ipv%d snat %s to jhash %s saddr mod %zu "
-			"seed 0x%x map ",
-			e->mark, f ? 6 : 4, families[f], families[f], e->n_src[f], HASH_SEED);
-	for (i = 0; i < e->n_src[f]; i++) {
-		dbx_strbuf_addf(next(&l), "%zu : ", i);
-		out_addr(b, &src[i]);
-	}
-	end(&l);
-}
-
 static void out_snat(const struct dbx_pathset *s, int f, struct dbx_strbuf *b)
 {
 	struct list l = {b, "", " }\n", 0};
@@ -294,16 +226,12 @@ static void out_snat(const struct dbx_pathset *s, int f, struct dbx_strbuf *b)
 		 f ? 6 : 4, families[f]);
 	l.open = open;
 	dbx_vec_for_each(s, e) {
-		if (e->n_src[f] != 1 || e->is_barred)
+		if (!e->has_src[f] || e->is_barred)
 			continue;
 		dbx_strbuf_addf(next(&l), "0x%08x : ", e->mark);
-		out_addr(b, dbx_path_sources(e, f));
+		out_addr(b, &e->src[f]);
 	}
 	end(&l);
-	dbx_vec_for_each(s, e) {
-		if (e->n_src[f] > 1 && !e->is_barred)
-			out_hashed(e, f, b);
-	}
 }
 
 static void out_leave_by(const struct dbx_pathset *s, struct dbx_strbuf *b)
@@ -321,22 +249,21 @@ static void out_leave_as(const struct dbx_pathset *s, int f, struct dbx_strbuf *
 {
 	struct list marks = {b, "", " } ", 0}, pairs = {b, "", " } counter drop\n", 0};
 	char open[64], open_pairs[64];
-	size_t i;
 
 	snprintf(open, sizeof(open), "\t\tmeta nfproto ipv%d meta mark { ", f ? 6 : 4);
 	snprintf(open_pairs, sizeof(open_pairs), "meta mark . %s saddr != { ", families[f]);
 	marks.open = open;
 	pairs.open = open_pairs;
 	dbx_vec_for_each(s, e) {
-		if (e->n_src[f] && !e->is_barred)
+		if (e->has_src[f] && !e->is_barred)
 			dbx_strbuf_addf(next(&marks), "0x%08x", e->mark);
 	}
 	end(&marks);
 	dbx_vec_for_each(s, e) {
-		for (i = 0; i < e->n_src[f] && !e->is_barred; i++) {
-			dbx_strbuf_addf(next(&pairs), "0x%08x . ", e->mark);
-			out_addr(b, dbx_path_sources(e, f) + i);
-		}
+		if (!e->has_src[f] || e->is_barred)
+			continue;
+		dbx_strbuf_addf(next(&pairs), "0x%08x . ", e->mark);
+		out_addr(b, &e->src[f]);
 	}
 	end(&pairs);
 }

@@ -32,8 +32,8 @@ struct dbx_path_entry {
 	char ifname[16];
 	bool has_hop[2];
 	struct dbx_addr hop[2];
-	struct dbx_addr *src; /* sorted: IPv4 first */
-	size_t n_src[2];
+	bool has_src[2]; /* else packets keep the address that the workload sent with */
+	struct dbx_addr src[2];
 	/* Two generations mean different routes by this mark: nothing leaves by it meanwhile. */
 	bool is_barred;
 	enum dbx_path_state state[2]; /* by the last look */
@@ -54,11 +54,6 @@ void dbx_pathset_fini(struct dbx_pathset *s);
 /* By what they say, not by states. */
 bool dbx_pathset_equal(const struct dbx_pathset *a, const struct dbx_pathset *b);
 const struct dbx_path_entry *dbx_pathset_find(const struct dbx_pathset *s, uint32_t mark);
-
-static inline const struct dbx_addr *dbx_path_sources(const struct dbx_path_entry *e, int family)
-{
-	return e->src + (family ? e->n_src[0] : 0);
-}
 
 /* True when packets of the family have a way: a next hop, or the link itself. */
 static inline bool dbx_path_leads(const struct dbx_path_entry *e, int family)
