@@ -137,6 +137,13 @@ const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const st
 	return b ? b : dbx_owner_binding(&env, hdr, owner, DBX_DOMAIN_ANY);
 }
 
+uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res)
+{
+	struct dbx_env env = env_of(img, NULL, DBX_PORT_ANY);
+
+	return img ? dbx_path_mark(&env, img->hdr, res) : 0;
+}
+
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4])
 {
 	memset(words, 0, 4 * sizeof(words[0]));

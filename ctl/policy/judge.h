@@ -37,6 +37,9 @@ void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uin
 const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
 					   uint32_t domain);
 
+/* Mark that a packet with this result leaves with, 0 = none. */
+uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res);
+
 /* Host order words of an address, as struct dbx_pkt holds them. */
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4]);
 

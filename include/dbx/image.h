@@ -100,7 +100,9 @@ struct dbx_profile {
  * one flow, or 65,535 bytes. A new flow is a TCP SYN without ACK, or a packet of another protocol
  * whose tuple was not seen for DBX_QUOTA_IDLE_NS.
  */
-#define DBX_QUOTA_IDLE_NS 60000000000ull
+#define DBX_QUOTA_IDLE_NS   60000000000ull
+#define DBX_QUOTA_BYTES_MAX 1000000000000ull /* of bytes_per_s; times burst_ms fits 64 bits */
+#define DBX_QUOTA_BURST_MAX 10000u           /* of burst_ms */
 struct dbx_quota {
 	dbx_u64 workspace_id;
 	dbx_u64 bytes_per_s; /* frame bytes, as in the counters */
