@@ -5,6 +5,9 @@
  * Before the flip, what the next policy of a workspace still allows is made known under it too, and
  * flows are told that they may go on; after it, what no policy allows is taken away. So nothing that
  * stays allowed is interrupted, and nothing that is forbidden outlives the change by a second.
+ *
+ * A name that becomes guarded takes the addresses that it was learned with along, as guards, so that
+ * its public path does not stay open until its look-up is done.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +16,7 @@
 #include "daemon/namer_impl.h"
 #include "lib/vec.h"
 
-/* A workspace whose policy changes. */
+/* A workspace whose scope changes. */
 struct move {
 	uint64_t from, to;
 };
@@ -62,37 +65,59 @@ static int hear(void *arg, struct dbx_lesson_entry *e)
 	return 0;
 }
 
-static void copy_lessons(struct swap *s)
+/* What scope `to` says on the name: its rule; false: nothing is to be learned of it. */
+static bool wants(const struct swap *s, uint64_t to, const char *name, bool *is_guard,
+		  uint64_t *rule_uid)
 {
 	struct dbx_name_decision d;
 
+	*is_guard = dbx_names_is_guarded(s->next, to, name, rule_uid);
+	if (*is_guard)
+		return true;
+	dbx_names_decide_policy(s->next, to, name, &d);
+	*rule_uid = d.rule_uid;
+	return d.verdict == DBX_VERDICT_PASS && d.needs_learning;
+}
+
+static void copy_lesson(struct swap *s, const struct dbx_lesson_entry *from, uint64_t to)
+{
+	struct dbx_namer *n = s->n;
+	struct dbx_bound_key key = from->key;
+	struct dbx_lesson_entry *e;
+	uint64_t rule_uid;
+	bool is_guard;
+	int is_new;
+
+	if (!wants(s, to, from->name, &is_guard, &rule_uid) || n->table.n >= n->bound_max ||
+	    (from->is_guard && !is_guard))
+		return;
+	key.policy_uid = to;
+	e = dbx_lessons_add(&n->table, &key, from->name, &is_new);
+	if (!e)
+		return;
+	/* What others have in this scope now is not changed before the flip. */
+	if (!is_new && e->is_guard != is_guard)
+		return;
+	n->n_unsaved += is_new;
+	e->rule_uid = rule_uid;
+	if (e->expires_ns < from->expires_ns)
+		e->expires_ns = from->expires_ns;
+	if (from->is_gone) {
+		e->is_gone |= is_new;
+		return;
+	}
+	e->is_gone = false;
+	e->is_guard = is_guard;
+	if (dbx_namer_bind_again(n, e) && is_new)
+		dbx_lessons_remove(&n->table, e);
+}
+
+static void copy_lessons(struct swap *s)
+{
 	dbx_vec_for_each(&s->heard, h) {
 		dbx_vec_for_each(&s->moves, m) {
-			struct dbx_lesson_entry *e;
-			struct dbx_bound_key key = (*h)->key;
-			int is_new;
-
-			if (m->from != key.policy_uid)
-				continue;
-			dbx_names_decide_policy(s->next, m->to, (*h)->name, &d);
-			if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning ||
-			    s->n->table.n >= s->n->bound_max)
-				continue;
-			key.policy_uid = m->to;
-			e = dbx_lessons_add(&s->n->table, &key, (*h)->name, &is_new);
-			if (!e)
-				continue;
-			s->n->n_unsaved += is_new;
-			e->rule_uid = d.rule_uid;
-			if (e->expires_ns < (*h)->expires_ns)
-				e->expires_ns = (*h)->expires_ns;
-			if ((*h)->is_gone) {
-				e->is_gone |= is_new;
-				continue;
-			}
-			e->is_gone = false;
-			if (dbx_namer_bind(s->n, &key, e->rule_uid, e->expires_ns) && is_new)
-				dbx_lessons_remove(&s->n->table, e);
+			if (m->from == (*h)->key.policy_uid)
+				copy_lesson(s, *h, m->to);
 		}
 	}
 }
@@ -120,7 +145,7 @@ static int flow_before(void *arg, const struct dbx_flow_key *k, const struct dbx
 	if (f->state != DBX_FLOW_ALLOWED || !next || next == f->policy_uid[0])
 		return 0;
 	name = name_of(s, k, f);
-	if (!name)
+	if (!name || dbx_names_is_guarded(s->next, next, name, NULL))
 		return 0;
 	dbx_names_decide_policy(s->next, next, name, &d);
 	if (d.verdict != DBX_VERDICT_PASS)
@@ -174,6 +199,8 @@ static int flow_after(void *arg, const struct dbx_flow_key *k, const struct dbx_
 	if (now && name)
 		dbx_names_decide_policy(s->next, now, name, &d);
 	c.goes = d.verdict != DBX_VERDICT_PASS && !(f->flags & DBX_FLOW_F_DRY_RUN);
+	if (now && name && dbx_names_is_guarded(s->next, now, name, NULL))
+		c.goes = true; /* in dry-run too */
 	if (!c.goes && f->policy_uid[0] == now && !f->policy_uid[1])
 		return 0;
 	c.flow.policy_uid[0] = now;
@@ -185,17 +212,18 @@ static int flow_after(void *arg, const struct dbx_flow_key *k, const struct dbx_
 static int settle_lesson(void *arg, struct dbx_lesson_entry *e)
 {
 	struct swap *s = arg;
-	struct dbx_name_decision d;
+	uint64_t rule_uid;
+	bool is_guard;
 
 	if (!s->n->view && !e->name[0])
 		return 0;
-	dbx_names_decide_policy(s->next, e->key.policy_uid, e->name, &d);
-	if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning) {
+	if (!wants(s, e->key.policy_uid, e->name, &is_guard, &rule_uid) ||
+	    (e->is_guard && !is_guard) || (is_guard && dbx_namer_guard_set(s->n, e, rule_uid))) {
 		dbx_namer_drop(s->n, e);
-	} else if (d.rule_uid != e->rule_uid) {
-		e->rule_uid = d.rule_uid;
+	} else if (rule_uid != e->rule_uid) {
+		e->rule_uid = rule_uid;
 		if (!e->is_gone)
-			dbx_namer_bind(s->n, &e->key, e->rule_uid, e->expires_ns);
+			dbx_namer_bind_again(s->n, e);
 	}
 	return 0;
 }
@@ -214,6 +242,7 @@ static void settle(struct swap *s)
 	n->ops->flows_each(n->dp, flow_after, s);
 	set_flows(s);
 	dbx_lessons_each(&n->table, settle_lesson, s);
+	dbx_lessons_fini(&n->looked_up); /* all that are guarded now are looked up again */
 	if (n->addrs_stale)
 		dbx_namer_sweep_addrs(n);
 }

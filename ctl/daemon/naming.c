@@ -176,6 +176,8 @@ void dbx_naming_change(struct dbx_naming *n)
 	rc = dbx_dns_route_add(&f);
 	if (!rc && !n->dns)
 		rc = start(n, &f);
+	if (n->dns)
+		dbx_dns_change(n->dns);
 	if (rc)
 		failed(n, f.text);
 	else
