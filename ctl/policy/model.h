@@ -204,9 +204,9 @@ struct dbx_source {
 
 struct dbx_quota_limits { /* has: the document says so; 0 = no limit */
 	bool has;
-	uint64_t bytes_per_s;
-	uint32_t flows_per_s;
-	uint32_t burst_ms; /* default 100 */
+	uint64_t bytes_per_s; /* at most 10^12 */
+	uint32_t flows_per_s; /* at most 10^9 */
+	uint32_t burst_ms;    /* default 100, at most 10,000 */
 	char *extra;
 	struct dbx_where where;
 };
@@ -336,6 +336,8 @@ struct dbx_ncc_ref {
 	char *ncc_id;
 	struct dbx_where where;
 };
+
+#define DBX_ROUTES_MAX 256 /* each one is a routing table and rules of the host */
 
 /* How what takes a path leaves: the first entry that names the NCC, else the first for every NCC. */
 struct dbx_path_route {

@@ -9,6 +9,7 @@
  */
 #include "policy/model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbx/image.h"
@@ -76,75 +77,52 @@ static uint32_t number_of(uint64_t hash)
 	return (uint32_t)(hash % (NUMBERS - 1)) + 1;
 }
 
-/* Routes are numbered in this order where their hashes meet. */
-static bool is_before(uint64_t hash, size_t i, uint64_t other, size_t k)
+struct numbered {
+	uint64_t hash;
+	size_t route;
+};
+
+static int cmp_numbered(const void *x, const void *y)
 {
-	return hash != other ? hash < other : i < k;
+	const struct numbered *a = x, *b = y;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return a->route < b->route ? -1 : a->route > b->route;
 }
 
-/* Whether another route that is before this one has the number by its hash. */
-static bool is_taken(const struct dbx_gateway *g, size_t at, uint64_t hash)
+static bool take(uint64_t used[NUMBERS / 64], uint32_t n)
 {
-	for (size_t i = 0; i < g->n_routes; i++) {
-		uint64_t h = hash_route(&g->routes[i]);
+	bool is_free = !(used[n / 64] >> n % 64 & 1);
 
-		if (i != at && number_of(h) == number_of(hash) && is_before(h, i, hash, at))
-			return true;
-	}
-	return false;
-}
-
-/* The next of those whose number is taken, in order, after (hash, i) when i is not SIZE_MAX. */
-static size_t next_clash(const struct dbx_gateway *g, uint64_t hash, size_t i)
-{
-	size_t best = SIZE_MAX;
-	uint64_t best_hash = 0;
-
-	for (size_t k = 0; k < g->n_routes; k++) {
-		uint64_t h = hash_route(&g->routes[k]);
-
-		if ((i != SIZE_MAX && !is_before(hash, i, h, k)) ||
-		    (best != SIZE_MAX && !is_before(h, k, best_hash, best)) || !is_taken(g, k, h))
-			continue;
-		best = k;
-		best_hash = h;
-	}
-	return best;
-}
-
-static uint32_t number_after_clash(const struct dbx_gateway *g, size_t at)
-{
-	uint64_t used[NUMBERS / 64] = {1};
-	size_t i = SIZE_MAX;
-	uint64_t hash = 0;
-	uint32_t n = 0;
-
-	for (size_t k = 0; k < g->n_routes; k++) {
-		n = number_of(hash_route(&g->routes[k]));
-		used[n / 64] |= 1ull << n % 64;
-	}
-	do {
-		i = next_clash(g, hash, i);
-		if (i == SIZE_MAX) /* not reached: at is one of them */
-			return 0;
-		hash = hash_route(&g->routes[i]);
-		n = number_of(hash);
-		while (used[n / 64] >> n % 64 & 1)
-			n = (n + 1) % NUMBERS;
-		used[n / 64] |= 1ull << n % 64;
-	} while (i != at);
-	return n;
+	used[n / 64] |= 1ull << n % 64;
+	return is_free;
 }
 
 uint32_t dbx_model_route_mark(const struct dbx_model *m, const struct dbx_path_route *r)
 {
 	const struct dbx_gateway *g = &m->gateway;
-	size_t at = r ? (size_t)(r - g->routes) : 0;
-	uint64_t hash;
+	uint64_t used[NUMBERS / 64] = {1};
+	struct numbered v[DBX_ROUTES_MAX];
+	size_t n = 0, late = 0;
+	uint32_t number;
 
-	if (!r)
-		return 0;
-	hash = hash_route(r);
-	return DBX_MARK_PATH |
-	       (is_taken(g, at, hash) ? number_after_clash(g, at) : number_of(hash));
+	for (; n < g->n_routes && n < DBX_ROUTES_MAX; n++)
+		v[n] = (struct numbered){hash_route(&g->routes[n]), n};
+	qsort(v, n, sizeof(v[0]), cmp_numbered);
+	for (size_t i = 0; i < n && r; i++) {
+		number = number_of(v[i].hash);
+		if (!take(used, number))
+			v[late++] = v[i];
+		else if (&g->routes[v[i].route] == r)
+			return DBX_MARK_PATH | number;
+	}
+	for (size_t i = 0; i < late && r; i++) {
+		number = number_of(v[i].hash);
+		while (!take(used, number))
+			number = (number + 1) % NUMBERS;
+		if (&g->routes[v[i].route] == r)
+			return DBX_MARK_PATH | number;
+	}
+	return 0;
 }

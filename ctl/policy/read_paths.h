@@ -7,7 +7,6 @@
 
 #include "policy/read_json.h"
 
-#define DBX_ROUTES_MAX       256  /* each one is a routing table and rules of the host */
 #define DBX_REJECT_PER_S     1000 /* default of "per_second" */
 #define DBX_QUOTA_BURST_MS   100  /* default of "burst_ms" */
 #define DBX_VXLAN_PORT       4789 /* RFC 7348 section 5 */
