@@ -36,7 +36,8 @@ struct dbx_dp_state {
 	uint64_t generation; /* of the active image */
 	uint64_t content_hash;
 	uint32_t checksum;
-	char program_id[64]; /* kernel's program id and tag */
+	char program_id[64];  /* kernel's program id and tag */
+	uint64_t counters_id; /* another one: the counters began anew; unique until a reboot */
 };
 
 struct dbx_dp_link {

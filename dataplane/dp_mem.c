@@ -47,12 +47,15 @@ static struct machine {
 	unsigned int n_calls[DBX_DP_MEM_CALL_MAX];
 } machine;
 
+static uint64_t n_resets;
+
 void dbx_dp_mem_reset(void)
 {
 	free(machine.image);
 	if (machine.event_fd)
 		close(machine.event_fd - 1);
 	memset(&machine, 0, sizeof(machine));
+	n_resets++;
 	dp_mem_names_reset();
 }
 
@@ -151,6 +154,7 @@ static int mem_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 		state->checksum = hdr->checksum;
 	}
 	snprintf(state->program_id, sizeof(state->program_id), "in memory");
+	state->counters_id = n_resets + 1;
 	return 0;
 }
 

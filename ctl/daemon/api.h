@@ -104,6 +104,7 @@ DBX_HANDLER(status);
 DBX_HANDLER(stats);
 DBX_HANDLER(denials);
 DBX_HANDLER(names);
+DBX_HANDLER(usage);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
 

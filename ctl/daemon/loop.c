@@ -20,6 +20,7 @@
 #include "daemon/naming.h"
 #include "daemon/paths.h"
 #include "daemon/server.h"
+#include "daemon/usage.h"
 
 #define RETRY_S    5
 #define EVENTS_MAX 24
@@ -181,8 +182,11 @@ static void on_change(void *arg)
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
+	struct dbx_daemon *d = ((struct loop *)arg)->d;
+
 	(void)fd, (void)what;
-	dbx_naming_second(((struct loop *)arg)->d->naming);
+	dbx_naming_second(d->naming);
+	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
 }
 
 static void on_names(evutil_socket_t fd, short what, void *arg)
