@@ -39,7 +39,7 @@ static size_t run_table(const char *who, engine_fn engine)
 			struct vec_result r;
 
 			engine(&world, s->interface, s->frame, s->n_bytes, &r);
-			if (vec_step_meets(s, &r))
+			if (vec_step_meets(&world, s, &r))
 				continue;
 			vec_step_print(v, s);
 			vec_result_print(who, &r);
