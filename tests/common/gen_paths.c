@@ -81,12 +81,17 @@ static void out_routes(struct gen_writer *w, uint32_t n_nccs)
 
 static void out_tunnel(struct gen_writer *w, const char *type, const char *comma)
 {
+	struct gen_tunnel *t = &w->m->tunnels[w->m->n_tunnels++];
+
+	*t = (struct gen_tunnel){*type == 'g', *type == 'g' ? 6081 : 4789};
 	gen_out(w, "%s{\"type\": \"%s\", \"remotes\": [\"192.0.2.0/24\"", comma, type);
 	if (gen_percent(w->r, 30))
 		gen_out(w, ", \"198.51.100.7\"");
 	gen_out(w, "]");
-	if (gen_percent(w->r, 20))
-		gen_out(w, ", \"port\": %u", *type == 'v' ? 8472 : 6082);
+	if (gen_percent(w->r, 20)) {
+		t->port = *type == 'v' ? 8472 : 6082;
+		gen_out(w, ", \"port\": %u", t->port);
+	}
 	gen_out(w, "}");
 }
 
