@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "daemon/denials.h"
+#include "daemon/forward.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/naming.h"
@@ -90,6 +91,16 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 
 /* ---- links ---- */
 
+static void sync_forward(struct dbx_daemon *d)
+{
+	struct dbx_fail f = {.text = ""};
+
+	dbx_forward_sync(&d->core, &f);
+	if (f.text[0] && strncmp(d->forward_error, f.text, sizeof(d->forward_error) - 1) != 0)
+		dbx_log_error("%s", f.text); /* tried again every few seconds: said once */
+	snprintf(d->forward_error, sizeof(d->forward_error), "%.255s", f.text);
+}
+
 static void on_netlink(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
@@ -97,6 +108,7 @@ static void on_netlink(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	dbx_links_process(l->d->links);
+	sync_forward(l->d);
 }
 
 static void check_paths(struct loop *l)
@@ -135,6 +147,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	dbx_links_retry(l->d->links);
 	dbx_naming_retry(l->d->naming);
 	check_paths(l);
+	sync_forward(l->d);
 }
 
 /*
@@ -174,6 +187,7 @@ static void on_change(void *arg)
 	struct loop *l = arg;
 
 	want_links(l);
+	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	tell_status(l);
 }
@@ -311,6 +325,7 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	l->d->core.on_change = on_change;
 	l->d->core.on_change_arg = l;
 	want_links(l);
+	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
 }
