@@ -124,6 +124,8 @@ int egress_tc(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (m.what & DBX_META_REPLY)
 		return bpf_redirect(skb->ifindex, 0);
+	if (m.what & DBX_META_MARK)
+		skb->mark = m.mark;
 	if (!(m.what & DBX_META_DNS))
 		return TC_ACT_UNSPEC;
 	return steer_query(skb, &m) ? shot(skb, DBX_REASON_DNS_NOT_READY) : TC_ACT_OK;

@@ -48,7 +48,25 @@ static __always_inline __u64 port_of(__u32 ifindex)
 	return port ? *port : 0;
 }
 
-static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res)
+/* What of the image matters once the verdict is known. The flow's own verdict keeps the path. */
+static __always_inline void find_way(const struct dbx_env *env, const struct dbx_image_header *hdr,
+				     const struct dbx_result *res, struct way *way)
+{
+	const struct dbx_quota *q;
+
+	way->image_flags = hdr->name_flags;
+	way->reject_per_s = hdr->reject_per_s;
+	way->mark = dbx_path_mark(env, hdr, res);
+	if (!res->quota)
+		return;
+	q = dbx_item(env, &hdr->sec[DBX_SEC_QUOTAS], res->quota - 1, DBX_QUOTA_SHIFT, sizeof(*q));
+	way->bytes_per_s = q ? q->bytes_per_s : 1; /* an image that cannot be: next to nothing */
+	way->flows_per_s = q ? q->flows_per_s : 1;
+	way->burst_ms = q ? q->burst_ms : 0;
+}
+
+static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res,
+				  struct way *way)
 {
 	__u32 slot = 0;
 	struct dbx_env env = {
@@ -60,6 +78,7 @@ static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struc
 	int stop;
 
 	__builtin_memset(pkt, 0, sizeof(*pkt));
+	__builtin_memset(way, 0, sizeof(*way));
 	stop = parse_frame(ctx, pkt, 0);
 	if (!hdr)
 		return;
@@ -69,47 +88,54 @@ static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struc
 		stop = dbx_tunnel_enter(&inner, stop, pkt);
 	}
 	dbx_classify_parsed(&env, hdr, stop, pkt, res);
+	find_way(&env, hdr, res, way);
 }
 
-/* The flow has to be looked at: egress_flow goes on from here. */
-static __always_inline int hand_over(struct xdp_md *ctx, const struct dbx_pkt *pkt,
-				     struct dbx_result *res, __u32 bytes)
+/* The programs that go on find all of it in scratch memory. */
+static __always_inline struct scratch *hand_over(struct xdp_md *ctx, const struct dbx_pkt *pkt,
+						 const struct dbx_result *res,
+						 const struct way *way)
 {
 	struct scratch *s = scratch_get();
 
-	if (s) {
-		s->pkt = *pkt;
-		s->res = *res;
-		s->frame = bytes;
-		s->ifindex = ctx->ingress_ifindex;
-		s->token = 0;
-		s->seq = s->ack = s->flags = s->at = s->len = s->n_known = 0;
-		s->reply = REPLY_NONE;
-		s->event_out = 0;
-		s->event.n_name = 0;
-		bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
-	}
-	dbx_result_deny(res, DBX_REASON_FLOW_TABLE_FULL);
-	record_packet(res, pkt, ctx->ingress_ifindex, bytes);
-	return XDP_DROP;
+	if (!s)
+		return 0;
+	s->pkt = *pkt;
+	s->res = *res;
+	s->way = *way;
+	s->frame = frame_end(ctx) - frame_start(ctx);
+	s->ifindex = ctx->ingress_ifindex;
+	s->token = 0;
+	s->seq = s->ack = s->flags = s->at = s->len = s->n_known = 0;
+	s->reply = REPLY_NONE;
+	s->event.n_name = 0;
+	return s;
 }
 
 SEC("xdp")
 int egress_xdp(struct xdp_md *ctx)
 {
-	__u32 bytes = frame_end(ctx) - frame_start(ctx), what = 0;
 	struct dbx_result res;
+	struct scratch *s;
 	struct dbx_pkt pkt;
+	struct way way;
+	int action;
 
-	judge(ctx, &pkt, &res);
-	if (res.flow)
-		return hand_over(ctx, &pkt, &res, bytes);
-	if (res.reason == DBX_REASON_DNS_STEERED)
-		what = DBX_META_DNS;
-	if (res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &pkt, what))
-		dbx_result_deny(&res, what ? DBX_REASON_DNS_NOT_READY : DBX_REASON_VLAN_HIDDEN);
-	record_packet(&res, &pkt, ctx->ingress_ifindex, bytes);
-	return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	judge(ctx, &pkt, &res, &way);
+	if (res.flow) { /* the flow has to be looked at: egress_flow goes on from here */
+		if (hand_over(ctx, &pkt, &res, &way))
+			bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
+		dbx_result_deny(&res, DBX_REASON_FLOW_TABLE_FULL);
+	}
+	action = conclude(ctx, &pkt, &res, &way);
+	if (action != CONCLUDE_REJECT)
+		return action;
+	s = hand_over(ctx, &pkt, &res, &way);
+	if (s) {
+		s->reply = REPLY_REJECT;
+		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
+	}
+	return XDP_DROP;
 }
 
 /* For tests alone, never loaded in production: the same judgement, with the result left to read. */
@@ -132,9 +158,10 @@ int egress_probe(struct xdp_md *ctx)
 	struct dbx_result res;
 	struct dbx_probe *out;
 	struct dbx_pkt pkt;
+	struct way way;
 	__u32 slot = 0;
 
-	judge(ctx, &pkt, &res);
+	judge(ctx, &pkt, &res, &way);
 	out = bpf_map_lookup_elem(&probe, &slot);
 	if (out) {
 		out->result = res;

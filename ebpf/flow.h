@@ -12,7 +12,7 @@
 #ifndef DBX_EBPF_FLOW_H
 #define DBX_EBPF_FLOW_H
 
-#include "scratch.h"
+#include "conclude.h"
 
 static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_key *key)
 {
@@ -173,7 +173,7 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 	if (bpf_ringbuf_output(&name_events, e, offsetof(struct dbx_name_event, payload) + n, 0))
 		record_total(DBX_TOTAL_EVENTS_LOST, s->frame);
 	else if (!n_payload)
-		s->event_out = 1;
+		s->way.event_out = 1;
 }
 
 /*

@@ -25,6 +25,22 @@ enum reply {
 	REPLY_NONE,
 	REPLY_RST,
 	REPLY_ICMP,
+	REPLY_REJECT, /* RST or administratively prohibited, as the packet is */
+};
+
+/*
+ * What the image says on how the packet leaves, or on the answer to its denial; read with the
+ * verdict, so that no packet sees two generations.
+ */
+struct way {
+	__u32 mark;         /* of its path, 0 = none */
+	__u32 image_flags;  /* DBX_IMAGE_F_* */
+	__u32 reject_per_s; /* answers to denials */
+	__u32 event_out;    /* a name event says it all: no packet event */
+	/* quota, as in struct dbx_quota; 0 = none */
+	__u64 bytes_per_s;
+	__u32 flows_per_s;
+	__u32 burst_ms;
 };
 
 /* What a step of a flow's judgement asks for next. */
@@ -35,9 +51,17 @@ enum step {
 	STEP_PAYLOAD, /* give the payload to the daemon; the packet is held */
 };
 
+/* A draw on one of the buckets; rate 0: none. */
+struct draw {
+	__u64 rate; /* units a second */
+	__u64 cost; /* units, in time at one unit a second; then the rest of the division */
+	__u64 at; /* what the bucket holds, as the time that it takes to fill; then when it is full */
+};
+
 struct scratch {
 	struct dbx_pkt pkt;
 	struct dbx_result res;
+	struct way way;
 	struct dbx_flow_key key;
 	__u32 frame; /* bytes */
 	__u64 now;
@@ -54,15 +78,21 @@ struct scratch {
 	__u32 on_cut;
 	__u32 differs;
 	__u32 reply;          /* enum reply */
-	__u32 event_out;      /* the name event says it all: no packet event */
 	struct dbx_hash hash; /* of the stream up to pos */
 	struct dbx_secret secret;
 	/* as struct dbx_flow_slot: the kernel refuses a lock in a per-CPU map */
-	__u32 lock, zero;
+	__u32 lock __attribute__((aligned(8)));
+	__u32 zero;
 	__u64 lease;
 	struct dbx_flow flow; /* a copy */
 	struct dbx_said said;
 	struct dbx_name_event event;
+	struct bpf_fib_lookup fib;
+	struct draw draw[2]; /* by enum dbx_limit */
+	struct dbx_flow_key recent;
+	__u32 zero2;
+	/* never written: a bucket that nothing was taken of; no lock may be in a per-CPU map */
+	__u64 full[sizeof(struct dbx_bucket) / 8];
 };
 
 _Static_assert(offsetof(struct scratch, flow) - offsetof(struct scratch, lock) ==
@@ -147,56 +177,24 @@ static __always_inline struct dbx_hello *work_get(void)
 	return bpf_map_lookup_elem(&work, &zero);
 }
 
-/*
- * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
- * to say. A driver that cannot carry it: -1, and the frame must not go on.
- */
-static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what)
+/* Fields of the TCP header, which dbx_parse() found whole. */
+static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
 {
-	struct dbx_meta m = {.what = DBX_META_MAGIC | what};
-	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
-	struct dbx_meta *out;
-	__u16 type;
+	__u32 off = s->pkt.l4_offset & 0x7fff, hlen;
+	__u8 *p = frame_start(ctx);
 
-	if (p + 18 > end)
-		return what ? -1 : 0;
-	type = dbx_rd16(p + 12);
-	if (type == 0x8100 || type == 0x88a8) {
-		m.what |= DBX_META_TAGGED;
-		m.tci = dbx_rd16(p + 14);
-		type = dbx_rd16(p + 16);
-		m.n_tags = type == 0x8100 || type == 0x88a8 ? 2 : 1;
-	} else if (!what) {
-		return 0;
-	}
-	m.l4_offset = pkt->l4_offset;
-	m.proto = pkt->proto;
-	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
+	p += off;
+	if (p + 20 > (__u8 *)frame_end(ctx))
 		return -1;
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(out)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_meta)));
-	if ((void *)(out + 1) > frame_start(ctx))
+	s->seq = dbx_rd32(p + 4);
+	s->ack = dbx_rd32(p + 8);
+	s->flags = p[13];
+	hlen = (p[12] >> 4) * 4;
+	if (hlen < 20 || hlen > s->pkt.l4_bytes)
 		return -1;
-	*out = m;
+	s->at = off + hlen;
+	s->len = s->pkt.l4_bytes - hlen;
 	return 0;
-}
-
-/* The end of every program: records the verdict, once, and does as it says. */
-static __always_inline int finish(struct xdp_md *ctx, struct scratch *s)
-{
-	if (s->res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &s->pkt, 0))
-		dbx_result_deny(&s->res, DBX_REASON_VLAN_HIDDEN);
-	if (s->res.reason == DBX_REASON_HELLO_HELD || s->event_out)
-		record_counts(&s->res, s->frame);
-	else
-		record_packet(&s->res, &s->pkt, s->ifindex, s->frame);
-	if (s->res.verdict != DBX_VERDICT_DROP)
-		return XDP_PASS;
-	if (s->reply)
-		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
-	return XDP_DROP;
 }
 
 #endif
