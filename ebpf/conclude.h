@@ -42,9 +42,7 @@ static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_p
 	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
 		return -1;
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(out)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_meta)));
+	out = CTX_POINTER(ctx, data_meta);
 	if ((void *)(out + 1) > frame_start(ctx))
 		return -1;
 	*out = m;
@@ -122,6 +120,9 @@ __attribute__((noinline)) int conclude(struct xdp_md *ctx, struct dbx_pkt *pkt,
 		if (reason)
 			dbx_result_deny(res, reason);
 	}
+#ifdef DBX_ON_VERDICT /* a host that wants to know what became of each packet */
+	DBX_ON_VERDICT(pkt, res);
+#endif
 	if (res->reason == DBX_REASON_HELLO_HELD || way->event_out)
 		record_counts(res, bytes);
 	else

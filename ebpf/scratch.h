@@ -141,26 +141,30 @@ struct {
 
 /*
  * The fields of xdp_md are 32 bits in C and pointers to the verifier. Loaded by hand, they are 64
- * bits to the compiler too, which otherwise spills half a pointer.
+ * bits to the compiler too, which otherwise spills half a pointer. Built for a host (ctl/replay), the
+ * struct is another one, with pointers.
  */
+#ifdef __bpf__
+#define CTX_POINTER(ctx, field)                                                \
+	({                                                                     \
+		void *p_;                                                      \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                          \
+			     : "=r"(p_)                                        \
+			     : "r"(ctx), "i"(offsetof(struct xdp_md, field))); \
+		p_;                                                            \
+	})
+#else
+#define CTX_POINTER(ctx, field) ((void *)(ctx)->field)
+#endif
+
 static __always_inline void *frame_start(const struct xdp_md *ctx)
 {
-	void *p;
-
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(p)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data)));
-	return p;
+	return CTX_POINTER(ctx, data);
 }
 
 static __always_inline void *frame_end(const struct xdp_md *ctx)
 {
-	void *p;
-
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(p)
-		     : "r"(ctx), "i"(offsetof(struct xdp_md, data_end)));
-	return p;
+	return CTX_POINTER(ctx, data_end);
 }
 
 static __always_inline struct scratch *scratch_get(void)

@@ -10,6 +10,7 @@
 SRC_LIB    := $(sort $(wildcard ctl/lib/*.c))
 SRC_POLICY := $(sort $(wildcard ctl/policy/*.c))
 SRC_WIRE   := $(sort $(wildcard ctl/wire/*.c))
+SRC_REPLAY := $(sort $(wildcard ctl/replay/*.c))
 SRC_DP     := $(sort $(wildcard dataplane/*.c))
 SRC_CLI    := $(sort $(wildcard ctl/cli/*.c))
 SRC_DAEMON := $(sort $(wildcard ctl/daemon/*.c))
@@ -20,13 +21,13 @@ SRC_BENCH  := $(sort $(wildcard tests/bench/bench_*.c))
 SRC_FUZZ   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SRC_BPF    := $(sort $(wildcard ebpf/*.bpf.c))
 SRC_DPDK   := $(sort $(wildcard dataplane/dpdk/*.c))
-SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_WIRE) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) \
+SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_WIRE) $(SRC_REPLAY) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) \
               $(SRC_COMMON) $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
 
 BPF_OBJS    := $(patsubst ebpf/%.bpf.c,$(O)/%.bpf.o,$(SRC_BPF))
 BENCH_BPF_OBJS := $(patsubst tests/%.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 PROGRAMS    := $(if $(SRC_CLI),dbx-egressctl) $(if $(SRC_DAEMON),dbx-egressd)
-ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxwire.a libdbxdp.a libdbxtest.a
+ARCHIVES    := libdbxlib.a libdbxpolicy.a libdbxwire.a libdbxreplay.a libdbxdp.a libdbxtest.a
 UNIT_NAMES  := $(SRC_UNIT:tests/unit/%.c=tests/%)
 TOOL_NAMES  := $(SRC_TOOLS:tests/tools/%.c=tests/tools/%)
 BENCH_NAMES := $(SRC_BENCH:tests/bench/%.c=bench/%)
@@ -71,20 +72,23 @@ PURE     := libdbxpolicy.a libdbxlib.a
 of_dp     = $(filter tests/unit/test_dp_%,$(1))
 of_daemon = $(filter tests/unit/test_daemon_%,$(1))
 of_cli    = $(filter tests/unit/test_cli_%,$(1))
-of_wire   = $(filter tests/unit/test_wire_% tests/unit/test_daemon_%,$(1))
+of_wire   = $(filter tests/unit/test_wire_% tests/unit/test_daemon_% tests/unit/test_cli_% \
+            tests/unit/test_replay_%,$(1))
+of_replay = $(filter tests/unit/test_replay_% tests/unit/test_cli_%,$(1))
 test_objs     = $(call objs,$(1),$(2) \
                 $(if $(call of_daemon,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))) \
                 $(if $(call of_cli,$(2)),$(filter-out %/main.c,$(SRC_CLI))))
-test_archives = libdbxtest.a $(PURE) $(if $(call of_wire,$(1)),libdbxwire.a) \
+test_archives = libdbxtest.a $(if $(call of_replay,$(1)),libdbxreplay.a) \
+                $(if $(call of_wire,$(1)),libdbxwire.a) $(PURE) \
                 $(if $(call of_dp,$(1))$(call of_daemon,$(1)),libdbxdp.a)
 test_libs     = $(LIBS_TEST) $(LIBS_POLICY) -lm $(if $(call of_dp,$(1)),$(LIBS_DP)) \
                 $(if $(call of_daemon,$(1)),$(LIBS_DAEMON)) $(if $(call of_cli,$(1)),$(LIBS_CTL)) \
-                $(if $(call of_wire,$(1)),$(LIBS_WIRE))
+                $(if $(call of_wire,$(1)),$(LIBS_WIRE)) $(if $(HAVE_PCAP),-lpcap)
 # Test tools and benchmarks may use everything but the two programs; daemon_* have the daemon's parts.
 tool_objs     = $(call objs,$(1),$(2) \
                 $(if $(filter tests/tools/daemon_%,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))))
 tool_libs     = $(TOOL_LIBS) $(if $(filter tests/tools/daemon_%,$(1)),$(LIBS_DAEMON))
-TOOL_ARCHIVES := libdbxtest.a libdbxdp.a libdbxwire.a $(PURE)
+TOOL_ARCHIVES := libdbxtest.a libdbxdp.a libdbxreplay.a libdbxwire.a $(PURE)
 TOOL_LIBS     := $(LIBS_DP) $(LIBS_POLICY) $(LIBS_WIRE) $(if $(HAVE_PCAP),-lpcap) -lm
 
 # $(call variant,DIR,CC,CFLAGS,LDFLAGS)
@@ -102,10 +106,12 @@ $(call stamp,$(1)/.sources,$(SRC_ALL))
 $(call archive,$(1),libdbxlib.a,$(SRC_LIB))
 $(call archive,$(1),libdbxpolicy.a,$(SRC_POLICY))
 $(call archive,$(1),libdbxwire.a,$(SRC_WIRE))
+$(call archive,$(1),libdbxreplay.a,$(SRC_REPLAY))
 $(call archive,$(1),libdbxdp.a,$(SRC_DP))
 $(call archive,$(1),libdbxtest.a,$(SRC_COMMON))
 
-$(call program,$(1),dbx-egressctl,$(call objs,$(1),$(SRC_CLI)),$(PURE),$(LIBS_CTL) -lm)
+$(call program,$(1),dbx-egressctl,$(call objs,$(1),$(SRC_CLI)),libdbxreplay.a libdbxwire.a \
+	$(PURE),$(LIBS_CTL) $(LIBS_WIRE) -lm)
 $(call program,$(1),dbx-egressd,$(call objs,$(1),$(SRC_DAEMON)),libdbxdp.a libdbxwire.a \
 	$(PURE),$(LIBS_DAEMON) -lm)
 

@@ -9,7 +9,7 @@
 #ifndef DBX_ABI_H
 #define DBX_ABI_H
 
-#ifdef __bpf__
+#if defined(__bpf__) || defined(DBX_KERNEL_TYPES)
 #include <linux/types.h>
 typedef __u8 dbx_u8;
 typedef __u16 dbx_u16;
