@@ -18,7 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "dbx/image.h"
-#include "replay/table.h"
+#include "replay/htab.h"
 
 #define SIM_HEADROOM   256
 #define SIM_TAILROOM   1024
@@ -55,7 +55,7 @@ struct sim_map {
 	enum sim_kind kind;
 	__u32 n, value_bytes;
 	__u8 *values;
-	struct dbx_table table;
+	struct dbx_htab table;
 };
 
 #define SIM_MAPS_MAX 32
@@ -84,7 +84,7 @@ static void *sim_lookup(const void *map, const void *key)
 	__u32 i;
 
 	if (m->kind == SIM_TABLE)
-		return dbx_table_get(&m->table, key);
+		return dbx_htab_get(&m->table, key);
 	memcpy(&i, key, sizeof(i));
 	if (m->kind == SIM_IMAGES)
 		return sim_chunks.n ? &sim_image : NULL;
@@ -101,7 +101,7 @@ static long sim_update(const void *map, const void *key, const void *value, __u6
 	void *v;
 
 	if (m->kind == SIM_TABLE)
-		return dbx_table_put(&m->table, key, value, flags == BPF_NOEXIST);
+		return dbx_htab_put(&m->table, key, value, flags == BPF_NOEXIST);
 	v = m->kind == SIM_ARRAY ? sim_lookup(map, key) : NULL;
 	if (!v)
 		return -E2BIG;
@@ -113,7 +113,7 @@ static long sim_delete(const void *map, const void *key)
 {
 	struct sim_map *m = sim_map_of(map);
 
-	return m->kind == SIM_TABLE ? dbx_table_del(&m->table, key) : -EINVAL;
+	return m->kind == SIM_TABLE ? dbx_htab_del(&m->table, key) : -EINVAL;
 }
 
 /* ---- frames ---- */
@@ -233,8 +233,8 @@ static int sim_add(void *map, size_t map_bytes, __u32 type, __u32 key_bytes, __u
 	*m = (struct sim_map){.kind = SIM_NOTHING, .n = max, .value_bytes = value_bytes};
 	if (is_hash(type)) {
 		m->kind = SIM_TABLE;
-		dbx_table_init(&m->table, key_bytes, value_bytes, max,
-			       type == BPF_MAP_TYPE_LRU_HASH);
+		dbx_htab_init(&m->table, key_bytes, value_bytes, max,
+			      type == BPF_MAP_TYPE_LRU_HASH);
 	} else if (is_array(type)) {
 		m->kind = SIM_ARRAY;
 		m->values = calloc(max, value_bytes);
@@ -299,7 +299,7 @@ void dbx_sim_close(void)
 {
 	for (__u32 i = 0; i < sim_n_maps; i++) {
 		if (sim_maps[i].kind == SIM_TABLE)
-			dbx_table_fini(&sim_maps[i].table);
+			dbx_htab_fini(&sim_maps[i].table);
 		free(sim_maps[i].values);
 	}
 	sim_n_maps = 0;
@@ -323,6 +323,7 @@ void dbx_sim_packet(uint64_t time_ns, uint64_t port, const void *frame, size_t n
 {
 	__u32 index = 1, n = n_bytes > SIM_FRAMES_MAX ? SIM_FRAMES_MAX : (__u32)n_bytes;
 	struct sim_md ctx = {.ingress_ifindex = index};
+	struct scratch *s;
 
 	sim_now = time_ns;
 	sim_port = port;
@@ -334,7 +335,11 @@ void dbx_sim_packet(uint64_t time_ns, uint64_t port, const void *frame, size_t n
 	out->res.policy = DBX_NO_POLICY;
 	sim_result = &out->res;
 	sim_pkt = &out->pkt;
+	s = scratch_get();
+	s->event.n_name = 0;
 	out->action = (enum dbx_sim_action)egress_xdp(&ctx);
+	out->n_name = s->event.n_name;
+	out->name = s->event.name;
 }
 
 void dbx_sim_back(uint64_t time_ns, const void *frame, size_t n_bytes)
@@ -401,4 +406,47 @@ void dbx_sim_on_name_event(void (*fn)(void *arg, const struct dbx_name_event *e)
 {
 	sim_on_name = (void (*)(void *, const void *))fn;
 	sim_on_name_arg = arg;
+}
+
+/* ---- time ---- */
+
+/* How long a flow is kept after its last packet: as the daemon's sweep (namer_sweep.c). */
+static __u64 flow_life_ns(const struct dbx_flow *f)
+{
+	if (f->state == DBX_FLOW_ALLOWED && !(f->flags & DBX_FLOW_F_CLOSING))
+		return 7200 * SECOND_NS;
+	return (f->flags & DBX_FLOW_F_CLOSING ? 60 : 30) * SECOND_NS;
+}
+
+static int sweep_flow(void *arg, const void *key, void *value)
+{
+	const struct dbx_flow_slot *slot = value;
+
+	(void)arg;
+	if (sim_now - slot->flow.last_ns < flow_life_ns(&slot->flow))
+		return 0;
+	sim_delete(&hellos, key);
+	return 1;
+}
+
+static int sweep_bound(void *arg, const void *key, void *value)
+{
+	(void)arg;
+	(void)key;
+	return ((const struct dbx_bound *)value)->expires_ns <= sim_now;
+}
+
+static int sweep_learned(void *arg, const void *key, void *value)
+{
+	(void)arg;
+	(void)key;
+	return ((const struct dbx_learned *)value)->expires_ns <= sim_now;
+}
+
+void dbx_sim_sweep(uint64_t time_ns)
+{
+	sim_now = time_ns;
+	dbx_htab_each(&sim_map_of(&flows)->table, sweep_flow, NULL);
+	dbx_htab_each(&sim_map_of(&bound)->table, sweep_bound, NULL);
+	dbx_htab_each(&sim_map_of(&learned)->table, sweep_learned, NULL);
 }

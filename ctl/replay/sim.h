@@ -30,6 +30,8 @@ struct dbx_sim_verdict {
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 	enum dbx_sim_action action;
+	uint32_t n_name;     /* bytes of what its hello said, 0 = it has not decided one */
+	const uint8_t *name; /* any bytes; until the next packet */
 };
 
 /* Begins anew, with empty tables. secret: as the daemon has it, any one will do. 0 or -ENOMEM. */

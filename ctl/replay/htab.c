@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * table.c -- a hash table of fixed-size keys and values, standing in for a map of the kernel.
+ * htab.c -- a hash table of fixed-size keys and values, standing in for a map of the kernel.
  *
  * Open addressing over entry numbers; entries lie in blocks that never move. What is deleted is
  * taken out by moving later entries of its chain back, so chains stay as short as they can be.
  */
-#include "replay/table.h"
+#include "replay/htab.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,31 +17,31 @@
 #define BLOCK       (1u << BLOCK_SHIFT)
 #define SLOTS_FIRST 256u
 
-static uint32_t entry_bytes(const struct dbx_table *t)
+static uint32_t entry_bytes(const struct dbx_htab *t)
 {
 	/* value behind the key, both aligned as the kernel aligns them */
 	return ((t->key_bytes + 7) & ~7u) + ((t->value_bytes + 7) & ~7u);
 }
 
-static uint8_t *entry(const struct dbx_table *t, uint32_t i)
+static uint8_t *entry(const struct dbx_htab *t, uint32_t i)
 {
 	return t->blocks[i >> BLOCK_SHIFT] + (size_t)(i & (BLOCK - 1)) * entry_bytes(t);
 }
 
-static uint8_t *value_of(const struct dbx_table *t, uint32_t i)
+static uint8_t *value_of(const struct dbx_htab *t, uint32_t i)
 {
 	return entry(t, i) + ((t->key_bytes + 7) & ~7u);
 }
 
-static uint32_t home(const struct dbx_table *t, const void *key)
+static uint32_t home(const struct dbx_htab *t, const void *key)
 {
 	return (uint32_t)dbx_hash64(key, t->key_bytes, 0) & t->mask;
 }
 
-void dbx_table_init(struct dbx_table *t, uint32_t key_bytes, uint32_t value_bytes, uint32_t max,
-		    bool evicts)
+void dbx_htab_init(struct dbx_htab *t, uint32_t key_bytes, uint32_t value_bytes, uint32_t max,
+		   bool evicts)
 {
-	*t = (struct dbx_table){
+	*t = (struct dbx_htab){
 		.key_bytes = key_bytes,
 		.value_bytes = value_bytes,
 		.max = max,
@@ -49,18 +49,18 @@ void dbx_table_init(struct dbx_table *t, uint32_t key_bytes, uint32_t value_byte
 	};
 }
 
-void dbx_table_fini(struct dbx_table *t)
+void dbx_htab_fini(struct dbx_htab *t)
 {
 	for (uint32_t i = 0; i < t->n_blocks; i++)
 		free(t->blocks[i]);
 	free(t->blocks);
 	free(t->slots);
 	free(t->free_list);
-	dbx_table_init(t, t->key_bytes, t->value_bytes, t->max, t->evicts);
+	dbx_htab_init(t, t->key_bytes, t->value_bytes, t->max, t->evicts);
 }
 
 /* The slot that holds key, or the free one where it belongs. */
-static uint32_t find(const struct dbx_table *t, const void *key)
+static uint32_t find(const struct dbx_htab *t, const void *key)
 {
 	uint32_t s = home(t, key);
 
@@ -69,7 +69,7 @@ static uint32_t find(const struct dbx_table *t, const void *key)
 	return s;
 }
 
-void *dbx_table_get(const struct dbx_table *t, const void *key)
+void *dbx_htab_get(const struct dbx_htab *t, const void *key)
 {
 	uint32_t s;
 
@@ -79,7 +79,7 @@ void *dbx_table_get(const struct dbx_table *t, const void *key)
 	return t->slots[s] ? value_of(t, t->slots[s] - 1) : NULL;
 }
 
-static int grow(struct dbx_table *t)
+static int grow(struct dbx_htab *t)
 {
 	uint32_t n = t->slots ? (t->mask + 1) * 2 : SLOTS_FIRST, old_n = t->slots ? t->mask + 1 : 0;
 	uint32_t *old = t->slots, *v = calloc(n, sizeof(*v));
@@ -95,7 +95,7 @@ static int grow(struct dbx_table *t)
 	return 0;
 }
 
-static int take(struct dbx_table *t, uint32_t *i)
+static int take(struct dbx_htab *t, uint32_t *i)
 {
 	if (t->n_free) {
 		*i = t->free_list[--t->n_free];
@@ -116,7 +116,7 @@ static int take(struct dbx_table *t, uint32_t *i)
 	return 0;
 }
 
-static int give_back(struct dbx_table *t, uint32_t i)
+static int give_back(struct dbx_htab *t, uint32_t i)
 {
 	if (t->n_free == t->cap_free) {
 		uint32_t cap = t->cap_free ? t->cap_free * 2 : 64;
@@ -132,7 +132,7 @@ static int give_back(struct dbx_table *t, uint32_t i)
 }
 
 /* Empties slot s and closes the gap. */
-static void remove_slot(struct dbx_table *t, uint32_t s)
+static void remove_slot(struct dbx_htab *t, uint32_t s)
 {
 	uint32_t next = s, want;
 
@@ -151,7 +151,7 @@ static void remove_slot(struct dbx_table *t, uint32_t s)
 	}
 }
 
-int dbx_table_del(struct dbx_table *t, const void *key)
+int dbx_htab_del(struct dbx_htab *t, const void *key)
 {
 	uint32_t s, i;
 
@@ -168,16 +168,16 @@ int dbx_table_del(struct dbx_table *t, const void *key)
 }
 
 /* Makes room by taking out the next entry in turn: about as the kernel's LRU does under a flood. */
-static int evict(struct dbx_table *t)
+static int evict(struct dbx_htab *t)
 {
 	while (!t->slots[t->hand & t->mask])
 		t->hand++;
-	return dbx_table_del(t, entry(t, t->slots[t->hand++ & t->mask] - 1));
+	return dbx_htab_del(t, entry(t, t->slots[t->hand++ & t->mask] - 1));
 }
 
-int dbx_table_put(struct dbx_table *t, const void *key, const void *value, bool must_be_new)
+int dbx_htab_put(struct dbx_htab *t, const void *key, const void *value, bool must_be_new)
 {
-	uint8_t *had = dbx_table_get(t, key);
+	uint8_t *had = dbx_htab_get(t, key);
 	uint32_t i;
 	int rc = 0;
 
@@ -202,8 +202,8 @@ int dbx_table_put(struct dbx_table *t, const void *key, const void *value, bool 
 	return 0;
 }
 
-void dbx_table_each(struct dbx_table *t, int (*fn)(void *arg, const void *key, void *value),
-		    void *arg)
+void dbx_htab_each(struct dbx_htab *t, int (*fn)(void *arg, const void *key, void *value),
+		   void *arg)
 {
 	uint32_t s = 0, i;
 	int rc;
@@ -218,7 +218,7 @@ void dbx_table_each(struct dbx_table *t, int (*fn)(void *arg, const void *key, v
 		rc = fn(arg, entry(t, i), value_of(t, i));
 		if (rc < 0)
 			return;
-		if (rc == 0 || dbx_table_del(t, entry(t, i)))
+		if (rc == 0 || dbx_htab_del(t, entry(t, i)))
 			s++;
 	}
 }

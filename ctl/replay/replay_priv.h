@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * replay_priv.h -- what the parts of the replay share.
+ */
+#ifndef DBX_REPLAY_REPLAY_PRIV_H
+#define DBX_REPLAY_REPLAY_PRIV_H
+
+#include "lib/vec.h"
+#include "replay/replay.h"
+#include "replay/htab.h"
+
+struct dbx_replay {
+	struct dbx_replay_opts o;
+	struct dbx_replay_counts counts;
+	struct dbx_secret secret;
+	uint64_t now_ns; /* time never goes back, whatever the capture says */
+	uint64_t swept_ns;
+	struct dbx_htab by_key; /* struct dbx_flow_key -> number of the flow */
+	DBX_VEC(struct dbx_replay_flow *) flows;
+	struct dbx_htab begun;   /* for workspace_id: struct dbx_flow_key of who began */
+	struct dbx_prefix as[2]; /* what foreign sources are moved to, by family */
+	bool has_as[2];
+	uint8_t frame[DBX_SIM_FRAME_MAX];
+};
+
+/* ---- replay_names.c ---- */
+
+/* A query of a workload that the resolver would answer: its verdict goes into *v and *flow (or NULL). */
+void dbx_replay_query(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
+		      struct dbx_sim_verdict *v, char name[256]);
+/* What a server told a workload: learned when its policy allows the name. */
+void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const uint8_t *frame,
+		       size_t n_bytes);
+
+/* ---- replay_as.c ---- */
+
+/* Which way a packet of a foreign source goes, and the frame with the workspace's address. */
+int dbx_replay_as_open(struct dbx_replay *r, struct dbx_capture_error *err);
+enum dbx_replay_kind dbx_replay_as(struct dbx_replay *r, const struct dbx_pkt *pkt,
+				   const uint8_t **frame, size_t *n_bytes);
+
+/* Any bytes, for people: what names do not have as \DDD. */
+void dbx_replay_printable(const uint8_t *in, size_t n, char out[256]);
+
+#endif
