@@ -51,7 +51,24 @@ int dbx_replay_open(struct dbx_replay **out, const struct dbx_replay_opts *o,
 		return rc;
 	}
 	dbx_sim_image(o->image->base, o->image->hdr->n_kernel_chunks, o->model->gateway.dns.has);
+	if (o->hints)
+		dbx_hints_learn(r);
 	*out = r;
+	return 0;
+}
+
+int dbx_replay_open_to_learn(struct dbx_replay **out, const struct dbx_replay_opts *o,
+			     struct dbx_hints *hints, struct dbx_capture_error *err)
+{
+	struct dbx_replay_opts mine = *o;
+	int rc;
+
+	mine.hints = NULL;
+	rc = dbx_replay_open(out, &mine, err);
+	if (rc)
+		return rc;
+	(*out)->gather = hints;
+	dbx_sim_assume_names(true);
 	return 0;
 }
 
@@ -127,6 +144,7 @@ static struct dbx_replay_flow *flow_of(struct dbx_replay *r, const struct dbx_si
 	}
 	f->pkt = v->pkt;
 	f->first_ns = r->now_ns;
+	f->first_packet = r->counts.packets;
 	f->policy = DBX_NO_POLICY;
 	f->verdict = DBX_VERDICT_MAX;
 	return f;
@@ -178,6 +196,13 @@ static void judged(struct dbx_replay *r, const struct dbx_captured *c, const uin
 		dbx_replay_query(r, frame, n_bytes, &out->v, name);
 	else if (out->v.n_name)
 		dbx_replay_printable(out->v.name, out->v.n_name, name);
+	if (r->gather) {
+		if (out->v.n_name)
+			dbx_hints_said(r->gather, &out->v);
+		return;
+	}
+	if (!out->v.res.rule && out->v.res.rule_uid)
+		out->v.res.rule = dbx_replay_rule_of(r, out->v.res.rule_uid);
 	r->counts.judged++;
 	r->counts.by_verdict[out->v.res.verdict]++;
 	r->counts.by_reason[out->v.res.reason][out->v.res.verdict]++;

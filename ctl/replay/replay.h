@@ -32,7 +32,18 @@ struct dbx_replay_opts {
 	 * replaced by some of the workspace's first untagged source prefix of the family.
 	 */
 	int64_t workspace_id;
+	struct dbx_hints *hints; /* or NULL */
 };
+
+/*
+ * What flows of a capture said, for captures that lack the DNS answers behind them: a name that no
+ * answer of the capture has is taken as learned for each address at which a hello said it. Gathered
+ * by a run of its own over the same capture.
+ */
+struct dbx_hints;
+struct dbx_hints *dbx_hints_new(void); /* NULL: out of memory */
+void dbx_hints_free(struct dbx_hints **h);
+size_t dbx_hints_used(const struct dbx_hints *h); /* (address, name) pairs of the last run */
 
 enum dbx_replay_kind {
 	DBX_REPLAY_JUDGED,
@@ -44,6 +55,7 @@ struct dbx_replay_flow {
 	struct dbx_pkt pkt; /* of its first packet: addresses, ports, protocol, domain */
 	uint64_t workspace_id;
 	uint64_t first_ns, last_ns;
+	uint64_t first_packet; /* its number in the capture */
 	uint64_t packets[DBX_VERDICT_MAX];
 	uint64_t bytes; /* as captured frames had on the wire */
 	uint64_t held;  /* packets that waited for more of a hello; they are among the DROPs */
@@ -69,6 +81,9 @@ struct dbx_replay_counts {
 	uint64_t learned;        /* (address, name) pairs from DNS answers */
 };
 
+/* hints: are gathered into it, and what the packets meet does not matter; o->hints is not used. */
+int dbx_replay_open_to_learn(struct dbx_replay **out, const struct dbx_replay_opts *o,
+			     struct dbx_hints *hints, struct dbx_capture_error *err);
 int dbx_replay_open(struct dbx_replay **out, const struct dbx_replay_opts *o,
 		    struct dbx_capture_error *err);
 void dbx_replay_close(struct dbx_replay **r);

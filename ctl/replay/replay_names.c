@@ -66,16 +66,21 @@ static void decide(const struct dbx_replay *r, uint64_t workspace_id, int produc
 	dbx_names_decide(r->o.names, (int64_t)workspace_id, product, name, d);
 }
 
-static uint32_t rule_of(const struct dbx_replay *r, uint64_t uid)
+/* Flows that said their name have the uid of the rule alone; mostly the same one again. */
+uint32_t dbx_replay_rule_of(struct dbx_replay *r, uint64_t uid)
 {
 	const struct dbx_img_rule *v;
 	uint32_t n;
 
+	if (uid == r->rule_uid)
+		return r->rule;
 	v = dbx_image_section(r->o.image, DBX_SEC_RULES, &n);
-	for (uint32_t i = 0; uid && i < n; i++)
+	r->rule_uid = uid;
+	r->rule = 0;
+	for (uint32_t i = 0; i < n && !r->rule; i++)
 		if (v[i].uid == uid)
-			return i + 1;
-	return 0;
+			r->rule = i + 1;
+	return r->rule;
 }
 
 void dbx_replay_query(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
@@ -100,7 +105,7 @@ void dbx_replay_query(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes
 	if (d.verdict != DBX_VERDICT_PASS)
 		v->res.reason = (uint8_t)d.reason;
 	v->res.rule_uid = d.rule_uid;
-	v->res.rule = rule_of(r, d.rule_uid);
+	v->res.rule = d.rule_uid ? dbx_replay_rule_of(r, d.rule_uid) : 0;
 }
 
 /* The question that an answer repeats. */
@@ -122,7 +127,7 @@ static bool question_of(const uint8_t *msg, size_t n, struct dbx_dns_query *q)
 	return dbx_dns_query_read(copy, at + 5, q) == DBX_DNS_READ_OK;
 }
 
-static uint64_t hash_of(const struct dbx_replay *r, const char *name)
+uint64_t dbx_replay_hash(const struct dbx_replay *r, const char *name)
 {
 	struct dbx_hash h = {{0, 0}};
 
@@ -135,7 +140,7 @@ static void learn(struct dbx_replay *r, const struct dbx_name_decision *d, const
 		  const struct dbx_dns_answer *a)
 {
 	const struct dbx_dns_options *o = &r->o.model->gateway.dns;
-	struct dbx_bound_key key = {.policy_uid = d->policy_uid, .name = hash_of(r, name)};
+	struct dbx_bound_key key = {.policy_uid = d->policy_uid, .name = dbx_replay_hash(r, name)};
 	const struct dbx_bound value = {
 		.expires_ns = r->now_ns + ((uint64_t)a->ttl_s + o->grace_s) * SECOND_NS,
 		.rule_uid = d->rule_uid,
@@ -171,6 +176,11 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 	msg = message(pkt, frame, n_bytes, &n);
 	if (!b || !msg || !question_of(msg, n, &q))
 		return;
+	if (r->gather) {
+		if (dbx_dns_rcode(msg) == DBX_DNS_NOERROR)
+			dbx_hints_answered(r->gather, q.name);
+		return;
+	}
 	decide(r, b->workspace_id, b->product, &q, &d);
 	if (d.verdict != DBX_VERDICT_PASS || !d.needs_learning ||
 	    dbx_dns_answer_read(msg, n, &q, &rules, &a))

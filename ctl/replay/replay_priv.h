@@ -20,14 +20,26 @@ struct dbx_replay {
 	struct dbx_htab begun;   /* for workspace_id: struct dbx_flow_key of who began */
 	struct dbx_prefix as[2]; /* what foreign sources are moved to, by family */
 	bool has_as[2];
+	uint64_t rule_uid; /* looked up last, and its rule */
+	uint32_t rule;
+	struct dbx_hints *gather; /* NULL: packets are judged */
 	uint8_t frame[DBX_SIM_FRAME_MAX];
 };
+
+/* ---- replay_hints.c ---- */
+
+void dbx_hints_answered(struct dbx_hints *h, const char *name);
+void dbx_hints_said(struct dbx_hints *h, const struct dbx_sim_verdict *v);
+/* Names that no answer has, as the documents of this replay allow them. */
+void dbx_hints_learn(struct dbx_replay *r);
+uint64_t dbx_replay_hash(const struct dbx_replay *r, const char *name);
 
 /* ---- replay_names.c ---- */
 
 /* A query of a workload that the resolver would answer: its verdict goes into *v and *flow (or NULL). */
 void dbx_replay_query(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 		      struct dbx_sim_verdict *v, char name[256]);
+uint32_t dbx_replay_rule_of(struct dbx_replay *r, uint64_t uid);
 /* What a server told a workload: learned when its policy allows the name. */
 void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const uint8_t *frame,
 		       size_t n_bytes);

@@ -47,6 +47,7 @@ enum sim_kind {
 	SIM_NOTHING, /* holds nothing: look-ups fail */
 	SIM_ARRAY,
 	SIM_TABLE,
+	SIM_ASSUMED, /* a table in which everything may be */
 	SIM_IMAGES,
 	SIM_CHUNKS,
 };
@@ -70,6 +71,8 @@ static struct dbx_pkt *sim_pkt;
 static void (*sim_on_name)(void *arg, const void *event);
 static void *sim_on_name_arg;
 
+static bool sim_assumes;
+
 static struct sim_map *sim_map_of(const void *map)
 {
 	struct sim_map *m;
@@ -83,7 +86,9 @@ static void *sim_lookup(const void *map, const void *key)
 	const struct sim_map *m = sim_map_of(map);
 	__u32 i;
 
-	if (m->kind == SIM_TABLE)
+	if (m->kind == SIM_ASSUMED && sim_assumes)
+		return m->values;
+	if (m->kind == SIM_TABLE || m->kind == SIM_ASSUMED)
 		return dbx_htab_get(&m->table, key);
 	memcpy(&i, key, sizeof(i));
 	if (m->kind == SIM_IMAGES)
@@ -100,7 +105,7 @@ static long sim_update(const void *map, const void *key, const void *value, __u6
 	struct sim_map *m = sim_map_of(map);
 	void *v;
 
-	if (m->kind == SIM_TABLE)
+	if (m->kind == SIM_TABLE || m->kind == SIM_ASSUMED)
 		return dbx_htab_put(&m->table, key, value, flags == BPF_NOEXIST);
 	v = m->kind == SIM_ARRAY ? sim_lookup(map, key) : NULL;
 	if (!v)
@@ -113,7 +118,8 @@ static long sim_delete(const void *map, const void *key)
 {
 	struct sim_map *m = sim_map_of(map);
 
-	return m->kind == SIM_TABLE ? dbx_htab_del(&m->table, key) : -EINVAL;
+	return m->kind == SIM_TABLE || m->kind == SIM_ASSUMED ? dbx_htab_del(&m->table, key)
+							      : -EINVAL;
 }
 
 /* ---- frames ---- */
@@ -251,6 +257,19 @@ static int sim_add(void *map, size_t map_bytes, __u32 type, __u32 key_bytes, __u
 		NUMBER(map, max_entries))
 #define ADD_NOTHING(map) sim_add(&(map), sizeof(map), BPF_MAP_TYPE_UNSPEC, 0, 0, 0)
 
+/* Both kinds of entries begin with the time at which they expire: never. */
+static int assume(const void *map)
+{
+	struct sim_map *m = sim_map_of(map);
+
+	m->kind = SIM_ASSUMED;
+	m->values = calloc(1, m->value_bytes);
+	if (!m->values)
+		return -ENOMEM;
+	memset(m->values, 0xff, sizeof(__u64));
+	return 0;
+}
+
 static int add_all(void)
 {
 	int rc = ADD_NOTHING(images);
@@ -275,7 +294,14 @@ static int add_all(void)
 	rc = rc ? rc : ADD(buckets);
 	rc = rc ? rc : ADD(recent);
 	rc = rc ? rc : ADD(scratch);
-	return rc ? rc : ADD(work);
+	rc = rc ? rc : ADD(work);
+	rc = rc ? rc : assume(&learned);
+	return rc ? rc : assume(&bound);
+}
+
+void dbx_sim_assume_names(bool on)
+{
+	sim_assumes = on;
 }
 
 int dbx_sim_open(const struct dbx_secret *secret)
@@ -298,7 +324,7 @@ int dbx_sim_open(const struct dbx_secret *secret)
 void dbx_sim_close(void)
 {
 	for (__u32 i = 0; i < sim_n_maps; i++) {
-		if (sim_maps[i].kind == SIM_TABLE)
+		if (sim_maps[i].kind == SIM_TABLE || sim_maps[i].kind == SIM_ASSUMED)
 			dbx_htab_fini(&sim_maps[i].table);
 		free(sim_maps[i].values);
 	}
@@ -307,6 +333,7 @@ void dbx_sim_close(void)
 	free(sim_frame);
 	sim_frame = NULL;
 	sim_on_name = NULL;
+	sim_assumes = false;
 }
 
 void dbx_sim_image(const void *image, uint32_t n_kernel_chunks, bool resolver)

@@ -53,6 +53,12 @@ int dbx_sim_learn(const struct dbx_bound_key *key, const struct dbx_bound *bound
 int dbx_sim_bound_get(const struct dbx_bound_key *key, struct dbx_bound *out);
 int dbx_sim_flow_set(const struct dbx_flow_key *key, const struct dbx_flow *v);
 
+/*
+ * While on, every address counts as learned and every name as bound to it: to find out what flows
+ * say, not what becomes of them.
+ */
+void dbx_sim_assume_names(bool on);
+
 /* Called while a packet is judged; e is valid during the call. NULL: nobody is. */
 void dbx_sim_on_name_event(void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 
