@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# make_replay_pcap.py -- a capture of one workload: names asked for, answered, spoken and forged.
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# usage: make_replay_pcap.py FILE [gz|ng|raw|cut|torn|many=N]
+import gzip
+import struct
+import sys
+
+WORKLOAD, RESOLVER = "10.200.0.5", "192.0.2.1"
+
+
+def addr(text):
+    return bytes(int(x) for x in text.split("."))
+
+
+def ip4(src, dst, proto, payload):
+    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0) + addr(src) + addr(dst) + payload
+
+
+def udp(sport, dport, data):
+    return struct.pack(">HHHH", sport, dport, 8 + len(data), 0) + data
+
+
+def tcp(sport, dport, seq, ack, flags, data=b""):
+    return struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + data
+
+
+def qname(name):
+    return b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+
+
+def query(name):
+    return struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + qname(name) + struct.pack(">HH", 1, 1)
+
+
+def answer(name, ip):
+    return (struct.pack(">HHHHHH", 7, 0x8180, 1, 1, 0, 0) + qname(name) + struct.pack(">HH", 1, 1) +
+            b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 30, 4) + addr(ip))
+
+
+def hello(name):
+    sni = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name.encode()
+    ext = struct.pack(">HH", 0, len(sni)) + sni
+    body = b"\3\3" + bytes(32) + b"\0" + struct.pack(">H", 2) + b"\x13\1" + b"\1\0" + struct.pack(">H", len(ext)) + ext
+    msg = b"\1" + struct.pack(">I", len(body))[1:] + body
+    return b"\x16\3\1" + struct.pack(">H", len(msg)) + msg
+
+
+def tls(port, dst, name):
+    """SYN, SYN-ACK, ACK, the hello, an answer, more data."""
+    h = hello(name)
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 100, 0, 2))
+    yield ip4(dst, WORKLOAD, 6, tcp(443, port, 500, 101, 0x12))
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101, 501, 0x10))
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101, 501, 0x18, h))
+    yield ip4(dst, WORKLOAD, 6, tcp(443, port, 501, 101 + len(h), 0x18, b"server"))
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101 + len(h), 507, 0x18, b"client"))
+
+
+def packets():
+    shop, other = "203.0.113.7", "203.0.113.8"
+    yield ip4(WORKLOAD, RESOLVER, 17, udp(4001, 53, query("shop.example.com")))
+    yield ip4(RESOLVER, WORKLOAD, 17, udp(53, 4001, answer("shop.example.com", shop)))
+    yield ip4(WORKLOAD, RESOLVER, 17, udp(4002, 53, query("evil.example.net")))
+    yield from tls(5001, shop, "shop.example.com")    # allowed
+    yield from tls(5002, shop, "evil.example.net")    # another name at this address
+    yield from tls(5003, other, "shop.example.com")   # forged: the answer has another address
+    yield ip4(WORKLOAD, "198.51.100.7", 17, udp(6000, 123, bytes(48)))
+    yield ip4(WORKLOAD, "198.51.100.7", 17, udp(6000, 124, bytes(48)))
+    yield ip4("172.16.9.9", "198.51.100.7", 17, udp(6000, 123, bytes(48)))
+    yield b"\x45"
+
+
+def pcap(frames, link=1, snap=65535):
+    out = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)]
+    for i, f in enumerate(frames):
+        out.append(struct.pack("<IIII", 1700000000 + i // 1000, i % 1000 * 1000, min(len(f), snap), len(f)) + f[:snap])
+    return b"".join(out)
+
+
+def pcapng(frames):
+    out = [struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28),
+           struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20)]
+    for i, f in enumerate(frames):
+        n = 32 + (len(f) + 3 & ~3)
+        out.append(struct.pack("<IIIIIII", 6, n, 0, 0x5f5e1, i, len(f), len(f)) + f + bytes(-len(f) % 4) + struct.pack("<I", n))
+    return b"".join(out)
+
+
+def ether(ip):
+    return b"\2\0\0\0\0\1\2\0\0\0\0\2" + b"\x08\0" + ip
+
+
+def main():
+    path, how = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    frames = [ether(p) for p in packets()]
+    if how == "gz":
+        data = gzip.compress(pcap(frames))
+    elif how == "ng":
+        data = pcapng(frames)
+    elif how == "raw":
+        data = pcap(list(packets()), link=101)
+    elif how == "cut":
+        data = pcap(frames, snap=60)
+    elif how == "torn":
+        data = pcap(frames)[:-20]
+    elif how == "usb":
+        data = pcap(frames, link=189)
+    elif how.startswith("many="):
+        data = pcap(frames[:1])[:24] + pcap(frames[-4:-1] * 100)[24:] * (int(how[5:]) // 300)
+    else:
+        data = pcap(frames)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+main()
