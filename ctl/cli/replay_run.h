@@ -6,7 +6,7 @@
 #define DBX_CLI_REPLAY_RUN_H
 
 #include "cli/cli.h"
-#include "lib/pcapng.h"
+#include "cli/pcapng.h"
 #include "replay/replay.h"
 
 /* Documents made ready to judge by. */

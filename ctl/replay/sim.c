@@ -183,7 +183,7 @@ static int sim_tail(struct sim_md *ctx, __u32 index);
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wsign-compare"
-#include "ebpf/egress_xdp.bpf.c"
+#include "ebpf/egress_xdp.bpf.c" // NOLINT(bugprone-suspicious-include)
 #pragma GCC diagnostic pop
 
 #include "replay/sim.h"

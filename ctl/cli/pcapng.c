@@ -4,7 +4,7 @@
  *
  * Everything in a block is padded to 32 bits, and its length stands at both ends.
  */
-#include "lib/pcapng.h"
+#include "cli/pcapng.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  * A block is put together in memory and written whole, so that a file that is cut off at the end of
  * a write is a capture all the same.
  */
-#ifndef DBX_LIB_PCAPNG_H
-#define DBX_LIB_PCAPNG_H
+#ifndef DBX_CLI_PCAPNG_H
+#define DBX_CLI_PCAPNG_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_pcapng.c -- the capture writer: what it writes, byte by byte and as libpcap reads it.
+ * test_cli_pcapng.c -- the capture writer: what it writes, byte by byte and as libpcap reads it.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include <pcap/pcap.h>
 #endif
 
-#include "lib/pcapng.h"
+#include "cli/pcapng.h"
 
 static const uint8_t frame[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 'a', 'b', 'c'};
 
