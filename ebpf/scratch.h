@@ -61,6 +61,7 @@ struct draw {
 struct scratch {
 	struct dbx_pkt pkt;
 	struct dbx_result res;
+	struct dbx_result was; /* of a guarded flow, before it was looked at */
 	struct way way;
 	struct dbx_flow_key key;
 	__u32 frame; /* bytes */
