@@ -43,15 +43,6 @@ static __always_inline void refuse(struct scratch *s, __u8 reason)
 		dbx_result_soft(&s->res, reason, s->res.name_path);
 }
 
-/* The packet leaves: as the name allows it, or, where all but a resource is allowed, as it was. */
-static __always_inline void pass(struct scratch *s, __u8 reason)
-{
-	if (s->res.guarded)
-		s->res = s->was;
-	else
-		dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
-}
-
 static __always_inline int flow_fits(const struct scratch *s, const struct dbx_flow_slot *slot)
 {
 	__u64 uid = s->res.policy_uid;

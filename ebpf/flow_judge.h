@@ -9,6 +9,35 @@
 
 #define PAYLOADS_MAX 64 /* of one flow that the daemon is given before it must decide */
 
+/* Fields of the TCP header, which dbx_parse() found whole. */
+static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
+{
+	__u32 off = s->pkt.l4_offset & 0x7fff, hlen;
+	__u8 *p = frame_start(ctx);
+
+	p += off;
+	if (p + 20 > (__u8 *)frame_end(ctx))
+		return -1;
+	s->seq = dbx_rd32(p + 4);
+	s->ack = dbx_rd32(p + 8);
+	s->flags = p[13];
+	hlen = (p[12] >> 4) * 4;
+	if (hlen < 20 || hlen > s->pkt.l4_bytes)
+		return -1;
+	s->at = off + hlen;
+	s->len = s->pkt.l4_bytes - hlen;
+	return 0;
+}
+
+/* The packet leaves: as the name allows it, or, where all but a resource is allowed, as it was. */
+static __always_inline void pass(struct scratch *s, __u8 reason)
+{
+	if (s->res.guarded)
+		s->res = s->was;
+	else
+		dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
+}
+
 /* A SYN begins a flow, or repeats the one that did. */
 static __always_inline void judge_syn(struct scratch *s, struct dbx_flow_slot *slot)
 {
