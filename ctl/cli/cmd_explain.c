@@ -21,7 +21,8 @@ static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
 	const char *src = cli->opt[DBX_OPT_SRC];
 	uint64_t workspace = 0;
 
-	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST]};
+	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST],
+					.now_ms = dbx_offline_now_ms()};
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
 		return DBX_EXIT_USAGE;
@@ -266,6 +267,7 @@ static int print_text(const json_t *e)
 		dbx_say("\n");
 	}
 	say_line("path", dbx_json_str(e, "path"));
+	say_line("via", dbx_json_str(e, "via"));
 	say_tags(json_object_get(e, "tags"));
 	code = say_steps(json_object_get(e, "steps"));
 	if (*advice) {

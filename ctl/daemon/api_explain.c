@@ -98,7 +98,8 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 	const json_t *v;
 	int64_t n;
 
-	*q = (struct dbx_explain_query){.product = -1, .proto = IPPROTO_TCP};
+	*q = (struct dbx_explain_query){
+		.product = -1, .proto = IPPROTO_TCP, .now_ms = dbx_now_ms()};
 	if (!json_is_object(j))
 		return bad(reply, "the body must be one JSON object: {\"workspace_id\", \"dst\", "
 				  "\"port\", \"protocol\", \"src\", \"product\"}");
