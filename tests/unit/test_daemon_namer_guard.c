@@ -274,6 +274,30 @@ static void test_name_becomes_guarded(void **state)
 	assert_int_equal(what("ncc-a", "x.example.com", "192.0.2.1"), 'g');
 }
 
+/* A flow that passed because all but the resource does: it lives as long as that is so. */
+static void test_flow_without_an_entry(void **state)
+{
+	struct dbx_view_parts p;
+
+	(void)state;
+	assert_int_equal(guard(600, "192.0.2.1"), 0);
+	for (int full = 1; full >= 0; full--) {
+		for (int is_named = 0; is_named < 2; is_named++) {
+			add_flow("ncc-a", is_named ? "x.example.com" : "z.example.com");
+			p = parts("ncc-a", "ESTABLISHED");
+			if (full)
+				p.model->policies[0].mode = DBX_MODE_FULL_ACCESS;
+			dbx_names_free(&p.names);
+			assert_int_equal(dbx_names_new(p.model, &p.names), 0);
+			assert_int_equal(dbx_namer_prepare(namer, p.names), 0);
+			dbx_namer_settle(namer, &p);
+			assert_int_equal(n_flows(), full && !is_named);
+			settle_as("ncc-a", "ESTABLISHED"); /* it lists no such name */
+			assert_int_equal(n_flows(), 0);
+		}
+	}
+}
+
 static void test_flip_that_failed(void **state)
 {
 	struct dbx_view_parts p = parts("ncc-b", "ESTABLISHED");
@@ -339,6 +363,7 @@ int main(void)
 		TEST(test_shared_address),
 		TEST(test_rule_goes),
 		TEST(test_name_becomes_guarded),
+		TEST(test_flow_without_an_entry),
 		TEST(test_flip_that_failed),
 		TEST(test_restart),
 		TEST(test_room),
