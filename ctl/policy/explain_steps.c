@@ -5,6 +5,7 @@
  * Which step that is follows from the reason of the classifier; what it looked at is searched in
  * the model again, so that each step can name the entry and the place where it is written.
  */
+#include "policy/explain_feed.h"
 #include "policy/explain_impl.h"
 
 #include <inttypes.h>
@@ -276,11 +277,9 @@ static struct finding find_set(const struct dbx_explain_ctx *c, const struct dbx
 	return f;
 }
 
-#define BY_STRLEN 160
-
-/* What of a set contains the address: "prefix 203.0.113.0/24", "service tag Storage". */
+/* What of a set contains the address: "prefix 203.0.113.0/24", or the range of a service tag. */
 static const char *by_what(const struct dbx_explain_ctx *c, const struct dbx_dest_set *s,
-			   char buf[BY_STRLEN])
+			   char buf[DBX_FEED_STRLEN])
 {
 	char prefix[DBX_PREFIX_STRLEN];
 	size_t i;
@@ -289,16 +288,12 @@ static const char *by_what(const struct dbx_explain_ctx *c, const struct dbx_des
 	for (i = 0; i < s->n_prefixes; i++) {
 		if (!dbx_eval_in_prefix(&s->prefixes[i].prefix, &c->t.dst))
 			continue;
-		snprintf(buf, BY_STRLEN, "prefix %s",
+		snprintf(buf, DBX_FEED_STRLEN, "prefix %s",
 			 dbx_prefix_format(&s->prefixes[i].prefix, prefix));
 		return buf;
 	}
-	for (i = 0; i < s->n_tags; i++) {
-		if (!dbx_eval_in_tag(c->m, &s->tags[i], &c->t.dst))
-			continue;
-		snprintf(buf, BY_STRLEN, "service tag %s", s->tags[i].tag);
-		return buf;
-	}
+	for (i = 0; i < s->n_tags && !buf[0]; i++)
+		dbx_explain_feed(c->m, &s->tags[i], &c->t.dst, buf);
 	return buf;
 }
 
@@ -307,7 +302,7 @@ static bool tell_sets(struct dbx_explain_ctx *c, const char *step, const char *l
 		      const struct dbx_dest_set *v, size_t n)
 {
 	struct finding f = find_set(c, v, n);
-	char proto[DBX_PROTO_STRLEN], by[BY_STRLEN];
+	char proto[DBX_PROTO_STRLEN], by[DBX_FEED_STRLEN];
 
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
 	if (f.hit)

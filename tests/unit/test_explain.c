@@ -203,7 +203,7 @@ static void test_steps_name_what_contains(void **state)
 	explain(&q, &e);
 	assert_int_equal(e.reason, DBX_REASON_LISTED_TAG);
 	assert_int_equal(e.path, DBX_PATH_SERVICE_ENDPOINT);
-	assert_non_null(strstr(step(&e, "listed")->text, "by service tag Storage, for tcp 443"));
+	assert_non_null(strstr(step(&e, "listed")->text, " of service tag Storage (Public 12, "));
 	assert_int_equal(e.n_tags, 2);
 	assert_string_equal(e.tags[1], "Storage.EastUS2");
 	dbx_explanation_fini(&e);
