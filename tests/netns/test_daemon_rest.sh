@@ -180,7 +180,7 @@ is "after 300 connections at once it answers" "$(rest GET $ours/status)" 200
 like "and is small again" "$(awk '/VmRSS/ { print ($2 < 150000) ? "small" : $2 }' \
 	"/proc/$daemon_pid/status")" '^small$'
 is "no revision came of any of it" "$(rest GET "$ours/history?limit=1") $(at revisions.0.revision)" \
-	"200 9"
+	"200 10"
 
 # ---- who may ------------------------------------------------------------------------------------
 
