@@ -255,10 +255,14 @@ static void the_classifier_survives_garbage(void **state)
 /* The same for frames in tunnels: references of the header, runs, and what is in the frame. */
 static void tunnels_survive_garbage(void **state)
 {
+	/* EtherType, IPv4 from 192.0.2.7 to 10.0.1.1, UDP to 4789; lengths are filled in */
+	static const uint8_t outside[28] = {8,  0,  0x45, 0, 0,    0,    0,    0,   0,
+					    0,  64, 17,   0, 0,    192,  0,    2,   7,
+					    10, 0,  1,    1, 0xc3, 0x50, 0x12, 0xb5};
 	struct fixture *f = *state;
 	uint64_t seed = 362436069362436069ull;
 
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < 600; round++) {
 		size_t n = 42 + (size_t)round % 90;
 		struct dbx_image_header *h = fresh(f);
 		struct dbx_image img = {f->copy, f->n, h};
@@ -270,13 +274,8 @@ static void tunnels_survive_garbage(void **state)
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 			frame[i] = (uint8_t)(seed >> 56);
 		}
-		memcpy(frame + 12, "\x08\x00\x45", 3);
-		frame[16] = 0;
+		memcpy(frame + 12, outside, sizeof(outside));
 		frame[17] = (uint8_t)(n - 14);
-		frame[20] = frame[21] = 0;
-		frame[23] = 17;
-		memcpy(frame + 26, "\xc0\x00\x02\x07\x0a\x00\x01\x01\x12\x34\x12\xb5\x00", 13);
-		frame[39 - 1] = 0;
 		frame[39] = (uint8_t)(n - 34);
 		if (round & 1) {
 			if (n >= 50)
