@@ -117,7 +117,7 @@ static const struct dbx_pe_rule *guarding_rule(const struct dbx_explain_ctx *c)
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
 		if (r->ncc_id && strcmp(r->ncc_id, c->ncc->id) == 0 &&
-		    dbx_pe_rule_is_effective(r) && dbx_explain_pe_is_required(c, r))
+		    dbx_explain_pe_is_required(c, r))
 			return r;
 	}
 	return NULL;
