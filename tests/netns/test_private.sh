@@ -205,6 +205,10 @@ established() {
 	is "another name at the public address passes" "$(by_name ws1 $OTHER)" "public $OTHER"
 	get ws1 $LAKE "$PUBLIC4" >/dev/null
 	is "and does not open it for the account" $? 35
+	like "explain tells the answer" "$(ctl --json explain -w 1001 -d $LAKE -p 443 | tr -d ' \n')" \
+		"\"alias\":\"$ALIAS\",\"answer\":\[\"$PRIVATE4\",\"$PRIVATE6\"\]"
+	like "and what is guarded" "$(ctl --json explain -w 1001 -d $LAKE -p 443 | tr -d ' \n')" \
+		"\"guarded\":\[[^]]*\"$PUBLIC4\""
 	get ws2 $LAKE "$PRIVATE4" -m 2 >/dev/null
 	is "the private address is no other NCC's" $? 28
 	like "names tells both kinds apart" "$(ctl names)" "^np-one +$LAKE +$PUBLIC4 +allowed +- "
@@ -240,6 +244,7 @@ not_effective() {
 	ncc PENDING
 	apply
 	like "pending: the name is refused" "$(status_of ws1 $LAKE)" 'NXDOMAIN.*private-endpoint-inactive'
+	unlike "explain gives no answer" "$(ctl --json explain -w 1001 -d $LAKE -p 443)" '"answer"'
 	like "explain tells the state" "$(ctl explain -w 1001 -d $LAKE -p 443)" 'PENDING'
 	like "and for the address" "$(ctl explain -w 1001 -d "$PRIVATE4" -p 443)" 'private-endpoint-inactive'
 	is "the other workspace does not notice" "$(by_name ws2 $LAKE)" "public $LAKE"
@@ -264,6 +269,13 @@ not_required() {
 	is "required again: the public path is closed at once" $? 35
 }
 
+grows() {
+	local before
+	before=$(stat -c %s "$lab/public")
+	sleep 1
+	[ "$(stat -c %s "$lab/public")" -gt "$before" ]
+}
+
 full_access() {
 	names_option 1001 np-full >"$lab/docs/option-1001.json"
 	apply
@@ -276,7 +288,18 @@ full_access() {
 		"$(in_ns ws1 curl -sm 3 -o /dev/null -w '%{http_code}' --resolve "$LAKE:80:$PUBLIC4" "http://$LAKE/")" 000
 	is "and passes for another name" \
 		"$(in_ns ws1 curl -sm 5 --resolve "$OTHER:80:$PUBLIC4" "http://$OTHER/")" "public $OTHER"
-	is "a name that nobody lists is public" "$(get ws1 $OTHER "$PUBLIC4")" "public $OTHER"
+	get ws1 $OTHER "$PUBLIC4" -m 100 -o "$lab/public" --url "https://$OTHER/big" -o /dev/null >/dev/null &
+	lab_pids+=($!)
+	eventually "a download of another name from there runs" test -s "$lab/public"
+	ncc DISCONNECTED
+	apply
+	eventually "the rule's end does not interrupt it" grows
+	get ws1 $LAKE "$PUBLIC4" >/dev/null
+	is "nor open the public path" $? 35
+	like "the name is refused" "$(status_of ws1 $LAKE)" 'NXDOMAIN.*private-endpoint-inactive'
+	ncc ESTABLISHED
+	apply
+	eventually "nor does its return" grows
 }
 
 outlives() {
