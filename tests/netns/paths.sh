@@ -100,6 +100,7 @@ paths_route() { # PATH NAME
 PATHS_NCC=5a3d1c9e-2222-4444-8888-0123456789ab
 PATHS_RULE=1b0f6b0e-7a55-4d0b-8a36-0f6f4a1f9a01
 
+# shellcheck disable=SC2120 # the arguments are for some callers
 paths_gateway() { # [MORE MEMBERS [PATHS]]
 	local routes=${2-"$(paths_route nat nat),$(paths_route service_endpoint se),$(paths_route private_endpoint pe),$(paths_route firewall fw)"}
 	cat <<-END
