@@ -12,43 +12,6 @@
 /* Beside enum xdp_action: dropped, and egress_reply is to answer. */
 #define CONCLUDE_REJECT 16
 
-/*
- * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
- * to say. A driver that cannot carry it: -1, and the frame must not go on.
- */
-static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what,
-					  __u32 mark)
-{
-	struct dbx_meta m = {.what = DBX_META_MAGIC | what, .mark = mark};
-	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
-	struct dbx_meta *out;
-	__u16 type;
-
-	if (mark)
-		m.what |= DBX_META_MARK;
-	if (p + 18 > end)
-		return what || mark ? -1 : 0;
-	type = dbx_rd16(p + 12);
-	if (type == 0x8100 || type == 0x88a8) {
-		m.what |= DBX_META_TAGGED;
-		m.tci = dbx_rd16(p + 14);
-		type = dbx_rd16(p + 16);
-		m.n_tags = type == 0x8100 || type == 0x88a8 ? 2 : 1;
-	} else if (!what && !mark) {
-		return 0;
-	}
-	m.l4_offset = pkt->l4_offset;
-	m.proto = pkt->proto;
-	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
-		return -1;
-	out = CTX_POINTER(ctx, data_meta);
-	if ((void *)(out + 1) > frame_start(ctx))
-		return -1;
-	*out = m;
-	return 0;
-}
-
 /* What was said for the frame could not be carried. */
 static __always_inline __u8 untold_reason(__u32 what, __u32 mark)
 {
@@ -120,9 +83,7 @@ __attribute__((noinline)) int conclude(struct xdp_md *ctx, struct dbx_pkt *pkt,
 		if (reason)
 			dbx_result_deny(res, reason);
 	}
-#ifdef DBX_ON_VERDICT /* a host that wants to know what became of each packet */
 	DBX_ON_VERDICT(pkt, res);
-#endif
 	if (res->reason == DBX_REASON_HELLO_HELD || way->event_out)
 		record_counts(res, bytes);
 	else

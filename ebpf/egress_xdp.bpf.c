@@ -112,6 +112,17 @@ static __always_inline struct scratch *hand_over(struct xdp_md *ctx, const struc
 	return s;
 }
 
+/* Nothing is to be said of it, limited or answered: conclude() would do no more than record it. */
+static __always_inline int is_plain(const struct dbx_pkt *pkt, const struct dbx_result *res,
+				    const struct way *way)
+{
+	if (res->verdict == DBX_VERDICT_DROP)
+		return !res->reject;
+	return res->reason != DBX_REASON_DNS_STEERED && !pkt->n_tags &&
+	       !(way->image_flags & DBX_IMAGE_F_FORWARD) &&
+	       !(way->mark | way->flows_per_s | way->bytes_per_s);
+}
+
 SEC("xdp")
 int egress_xdp(struct xdp_md *ctx)
 {
@@ -126,6 +137,11 @@ int egress_xdp(struct xdp_md *ctx)
 		if (hand_over(ctx, &pkt, &res, &way))
 			bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
 		dbx_result_deny(&res, DBX_REASON_FLOW_TABLE_FULL);
+	}
+	if (is_plain(&pkt, &res, &way)) {
+		DBX_ON_VERDICT(&pkt, &res);
+		record_packet(&res, &pkt, ctx->ingress_ifindex, frame_end(ctx) - frame_start(ctx));
+		return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	}
 	action = conclude(ctx, &pkt, &res, &way);
 	if (action != CONCLUDE_REJECT)

@@ -26,6 +26,23 @@ static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_
 	key->proto = pkt->proto;
 }
 
+/*
+ * A denial of the flow's. Where names decide it is as soft as the policy; of a guarded resource never,
+ * and where all but a guarded resource is allowed, neither is what keeps its name from being seen.
+ */
+static __always_inline int is_hard(const struct scratch *s, __u8 reason)
+{
+	return s->res.guarded || reason == DBX_REASON_PRIVATE_REQUIRED;
+}
+
+static __always_inline void refuse(struct scratch *s, __u8 reason)
+{
+	if (is_hard(s, reason))
+		dbx_result_deny(&s->res, reason);
+	else
+		dbx_result_soft(&s->res, reason, s->res.name_path);
+}
+
 static __always_inline int flow_fits(const struct scratch *s, const struct dbx_flow_slot *slot)
 {
 	__u64 uid = s->res.policy_uid;
@@ -59,7 +76,7 @@ static __always_inline int flow_new(struct scratch *s)
 	if (rc == -17) /* EEXIST: another CPU was faster; the sender repeats */
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 	else
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_TABLE_FULL, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
 	return -1;
 }
 
@@ -162,6 +179,8 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 	__u64 n = n_payload > DBX_QUIC_BYTES ? DBX_QUIC_BYTES : n_payload;
 
 	record_fill(&e->event, &s->res, &s->pkt, s->ifindex, s->frame);
+	if (s->res.guarded)
+		e->event.flags |= DBX_EVENT_F_GUARDED;
 	e->key = s->key;
 	e->isn = s->flow.isn;
 	e->policy_uid = s->res.policy_uid;
@@ -183,7 +202,7 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 static __always_inline void flow_deny(struct scratch *s, __u8 reason, __u32 server_seq)
 {
 	s->flow.reason = reason;
-	if (s->res.dry_run) {
+	if (s->res.dry_run && !is_hard(s, reason)) {
 		s->flow.state = DBX_FLOW_ALLOWED;
 		s->flow.flags |= DBX_FLOW_F_DRY_RUN | DBX_FLOW_F_DELIVERED;
 	} else {
@@ -194,7 +213,7 @@ static __always_inline void flow_deny(struct scratch *s, __u8 reason, __u32 serv
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 		return;
 	}
-	dbx_result_soft(&s->res, reason, s->res.name_path);
+	refuse(s, reason);
 	if (s->res.verdict == DBX_VERDICT_DROP)
 		s->reply = s->pkt.proto == DBX_PROTO_TCP ? REPLY_RST : REPLY_ICMP;
 	if (s->n_known)

@@ -9,16 +9,40 @@
 
 #define PAYLOADS_MAX 64 /* of one flow that the daemon is given before it must decide */
 
+/* Fields of the TCP header, which dbx_parse() found whole. */
+static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
+{
+	__u32 off = s->pkt.l4_offset & 0x7fff, hlen;
+	__u8 *p = frame_start(ctx);
+
+	p += off;
+	if (p + 20 > (__u8 *)frame_end(ctx))
+		return -1;
+	s->seq = dbx_rd32(p + 4);
+	s->ack = dbx_rd32(p + 8);
+	s->flags = p[13];
+	hlen = (p[12] >> 4) * 4;
+	if (hlen < 20 || hlen > s->pkt.l4_bytes)
+		return -1;
+	s->at = off + hlen;
+	s->len = s->pkt.l4_bytes - hlen;
+	return 0;
+}
+
+/* The packet leaves: as the name allows it, or, where all but a resource is allowed, as it was. */
 static __always_inline void pass(struct scratch *s, __u8 reason)
 {
-	dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
+	if (s->res.guarded)
+		s->res = s->was;
+	else
+		dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
 }
 
 /* A SYN begins a flow, or repeats the one that did. */
 static __always_inline void judge_syn(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	if (s->flags & TCP_ACK) {
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_UNKNOWN, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_UNKNOWN);
 		return;
 	}
 	if (s->len || (s->flags & (TCP_FIN | TCP_RST | TCP_URG))) {
@@ -98,13 +122,21 @@ static __always_inline void held(struct scratch *s)
 	dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 }
 
+/* Where the stream begins is not known yet. In dry-run nothing shall wait for it. */
+static __always_inline int unconfirmed(const struct scratch *s, const struct dbx_flow_slot *slot)
+{
+	if (slot->flow.flags & DBX_FLOW_F_CONFIRMED)
+		return 0;
+	return !s->res.dry_run || s->res.guarded;
+}
+
 /* Data of a flow that has not said its name. */
 static __always_inline enum step judge_hello(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	__u32 off = s->seq - slot->flow.isn;
 
 	held(s);
-	if (!(slot->flow.flags & DBX_FLOW_F_CONFIRMED) && !s->res.dry_run)
+	if (unconfirmed(s, slot))
 		return STEP_END;
 	if (s->flags & TCP_RST || secret_get(s))
 		return STEP_END;
@@ -137,7 +169,7 @@ static __always_inline enum step judge_payload(struct scratch *s, struct dbx_flo
 {
 	held(s);
 	if (s->pkt.proto == DBX_PROTO_TCP) {
-		if (!(slot->flow.flags & DBX_FLOW_F_CONFIRMED) && !s->res.dry_run)
+		if (unconfirmed(s, slot))
 			return STEP_END;
 		if (!s->len || (s->flags & TCP_RST))
 			return STEP_END;
@@ -165,7 +197,7 @@ static __always_inline enum step judge_payload(struct scratch *s, struct dbx_flo
 static __always_inline void judge_denied(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	s->res.rule_uid = 0;
-	dbx_result_soft(&s->res, slot->flow.reason, s->res.name_path);
+	refuse(s, slot->flow.reason);
 	if (s->res.verdict == DBX_VERDICT_DROP && !(s->flags & TCP_RST))
 		s->reply = s->pkt.proto == DBX_PROTO_TCP ? REPLY_RST : REPLY_ICMP;
 }
@@ -190,7 +222,7 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 	was_allowed = slot->flow.state == DBX_FLOW_ALLOWED && s->flow.start_ns;
 	if (was_allowed) {
 		slot->flow.reason = DBX_REASON_HTTP_NEXT_REQUEST;
-		if (s->res.dry_run)
+		if (s->res.dry_run && !s->res.guarded)
 			slot->flow.flags |= DBX_FLOW_F_DRY_RUN | DBX_FLOW_F_DELIVERED;
 		else
 			slot->flow.state = DBX_FLOW_DENIED;
@@ -201,7 +233,7 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 		return;
 	}
 	s->res.rule_uid = s->flow.rule_uid;
-	dbx_result_soft(&s->res, DBX_REASON_HTTP_NEXT_REQUEST, s->res.name_path);
+	refuse(s, DBX_REASON_HTTP_NEXT_REQUEST);
 	if (s->res.verdict == DBX_VERDICT_DROP)
 		s->reply = REPLY_RST;
 	name_event(s, s->seq, 0);
@@ -279,6 +311,8 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 	struct dbx_flow_slot *slot;
 
 	flow_key(&s->pkt, &s->key);
+	if (s->res.guarded)
+		s->was = s->res;
 	s->now = bpf_ktime_get_ns();
 	if (s->res.flow == DBX_NAME_PORT_QUIC_DENY) {
 		s->reply = REPLY_ICMP;
@@ -288,7 +322,7 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 	if (s->res.flow == DBX_NAME_PORT_QUIC && s->pkt.proto == DBX_PROTO_UDP)
 		return judge_datagram(s, slot);
 	if (s->res.flow == DBX_NAME_PORT_QUIC || s->pkt.proto != DBX_PROTO_TCP) {
-		dbx_result_soft(&s->res, DBX_REASON_NAME_PORT, s->res.name_path);
+		refuse(s, DBX_REASON_NAME_PORT);
 		return STEP_END;
 	}
 	if (tcp_read(ctx, s)) {
@@ -300,7 +334,9 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 		return STEP_END;
 	}
 	if (!slot || !flow_fits(s, slot)) {
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_UNKNOWN, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_UNKNOWN);
+		if (s->res.guarded && !(s->flags & TCP_RST))
+			s->reply = REPLY_RST; /* it was allowed until now: the client begins anew */
 		return STEP_END;
 	}
 	return judge_known(s, slot);

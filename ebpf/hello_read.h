@@ -85,10 +85,49 @@ static __always_inline void settle_more(struct scratch *s, struct dbx_hello *h)
 	}
 	if (bpf_map_update_elem(&hellos, &s->key, h, BPF_ANY)) {
 		flow_release(s);
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_TABLE_FULL, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
 		return;
 	}
 	flow_commit(s);
+}
+
+/* The flow is allowed; its first pos bytes must stay what they are. */
+static __always_inline void flow_allow(struct scratch *s, __u64 name, __u64 rule_uid)
+{
+	s->flow.state = DBX_FLOW_ALLOWED;
+	s->flow.name = name;
+	s->flow.rule_uid = rule_uid;
+	s->flow.n_hello = s->pos;
+	if (flow_commit(s)) {
+		held(s);
+		return;
+	}
+	if (s->n_known)
+		bpf_map_delete_elem(&hellos, &s->key);
+	s->res.rule_uid = rule_uid;
+	pass(s, DBX_REASON_LISTED_NAME);
+}
+
+/*
+ * What a server might take for TLS all the same: a record of any kind in front of the hello, of a
+ * version that nobody has, or SSLv2's form of a hello (RFC 5246 appendix E.2).
+ */
+static __always_inline int is_like_tls(const struct dbx_hello *h)
+{
+	__u8 first = h->hdr[0];
+
+	return h->n || (first >= 20 && first <= 24) || (first & 0x80);
+}
+
+/* No hello. Where all but a resource is allowed, a flow that is not TLS cannot name the resource. */
+static __always_inline void settle_bad(struct scratch *s, const struct dbx_hello *h)
+{
+	if (!s->res.guarded || is_like_tls(h))
+		flow_deny(s, DBX_REASON_NOT_TLS, s->flow.isn);
+	else if (add_cut(s))
+		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn);
+	else
+		flow_allow(s, 0, 0);
 }
 
 static __always_inline enum step settle(struct scratch *s, struct dbx_hello *h)
@@ -107,7 +146,7 @@ static __always_inline enum step settle(struct scratch *s, struct dbx_hello *h)
 		return STEP_END;
 	}
 	if (h->status == DBX_HELLO_BAD) {
-		flow_deny(s, DBX_REASON_NOT_TLS, s->flow.isn);
+		settle_bad(s, h);
 		return STEP_END;
 	}
 	if (h->status == DBX_HELLO_LONG || add_cut(s)) {
@@ -158,8 +197,10 @@ static __always_inline __u8 find_bound(struct scratch *s, __u64 name, __u64 *rul
 		key.addr[i] = s->key.dst[i];
 	b = bpf_map_lookup_elem(&bound, &key);
 	if (!b || b->expires_ns <= s->now)
-		return DBX_REASON_NAME_MISMATCH;
+		return s->res.guarded ? 0 : DBX_REASON_NAME_MISMATCH;
 	b->hits++;
+	if (b->flags & DBX_BOUND_F_PRIVATE)
+		return DBX_REASON_PRIVATE_REQUIRED;
 	*rule_uid = b->rule_uid;
 	return 0;
 }
@@ -185,18 +226,7 @@ static __always_inline void decide(struct scratch *s, const struct dbx_hello *h)
 		flow_deny(s, reason, s->flow.isn);
 		return;
 	}
-	s->flow.state = DBX_FLOW_ALLOWED;
-	s->flow.name = name;
-	s->flow.rule_uid = rule_uid;
-	s->flow.n_hello = s->pos;
-	if (flow_commit(s)) {
-		held(s);
-		return;
-	}
-	if (s->n_known)
-		bpf_map_delete_elem(&hellos, &s->key);
-	s->res.rule_uid = rule_uid;
-	pass(s, DBX_REASON_LISTED_NAME);
+	flow_allow(s, name, rule_uid);
 }
 
 SEC("xdp")

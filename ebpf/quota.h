@@ -29,16 +29,20 @@ static __always_inline void draw_init(struct draw *d, __u64 rate, __u64 n, __u64
 	d->at = burst_ns > least ? burst_ns : least;
 }
 
-/* 0: there is enough, and d says how the bucket then stands. Nothing is changed yet. */
-static __always_inline int draw_try(struct draw *d, __u64 now, __u64 full_ns, __u64 rest)
+/* 0: there is enough, and d says how the bucket then stands. Nothing is taken yet. */
+static __always_inline int draw_try(struct draw *d, __u64 now, struct dbx_bucket *b,
+				    enum dbx_limit limit)
 {
-	__u64 owed = full_ns > now ? full_ns - now : 0, room = d->at, t;
+	__u64 room = d->at, owed = b->full_ns[limit], t;
 
 	if (!d->rate)
 		return 0;
-	if (owed > room)
+	owed = owed > now ? owed - now : 0;
+	if (owed > room) {
 		owed = room;
-	d->cost += rest % d->rate;
+		b->full_ns[limit] = now + room;
+	}
+	d->cost += b->rest[limit] % d->rate;
 	t = d->cost / d->rate;
 	d->cost -= t * d->rate;
 	d->at = now + owed + t;
@@ -97,9 +101,9 @@ static __always_inline __u8 quota_draw(struct dbx_bucket *b, struct draw *flow, 
 	__u8 reason = 0;
 
 	bpf_spin_lock(&b->lock);
-	if (draw_try(flow, now, b->full_ns[DBX_LIMIT_FLOWS], b->rest[DBX_LIMIT_FLOWS])) {
+	if (draw_try(flow, now, b, DBX_LIMIT_FLOWS)) {
 		reason = DBX_REASON_QUOTA_FLOWS;
-	} else if (draw_try(byte, now, b->full_ns[DBX_LIMIT_BYTES], b->rest[DBX_LIMIT_BYTES])) {
+	} else if (draw_try(byte, now, b, DBX_LIMIT_BYTES)) {
 		reason = DBX_REASON_QUOTA_BYTES;
 	} else {
 		if (flow->rate) {
@@ -156,7 +160,7 @@ static __always_inline int reply_allowed(__u64 workspace_id, __u32 per_s)
 	d = &s->draw[0];
 	draw_init(d, per_s, 1, 1, REPLY_BURST_NS);
 	bpf_spin_lock(&b->lock);
-	rc = draw_try(d, now, b->full_ns[DBX_LIMIT_REPLIES], b->rest[DBX_LIMIT_REPLIES]);
+	rc = draw_try(d, now, b, DBX_LIMIT_REPLIES);
 	if (!rc) {
 		b->full_ns[DBX_LIMIT_REPLIES] = d->at;
 		b->rest[DBX_LIMIT_REPLIES] = d->cost;

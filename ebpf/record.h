@@ -11,6 +11,11 @@
 #include "maps.h"
 #include "dbx/classify.h"
 
+/* A host that runs this program (ctl/replay) wants to know what became of each packet. */
+#ifndef DBX_ON_VERDICT
+#define DBX_ON_VERDICT(pkt, res)
+#endif
+
 static __always_inline void record_total(__u32 index, __u32 bytes)
 {
 	struct dbx_counter *c = bpf_map_lookup_elem(&totals, &index);

@@ -9,7 +9,7 @@
 #ifndef DBX_EBPF_REPLY_H
 #define DBX_EBPF_REPLY_H
 
-#include "conclude.h"
+#include "flow_judge.h"
 
 #define ICMP_EACH_NS 1000000ull /* per CPU: at most one a millisecond */
 

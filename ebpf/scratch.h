@@ -61,6 +61,7 @@ struct draw {
 struct scratch {
 	struct dbx_pkt pkt;
 	struct dbx_result res;
+	struct dbx_result was; /* of a guarded flow, before it was looked at */
 	struct way way;
 	struct dbx_flow_key key;
 	__u32 frame; /* bytes */
@@ -181,23 +182,40 @@ static __always_inline struct dbx_hello *work_get(void)
 	return bpf_map_lookup_elem(&work, &zero);
 }
 
-/* Fields of the TCP header, which dbx_parse() found whole. */
-static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
+/*
+ * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
+ * to say. A driver that cannot carry it: -1, and the frame must not go on.
+ */
+static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what,
+					  __u32 mark)
 {
-	__u32 off = s->pkt.l4_offset & 0x7fff, hlen;
-	__u8 *p = frame_start(ctx);
+	struct dbx_meta m = {.what = DBX_META_MAGIC | what, .mark = mark};
+	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
+	struct dbx_meta *out;
+	__u16 type;
 
-	p += off;
-	if (p + 20 > (__u8 *)frame_end(ctx))
+	if (mark)
+		m.what |= DBX_META_MARK;
+	if (p + 18 > end)
+		return what || mark ? -1 : 0;
+	type = dbx_rd16(p + 12);
+	if (type == 0x8100 || type == 0x88a8) {
+		m.what |= DBX_META_TAGGED;
+		m.tci = dbx_rd16(p + 14);
+		type = dbx_rd16(p + 16);
+		m.n_tags = type == 0x8100 || type == 0x88a8 ? 2 : 1;
+	} else if (!what && !mark) {
+		return 0;
+	}
+	m.l4_offset = pkt->l4_offset;
+	m.proto = pkt->proto;
+	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
 		return -1;
-	s->seq = dbx_rd32(p + 4);
-	s->ack = dbx_rd32(p + 8);
-	s->flags = p[13];
-	hlen = (p[12] >> 4) * 4;
-	if (hlen < 20 || hlen > s->pkt.l4_bytes)
+	out = CTX_POINTER(ctx, data_meta);
+	if ((void *)(out + 1) > frame_start(ctx))
 		return -1;
-	s->at = off + hlen;
-	s->len = s->pkt.l4_bytes - hlen;
+	*out = m;
 	return 0;
 }
 

@@ -21,7 +21,8 @@ static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
 	const char *src = cli->opt[DBX_OPT_SRC];
 	uint64_t workspace = 0;
 
-	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST]};
+	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST],
+					.now_ms = dbx_offline_now_ms()};
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
 		return DBX_EXIT_USAGE;
@@ -228,11 +229,20 @@ static int say_steps(const json_t *steps)
 	return code;
 }
 
-/* What the daemon adds for a name: the resolver's verdict, and the addresses that it was learned with. */
+static void say_list(const char *label, const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		say_line(i ? "" : label, json_is_string(v) ? json_string_value(v) : "?");
+}
+
+/* What the daemon adds for a name: the resolver's verdict, and the addresses that go with it. */
 static void say_name(const json_t *e)
 {
-	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned"), *a;
-	size_t i;
+	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned");
+	const char *alias = dbx_json_str(dns, "alias");
 
 	if (!json_is_object(dns))
 		return;
@@ -241,10 +251,13 @@ static void say_name(const json_t *e)
 		   dbx_json_str(dns, "verdict"));
 	dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
 	dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
-	json_array_foreach(learned, i, a)
-		say_line(i ? "" : "learned", json_is_string(a) ? json_string_value(a) : "?");
-	if (!json_array_size(learned))
+	if (*alias)
+		say_line("alias", alias);
+	say_list("answer", json_object_get(dns, "answer"));
+	say_list("learned", learned);
+	if (!json_array_size(learned) && !json_object_get(dns, "answer"))
 		say_line("learned", "no address at the moment");
+	say_list("guarded", json_object_get(e, "guarded"));
 }
 
 static int print_text(const json_t *e)
@@ -266,6 +279,7 @@ static int print_text(const json_t *e)
 		dbx_say("\n");
 	}
 	say_line("path", dbx_json_str(e, "path"));
+	say_line("via", dbx_json_str(e, "via"));
 	say_tags(json_object_get(e, "tags"));
 	code = say_steps(json_object_get(e, "steps"));
 	if (*advice) {

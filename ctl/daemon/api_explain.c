@@ -98,7 +98,8 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 	const json_t *v;
 	int64_t n;
 
-	*q = (struct dbx_explain_query){.product = -1, .proto = IPPROTO_TCP};
+	*q = (struct dbx_explain_query){
+		.product = -1, .proto = IPPROTO_TCP, .now_ms = dbx_now_ms()};
 	if (!json_is_object(j))
 		return bad(reply, "the body must be one JSON object: {\"workspace_id\", \"dst\", "
 				  "\"port\", \"protocol\", \"src\", \"product\"}");
@@ -135,7 +136,7 @@ struct learned_out {
 	struct dbx_strbuf *b;
 	const char *name;
 	uint64_t policy_uid;
-	bool started;
+	bool is_guard, started;
 };
 
 static void out_learned(void *arg, const struct dbx_learned_name *l)
@@ -143,10 +144,26 @@ static void out_learned(void *arg, const struct dbx_learned_name *l)
 	char text[DBX_ADDR_STRLEN];
 	struct learned_out *o = arg;
 
-	if (l->policy_uid != o->policy_uid || strcmp(l->name, o->name))
+	if (l->policy_uid != o->policy_uid || l->is_guard != o->is_guard ||
+	    strcmp(l->name, o->name))
 		return;
 	dbx_strbuf_addf(o->b, "%s\"%s\"", o->started ? "," : "", dbx_addr_format(&l->addr, text));
 	o->started = true;
+}
+
+/* What the resolver would answer itself. */
+static void out_private(struct dbx_strbuf *b, const struct dbx_name_decision *n)
+{
+	char text[DBX_ADDR_STRLEN];
+
+	if (!n->is_private || n->verdict == DBX_VERDICT_DROP)
+		return;
+	dbx_strbuf_addc(b, ',');
+	dbx_out_string(b, "alias", n->cname[0] ? n->cname : NULL);
+	dbx_strbuf_add(b, ",\"answer\":[");
+	for (size_t i = 0; i < n->n_addrs; i++)
+		dbx_strbuf_addf(b, "%s\"%s\"", i ? "," : "", dbx_addr_format(&n->addrs[i], text));
+	dbx_strbuf_addc(b, ']');
 }
 
 /* Of a name: what the resolver says, and the addresses that it was learned with; before the "}". */
@@ -170,7 +187,12 @@ static void add_name(struct dbx_daemon *d, const struct dbx_explain_query *q, st
 	dbx_strbuf_addf(b, ",\"dns\":{\"verdict\":\"%s\",\"reason\":\"%s\",",
 			dbx_verdict_name(n.verdict), dbx_reason_slug(n.reason));
 	dbx_out_string(b, "rule", n.rule_text && n.rule_text[0] ? n.rule_text : NULL);
+	out_private(b, &n);
 	dbx_strbuf_add(b, "},\"learned\":[");
+	dbx_namer_each(d->core.namer, out_learned, &o);
+	o.is_guard = true;
+	o.started = false;
+	dbx_strbuf_add(b, "],\"guarded\":[");
 	dbx_namer_each(d->core.namer, out_learned, &o);
 	dbx_strbuf_add(b, "]}");
 	dbx_namer_view_put(d->core.namer, v);

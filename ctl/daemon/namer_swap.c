@@ -15,6 +15,7 @@
 
 #include "daemon/namer_impl.h"
 #include "lib/vec.h"
+#include "policy/judge.h"
 
 /* A workspace whose scope changes. */
 struct move {
@@ -24,6 +25,8 @@ struct move {
 struct swap {
 	struct dbx_namer *n;
 	const struct dbx_names *next;
+	const struct dbx_image *img;    /* of next, NULL: not known yet */
+	struct dbx_lesson_table guards; /* (scope, name) of next; no address */
 	DBX_VEC(struct move) moves;
 	DBX_VEC(struct dbx_lesson_entry *) heard; /* entries of policies that somebody moves from */
 	DBX_VEC(struct flow_change {
@@ -37,6 +40,7 @@ struct swap {
 
 static void swap_fini(struct swap *s)
 {
+	dbx_lessons_fini(&s->guards);
 	dbx_vec_fini(&s->moves);
 	dbx_vec_fini(&s->heard);
 	dbx_vec_fini(&s->flows);
@@ -134,21 +138,68 @@ static const char *name_of(const struct swap *s, const struct dbx_flow_key *k,
 	return e ? e->name : NULL;
 }
 
+/*
+ * To an address that is guarded, all but the resource passes as the address does: such a flow has a name
+ * that no entry allowed, or none. Where img is not known, only a policy that does not restrict will do.
+ */
+static bool passes_by_address(const struct swap *s, uint64_t scope, const struct dbx_flow_key *k)
+{
+	bool is_v4 = !k->dst[0] && !k->dst[1] && k->dst[2] == 0xffff;
+	struct dbx_pkt pkt = {.domain = k->domain,
+			      .sport = k->sport,
+			      .dport = k->dport,
+			      .proto = (uint8_t)k->proto,
+			      .flags = DBX_PKT_F_PORTS | (is_v4 ? 0 : DBX_PKT_F_IPV6)};
+	struct dbx_name_decision d;
+	struct dbx_result res;
+
+	if (!s->img || !s->img->hdr) {
+		dbx_names_decide_policy(s->next, scope, "any-name.dbx-egress.invalid", &d);
+		return d.verdict == DBX_VERDICT_PASS && d.reason == DBX_REASON_FULL_ACCESS;
+	}
+	memcpy(pkt.src, is_v4 ? &k->src[3] : k->src, is_v4 ? 4 : 16);
+	memcpy(pkt.dst, is_v4 ? &k->dst[3] : k->dst, is_v4 ? 4 : 16);
+	dbx_judge_tuple(s->img, &pkt, DBX_PORT_ANY, &res);
+	return res.verdict == DBX_VERDICT_PASS && res.policy_uid == scope;
+}
+
+static void add_guard(void *arg, uint64_t scope, uint64_t rule_uid, const char *name)
+{
+	struct swap *s = arg;
+	struct dbx_bound_key key = {.policy_uid = scope, .name = dbx_namer_hash(s->n, name)};
+
+	(void)rule_uid;
+	s->err |= !dbx_lessons_add(&s->guards, &key, "", NULL);
+}
+
+static bool says_guarded(const struct swap *s, uint64_t scope, const struct dbx_flow *f)
+{
+	struct dbx_bound_key key = {.policy_uid = scope, .name = f->name};
+
+	return f->name && dbx_lessons_find(&s->guards, &key);
+}
+
+static bool has_no_entry(const struct dbx_flow *f)
+{
+	return !f->rule_uid && !(f->flags & DBX_FLOW_F_DRY_RUN);
+}
+
 static int flow_before(void *arg, const struct dbx_flow_key *k, const struct dbx_flow *f)
 {
 	struct swap *s = arg;
 	uint64_t next = dbx_names_policy_of(s->next, (int64_t)f->workspace_id);
 	struct flow_change c = {.key = *k, .flow = *f};
-	struct dbx_name_decision d;
+	struct dbx_name_decision d = {.verdict = DBX_VERDICT_DROP};
 	const char *name;
 
 	if (f->state != DBX_FLOW_ALLOWED || !next || next == f->policy_uid[0])
 		return 0;
-	name = name_of(s, k, f);
-	if (!name || dbx_names_is_guarded(s->next, next, name, NULL))
+	if (says_guarded(s, next, f))
 		return 0;
-	dbx_names_decide_policy(s->next, next, name, &d);
-	if (d.verdict != DBX_VERDICT_PASS)
+	name = name_of(s, k, f);
+	if (name)
+		dbx_names_decide_policy(s->next, next, name, &d);
+	if (d.verdict != DBX_VERDICT_PASS && !(has_no_entry(f) && passes_by_address(s, next, k)))
 		return 0;
 	c.flow.policy_uid[1] = next;
 	s->err |= dbx_vec_push(&s->flows, c);
@@ -174,6 +225,7 @@ int dbx_namer_prepare(struct dbx_namer *n, const struct dbx_names *next)
 		dbx_names_each_workspace(next, add_move, &s);
 		dbx_lessons_each(&n->table, hear, &s);
 		copy_lessons(&s);
+		dbx_names_each_guard(next, add_guard, &s);
 		n->ops->flows_each(n->dp, flow_before, &s);
 		set_flows(&s);
 	}
@@ -199,7 +251,9 @@ static int flow_after(void *arg, const struct dbx_flow_key *k, const struct dbx_
 	if (now && name)
 		dbx_names_decide_policy(s->next, now, name, &d);
 	c.goes = d.verdict != DBX_VERDICT_PASS && !(f->flags & DBX_FLOW_F_DRY_RUN);
-	if (now && name && dbx_names_is_guarded(s->next, now, name, NULL))
+	if (c.goes && now && has_no_entry(f))
+		c.goes = !passes_by_address(s, now, k);
+	if (says_guarded(s, now, f))
 		c.goes = true; /* in dry-run too */
 	if (!c.goes && f->policy_uid[0] == now && !f->policy_uid[1])
 		return 0;
@@ -239,6 +293,7 @@ static void settle(struct swap *s)
 		dbx_lessons_each(&n->table, hear, s);
 		copy_lessons(s);
 	}
+	dbx_names_each_guard(s->next, add_guard, s);
 	n->ops->flows_each(n->dp, flow_after, s);
 	set_flows(s);
 	dbx_lessons_each(&n->table, settle_lesson, s);
@@ -249,7 +304,7 @@ static void settle(struct swap *s)
 
 void dbx_namer_settle(struct dbx_namer *n, struct dbx_view_parts *parts)
 {
-	struct swap s = {.n = n, .next = parts->names};
+	struct swap s = {.n = n, .next = parts->names, .img = &parts->img};
 
 	pthread_mutex_lock(&n->lock);
 	settle(&s);
@@ -266,6 +321,7 @@ void dbx_namer_revert(struct dbx_namer *n)
 	pthread_mutex_lock(&n->lock);
 	if (n->view) {
 		s.next = n->view->view.names;
+		s.img = &n->view->view.img;
 		settle(&s);
 	}
 	pthread_mutex_unlock(&n->lock);

@@ -22,7 +22,7 @@ void dbx_compile_marks(struct compiler *c, const struct profile *p, uint32_t mar
 		marks[i] = dbx_model_route_mark(c->m, dbx_model_route(c->m, paths[i], ncc));
 }
 
-/* ---- guards ---- */
+/* ---- guards: of rules that are not effective too, or their public path would be open ---- */
 
 static int stop_at_first(void *arg, const char *name)
 {
@@ -47,8 +47,7 @@ bool dbx_compile_has_guards(const struct compiler *c, const struct dbx_ncc *ncc)
 	for (size_t i = 0; ncc && i < m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &m->pe_rules[i];
 
-		if (r->ncc_id && !strcmp(r->ncc_id, ncc->id) && dbx_pe_rule_is_effective(r) &&
-		    is_required(&m->gateway, r) &&
+		if (r->ncc_id && !strcmp(r->ncc_id, ncc->id) && is_required(&m->gateway, r) &&
 		    dbx_pe_rule_names(r, ncc->region, stop_at_first, NULL) == 1)
 			return true;
 	}

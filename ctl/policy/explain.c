@@ -2,8 +2,9 @@
 /*
  * explain.c -- a verdict with every step that led to it.
  *
- * The verdict is the classifier's on the image, never explain's own; the steps are told from the
- * model, and the evaluator is asked as well. If the two do not agree, that is said.
+ * The verdict is the classifier's on the image, never explain's own (but for a name that is refused
+ * before there is a packet); the steps are told from the model, and the evaluator is asked as well. If
+ * the two do not agree, that is said.
  */
 #include "policy/explain_impl.h"
 
@@ -209,8 +210,25 @@ static void take_verdict(struct dbx_explain_ctx *c, const struct dbx_result *res
 	o->verdict = (enum dbx_verdict)res->verdict;
 	o->reason = (enum dbx_reason)res->reason;
 	o->path = (enum dbx_path)res->path;
+	o->mark = dbx_judge_mark(c->img, res);
 	o->workspace_id = res->workspace_id ? (int64_t)res->workspace_id : c->ws->id;
 	o->generation = res->generation;
+	if (!c->pe_refuses)
+		return;
+	o->verdict = DBX_VERDICT_DROP;
+	o->reason = DBX_REASON_PRIVATE_ENDPOINT_INACTIVE;
+	o->path = DBX_PATH_NONE;
+	o->mark = 0;
+}
+
+static void take_route(struct dbx_explain_ctx *c)
+{
+	const struct dbx_path_route *r =
+		dbx_model_route(c->m, c->out->path, c->ncc ? c->ncc->id : NULL);
+
+	c->out->via = strdup(r && c->out->mark ? r->interface : "");
+	if (!c->out->via)
+		c->err = -ENOMEM;
 }
 
 /* A name that waits has an entry of the documents, though the verdict on its packets has none. */
@@ -273,7 +291,7 @@ static void compare(struct dbx_explain_ctx *c, const struct dbx_result *res)
 
 	dbx_eval_tuple(c->m, &c->t, &want);
 	if ((int)want.verdict == res->verdict && (int)want.reason == res->reason &&
-	    (int)want.path == res->path)
+	    (int)want.path == res->path && want.mark == dbx_judge_mark(c->img, res))
 		return;
 	dbx_diag_add(c->d, DBX_SEV_WARNING, "disagreement", "", "",
 		     "the classifier says %s (%s, path %s), the evaluator %s (%s, path %s); the "
@@ -311,11 +329,18 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 	judge(&c, &res);
 	compare(&c, &res);
 	describe(&c);
+	if (c.is_name)
+		dbx_explain_name_refused(&c, (enum dbx_reason)res.reason);
 	take_verdict(&c, &res);
+	take_route(&c);
 	if (c.is_name)
 		dbx_explain_name_steps(&c);
 	else
 		dbx_explain_addr_steps(&c);
+	dbx_explain_path_step(&c);
+	dbx_explain_guard_step(&c);
+	dbx_explain_quota_step(&c);
+	dbx_explain_reject_step(&c);
 	take_rule(&c, &res);
 	e.steps = c.steps.v;
 	e.n_steps = c.steps.n;
@@ -347,6 +372,7 @@ void dbx_explanation_fini(struct dbx_explanation *e)
 	free(e->tags);
 	free(e->src);
 	free(e->dst);
+	free(e->via);
 	free(e->policy);
 	free(e->rule);
 	free(e->rule_doc);

@@ -21,11 +21,12 @@ struct dbx_explain_query {
 	int product; /* enum dbx_product, or -1: that of the first source */
 	bool has_src;
 	struct dbx_addr src; /* else: first address of the workspace's first source */
+	int64_t now_ms;      /* milliseconds since 1970, 0 = not known: days are not counted */
 };
 
 struct dbx_explain_step {
 	/* "source", "isolation", "blocked", "mode", "private-endpoint", "implicit", "listed",
-	   "default", "path" */
+	   "default", "path"; with the result "info" also "guard", "quota", "reject" */
 	char *name;
 	char *result; /* "match", "no match", "continue", "deny", "allow", ... */
 	char *text;
@@ -36,6 +37,8 @@ struct dbx_explanation {
 	enum dbx_verdict verdict;
 	enum dbx_reason reason;
 	enum dbx_path path;
+	uint32_t mark; /* that it leaves with; 0 = none */
+	char *via;     /* interface of its route, "" = none, or the host's routing */
 	int64_t workspace_id;
 	char *src, *dst; /* as judged; dst as given when it is a name */
 	bool dst_is_name;
@@ -65,7 +68,6 @@ const char *dbx_reason_slug(enum dbx_reason r);
 const char *dbx_reason_text(enum dbx_reason r);
 enum dbx_reason_kind dbx_reason_kind(enum dbx_reason r);
 const char *dbx_verdict_name(enum dbx_verdict v); /* "PASS", "DROP", "DRY_RUN_DENIAL" */
-const char *
-dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "service-endpoint", "nat" */
+const char *dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "nat", ... */
 
 #endif

@@ -6,6 +6,7 @@
 #define DBX_POLICY_EXPLAIN_IMPL_H
 
 #include "lib/name.h"
+#include "lib/strbuf.h"
 #include "lib/vec.h"
 #include "policy/eval_impl.h"
 #include "policy/explain.h"
@@ -28,7 +29,8 @@ struct dbx_explain_ctx {
 	const struct dbx_pe_rule *pe;    /* of dst or of the name, NULL = none */
 	const struct dbx_where *by_name; /* the entry that allows the name, NULL = none */
 	bool pe_is_judged;               /* dst of a name is the address of its private endpoint */
-	struct dbx_eval_tuple t;         /* what is judged; dst of a name: see explain_name.c */
+	bool pe_refuses;         /* the resolver refuses the name: the rule is not effective */
+	struct dbx_eval_tuple t; /* what is judged; dst of a name: see explain_name.c */
 };
 
 /* Adds a step; where NULL = no place. */
@@ -45,11 +47,27 @@ char *dbx_explain_proto(uint8_t proto, uint16_t port, char buf[DBX_PROTO_STRLEN]
 void dbx_explain_addr_steps(struct dbx_explain_ctx *c);
 bool dbx_explain_source_step(struct dbx_explain_ctx *c); /* false: it decides */
 void dbx_explain_policy_step(struct dbx_explain_ctx *c, const char *full_access);
-void dbx_explain_path_step(struct dbx_explain_ctx *c);
 const char *dbx_explain_result(const struct dbx_explain_ctx *c); /* "allow", "deny", "dry-run" */
+
+/* explain_path.c */
+void dbx_explain_path_step(struct dbx_explain_ctx *c);
+void dbx_explain_quota_step(struct dbx_explain_ctx *c);
+void dbx_explain_reject_step(struct dbx_explain_ctx *c);
+
+/* explain_pe.c */
+#define DBX_TIME_STRLEN 40
+char *dbx_explain_time(int64_t ms, char buf[DBX_TIME_STRLEN]); /* "2026-08-01 10:20 UTC" */
+/* "PENDING since ..., 3 of 14 days left, until ..." */
+void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r,
+			  struct dbx_strbuf *s);
+bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r);
+void dbx_explain_pe_advice(const struct dbx_explain_ctx *c, struct dbx_strbuf *s);
+void dbx_explain_guard_step(struct dbx_explain_ctx *c);
 
 /* explain_name.c: picks what stands for the name (t.dst) before it is judged; then tells. */
 void dbx_explain_name_pick(struct dbx_explain_ctx *c);
+/* reason: how the packets fare. Sets pe_refuses. */
+void dbx_explain_name_refused(struct dbx_explain_ctx *c, enum dbx_reason reason);
 void dbx_explain_name_steps(struct dbx_explain_ctx *c);
 
 char *dbx_explain_advice(const struct dbx_explain_ctx *c); /* malloc'ed, NULL = no memory */

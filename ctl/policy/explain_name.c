@@ -19,9 +19,31 @@ static const char *waiting(const struct dbx_explain_ctx *c)
 		       : "names are compiled and wait for name learning";
 }
 
+struct private_name {
+	const struct dbx_pe_rule *rule;
+	const char *name;
+};
+
 static int is_same_name(void *arg, const char *name)
 {
 	return dbx_name_match(name, arg) ? 1 : 0;
+}
+
+static int is_private_name(void *arg, const char *name)
+{
+	const struct private_name *p = arg;
+	char alias[DBX_NAME_SIZE] = "";
+
+	return dbx_pe_rule_private_name(p->rule, name, alias) && strcmp(alias, p->name) == 0;
+}
+
+/* One of the rule's names, or what that is called in the private zone. */
+static bool has_name(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r, char *name)
+{
+	struct private_name p = {r, name};
+
+	return dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) == 1 ||
+	       dbx_pe_rule_names(r, c->ncc->region, is_private_name, &p) == 1;
 }
 
 /* The rule of the workspace's NCC that makes the name private; an effective one first. */
@@ -35,9 +57,10 @@ static const struct dbx_pe_rule *find_endpoint(const struct dbx_explain_ctx *c)
 	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
-		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 ||
-		    dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) != 1)
+		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 || !has_name(c, r, name))
 			continue;
+		if (!dbx_pe_rule_is_effective(r) && !dbx_explain_pe_is_required(c, r))
+			continue; /* as if it were not there */
 		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
 			found = r;
 	}
@@ -78,7 +101,18 @@ static struct dbx_addr candidate(bool is_v6, uint32_t i)
 	return a;
 }
 
-static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
+/* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
+static bool is_isolated(const struct dbx_explain_ctx *c)
+{
+	struct dbx_eval_result res;
+
+	dbx_eval_tuple(c->m, &c->t, &res);
+	return (res.reason >= DBX_REASON_MARTIAN && res.reason <= DBX_REASON_LISTED_WORKSPACE) ||
+	       res.reason == DBX_REASON_CLUSTER_ISOLATION;
+}
+
+/* Where every address is in some entry: one that is at least nobody's own. */
+static struct dbx_addr unlisted_address(struct dbx_explain_ctx *c)
 {
 	uint32_t i;
 
@@ -88,16 +122,12 @@ static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
 		if (dbx_image_class(c->img, &a) == 0)
 			return a;
 	}
+	for (i = 0; i < 256; i++) {
+		c->t.dst = candidate(c->t.src.is_v6, i);
+		if (!is_isolated(c))
+			return c->t.dst;
+	}
 	return candidate(c->t.src.is_v6, 0);
-}
-
-/* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
-static bool is_isolated(const struct dbx_explain_ctx *c)
-{
-	struct dbx_eval_result res;
-
-	dbx_eval_tuple(c->m, &c->t, &res);
-	return res.reason >= DBX_REASON_MARTIAN && res.reason <= DBX_REASON_LISTED_WORKSPACE;
 }
 
 void dbx_explain_name_pick(struct dbx_explain_ctx *c)
@@ -106,6 +136,14 @@ void dbx_explain_name_pick(struct dbx_explain_ctx *c)
 	c->pe_is_judged = c->pe && private_address(c, &c->t.dst) && !is_isolated(c);
 	if (!c->pe_is_judged)
 		c->t.dst = unlisted_address(c);
+}
+
+/* Without a private address no packet tells it: the resolver does. */
+void dbx_explain_name_refused(struct dbx_explain_ctx *c, enum dbx_reason reason)
+{
+	c->pe_refuses = c->pe && !c->pe_is_judged && !dbx_pe_rule_is_effective(c->pe) &&
+			(reason == DBX_REASON_FULL_ACCESS || reason == DBX_REASON_NO_MATCH ||
+			 reason == DBX_REASON_NAME_NOT_LEARNED);
 }
 
 static const struct dbx_where *find_name(const struct dbx_explain_ctx *c,
@@ -166,21 +204,34 @@ static void tell_blocked(struct dbx_explain_ctx *c)
 static void tell_endpoint(struct dbx_explain_ctx *c)
 {
 	char addr[DBX_ADDR_STRLEN];
+	struct dbx_strbuf state;
 
+	dbx_strbuf_init(&state);
+	if (c->pe)
+		dbx_explain_pe_state(c, c->pe, &state);
 	if (!c->pe)
 		dbx_explain_say(c, "private-endpoint", "no match", NULL,
 				"no private endpoint rule of the workspace's NCC has %s", c->name);
 	else if (!c->pe_is_judged)
-		dbx_explain_say(
-			c, "private-endpoint", "no match", &c->pe->where,
-			"private endpoint rule %s (%s) has %s, but the gateway document has no "
-			"private address for it",
-			c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name);
+		dbx_explain_say(c, "private-endpoint", c->pe_refuses ? "deny" : "no match",
+				&c->pe->where,
+				"private endpoint rule %s (%s) has %s, but the gateway document "
+				"has no private address for it%s",
+				c->pe->rule_id, state.err ? "?" : state.s, c->name,
+				c->pe_refuses ? "; the resolver refuses the name until the rule is "
+						"effective"
+					      : "");
 	else
 		dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), &c->pe->where,
-				"private endpoint rule %s (%s) has %s; judged at its address %s",
-				c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name,
-				dbx_addr_format(&c->t.dst, addr));
+				"private endpoint rule %s (%s) has %s; judged at its address %s%s",
+				c->pe->rule_id, state.err ? "?" : state.s, c->name,
+				dbx_addr_format(&c->t.dst, addr),
+				dbx_pe_rule_is_effective(c->pe) &&
+						dbx_explain_pe_is_required(c, c->pe)
+					? "; its public addresses are refused"
+					: "");
+	c->err = state.err ? state.err : c->err;
+	dbx_strbuf_fini(&state);
 }
 
 static void tell_implicit(struct dbx_explain_ctx *c)
@@ -266,14 +317,14 @@ void dbx_explain_name_steps(struct dbx_explain_ctx *c)
 	dbx_explain_say(c, "isolation", "continue", NULL,
 			"a name: the addresses that it resolves to are judged when packets come");
 	tell_blocked(c);
-	dbx_explain_policy_step(c, c->pe_is_judged ? "continue" : "allow");
+	dbx_explain_policy_step(c, c->pe_is_judged || c->pe_refuses ? "continue" : "allow");
 	if (c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED) {
 		tell_endpoint(c);
-		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged) {
+		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged &&
+		    !c->pe_refuses) {
 			tell_implicit(c);
 			tell_listed(c);
 			tell_default(c);
 		}
 	}
-	dbx_explain_path_step(c);
 }

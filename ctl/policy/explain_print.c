@@ -74,6 +74,8 @@ char *dbx_explanation_json(const struct dbx_explanation *e)
 	add_member(&s, "rule_doc", e->rule_doc);
 	add_member(&s, "rule_ptr", e->rule_ptr);
 	add_member(&s, "path", dbx_path_name(e->path));
+	add_member(&s, "via", e->via);
+	dbx_strbuf_addf(&s, ",\"mark\":%" PRIu32, e->mark);
 	dbx_strbuf_addf(&s, ",\"workspace_id\":%" PRId64 ",\"generation\":%" PRIu64,
 			e->workspace_id, e->generation);
 	add_member(&s, "src", e->src);
@@ -117,7 +119,8 @@ char *dbx_explanation_text(const struct dbx_explanation *e)
 		dbx_strbuf_addf(&s, "rule       %s", e->rule);
 		add_place(&s, e->rule_doc, e->rule_ptr);
 	}
-	dbx_strbuf_addf(&s, "path       %s\n", dbx_path_name(e->path));
+	dbx_strbuf_addf(&s, "path       %s%s%s\n", dbx_path_name(e->path), e->via[0] ? " via " : "",
+			e->via);
 	for (i = 0; i < e->n_tags; i++)
 		dbx_strbuf_addf(&s, "%-10s %s\n", i ? "" : "in", e->tags[i]);
 	for (i = 0; i < e->n_steps; i++) {

@@ -192,8 +192,8 @@ static void add_bindings(struct dbx_strbuf *b, const struct dbx_image *img)
 				v[i].flags & DBX_BINDING_F_REJECT ? " reject" : "",
 				v[i].flags & DBX_BINDING_F_CLUSTER ? " separate" : "");
 	}
-	dbx_strbuf_add(b, "\nquotas\n");
 	q = dbx_image_section(img, DBX_SEC_QUOTAS, &n);
+	dbx_strbuf_add(b, n ? "\nquotas\n" : "");
 	for (uint32_t i = 0; i < n; i++)
 		dbx_strbuf_addf(b,
 				"  %u workspace %" PRIu64 ": %u new flows a second, %" PRIu64

@@ -164,7 +164,7 @@ bool dbx_pe_rule_private_name(const struct dbx_pe_rule *r, const char *name,
 	if (!z)
 		return false;
 	azure_resource_names(r, keep_name, public_name);
-	if (strcmp(name, public_name))
+	if (!public_name[0] || strcmp(name, public_name))
 		return false;
 	resource = strrchr(r->resource_id, '/') + 1;
 	if (z->private_zone)

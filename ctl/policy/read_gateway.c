@@ -2,7 +2,7 @@
 /*
  * read_gateway.c -- the gateway document: what the vendor's objects leave to the gateway.
  *
- * ARCHITECTURE.md has its format. Ids that must be unique within a list are checked here, where both
+ * rules/gateway.md has its format. Ids that must be unique within a list are checked here, where both
  * places are known.
  */
 #include "policy/read_json.h"

@@ -119,6 +119,7 @@ enum dbx_total {
 #define DBX_EVENT_F_HAS_TUPLE 2 /* src, dst and proto are valid */
 #define DBX_EVENT_F_HAS_PORTS 4
 #define DBX_EVENT_F_FRAGMENT  8
+#define DBX_EVENT_F_GUARDED   16 /* allowed, unless the flow names a guarded resource */
 struct dbx_event {
 	dbx_u64 time_ns; /* CLOCK_MONOTONIC */
 	dbx_u64 generation;

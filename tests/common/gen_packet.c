@@ -83,6 +83,7 @@ static void put_link(struct gen_rand *r, struct pkt *p, const struct plan *k)
 
 static void put_outer_ip(struct gen_rand *r, const struct gen_model *m, struct pkt *p)
 {
+	static const uint8_t nops[40] = {1, 1, 1, 1}; /* and the end of the list */
 	struct pkt_ip4 h = PKT_IP4_INIT;
 
 	pkt_addr_parse("192.0.2.9", &h.src);
@@ -102,7 +103,7 @@ static void put_outer_ip(struct gen_rand *r, const struct gen_model *m, struct p
 		h.offset = (uint16_t)gen_below(r, 200);
 	if (gen_percent(r, 5)) {
 		h.n_options = 4 * (1 + gen_below(r, 10));
-		h.options = (const uint8_t[40]){1, 1, 1, 1};
+		h.options = nops;
 	}
 	pkt_ip4(p, &h);
 }
