@@ -209,6 +209,18 @@ static bool reject_eq(const struct dbx_reject *a, const struct dbx_reject *b)
 	       SAME(per_second) && TEXT(extra);
 }
 
+static bool log_file_eq(const struct dbx_log_file *a, const struct dbx_log_file *b)
+{
+	return SAME(has) && TEXT(path) && SAME(rotate_bytes) && SAME(rotate_s) && SAME(keep) &&
+	       TEXT(extra);
+}
+
+static bool log_eq(const struct dbx_log_options *a, const struct dbx_log_options *b)
+{
+	return SAME(has) && SAME(interval_s) && log_file_eq(&a->file, &b->file) && SAME(journald) &&
+	       TEXT(extra);
+}
+
 static bool forward_eq(const struct dbx_forward *a, const struct dbx_forward *b)
 {
 	return SAME(has) && LIST(interfaces, interface_eq) && TEXT(extra);
@@ -218,7 +230,7 @@ static bool paths_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
 {
 	return LIST(routes, route_eq) && LIST(tunnels, tunnel_eq) &&
 	       reject_eq(&a->reject, &b->reject) && forward_eq(&a->forward, &b->forward) &&
-	       quota_eq(&a->default_quota, &b->default_quota);
+	       quota_eq(&a->default_quota, &b->default_quota) && log_eq(&a->log, &b->log);
 }
 
 static bool gateway_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)

@@ -257,6 +257,11 @@ static void paths_fini(struct dbx_gateway *g)
 	free(g->forward.extra);
 	free(g->forward.where.ptr);
 	quota_fini(&g->default_quota);
+	free(g->log.file.path);
+	free(g->log.file.extra);
+	free(g->log.file.where.ptr);
+	free(g->log.extra);
+	free(g->log.where.ptr);
 }
 
 static void gateway_fini(struct dbx_gateway *g)

@@ -384,6 +384,24 @@ struct dbx_forward { /* "fast_forward": interfaces to which packets may be redir
 	struct dbx_where where;
 };
 
+struct dbx_log_file { /* JSON lines of denied flows */
+	bool has;
+	char *path;
+	uint64_t rotate_bytes;
+	uint32_t rotate_s, keep; /* 0 s: not by age; keep: files beside the one that is written */
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_log_options { /* "log": where records of denied flows go */
+	bool has;
+	uint32_t interval_s; /* a flow's packets are added up for so long; 10 without "log" */
+	struct dbx_log_file file;
+	bool journald;
+	char *extra;
+	struct dbx_where where;
+};
+
 struct dbx_gateway {
 	char *name, *account_id; /* or NULL */
 	struct dbx_interface *interfaces;
@@ -414,7 +432,8 @@ struct dbx_gateway {
 	struct dbx_reject reject;
 	struct dbx_forward forward;
 	struct dbx_quota_limits default_quota;
-	char *extra; /* log, ... of later versions: kept */
+	struct dbx_log_options log;
+	char *extra; /* of later versions: kept */
 	struct dbx_where where;
 };
 

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "policy/print_log.h"
 #include "policy/print_names.h"
 #include "policy/print_paths.h"
 
@@ -241,6 +242,8 @@ char *dbx_print_gateway(const struct dbx_gateway *g)
 	if (g->names.has)
 		dbx_pr_set(&p, o, "names", dbx_pr_names(&p, &g->names));
 	dbx_pr_paths(&p, o, g);
+	if (g->log.has)
+		dbx_pr_set(&p, o, "log", dbx_pr_log(&p, &g->log));
 	dbx_pr_set(&p, root, "gateway", o);
 	return dbx_pr_finish(&p, root);
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * print_log.c -- "log" of the gateway document; what is at its default is left out.
+ */
+#include "policy/print_log.h"
+
+#include "policy/read_log.h"
+
+static json_t *print_file(struct dbx_pr *p, const struct dbx_log_file *f)
+{
+	json_t *o = dbx_pr_object(p, f->extra);
+
+	dbx_pr_text(p, o, "path", f->path);
+	if (f->rotate_bytes != DBX_LOG_ROTATE_BYTES)
+		dbx_pr_set(p, o, "rotate_bytes", json_integer((json_int_t)f->rotate_bytes));
+	if (f->rotate_s != DBX_LOG_ROTATE_S)
+		dbx_pr_set(p, o, "rotate_s", json_integer(f->rotate_s));
+	if (f->keep != DBX_LOG_KEEP)
+		dbx_pr_set(p, o, "keep", json_integer(f->keep));
+	return o;
+}
+
+json_t *dbx_pr_log(struct dbx_pr *p, const struct dbx_log_options *l)
+{
+	json_t *o = dbx_pr_object(p, l->extra);
+
+	if (l->interval_s != DBX_LOG_INTERVAL_S)
+		dbx_pr_set(p, o, "interval_s", json_integer(l->interval_s));
+	if (l->file.has)
+		dbx_pr_set(p, o, "file", print_file(p, &l->file));
+	if (l->journald)
+		dbx_pr_set(p, o, "journald", json_true());
+	return o;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * print_log.h -- private to the printers: "log" of the gateway document.
+ */
+#ifndef DBX_POLICY_PRINT_LOG_H
+#define DBX_POLICY_PRINT_LOG_H
+
+#include "policy/print_json.h"
+
+json_t *dbx_pr_log(struct dbx_pr *p, const struct dbx_log_options *l);
+
+#endif
