@@ -21,12 +21,15 @@
 struct dbx_denials;
 struct dbx_links;
 struct dbx_naming;
+struct dbx_records;
 
 struct dbx_daemon {
 	struct dbx_core core;
 	struct dbx_links *links;       /* NULL in tests: no interfaces */
 	struct dbx_denials *denials;   /* or NULL */
 	struct dbx_naming *naming;     /* NULL in tests */
+	struct dbx_records *records;   /* or NULL */
+	const char *records_path;      /* where they are kept, or NULL: nowhere */
 	double started_ms;             /* monotonic */
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
 	size_t n_interfaces;
@@ -110,6 +113,7 @@ DBX_HANDLER(names);
 DBX_HANDLER(usage);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
+DBX_HANDLER(record_get);
 
 DBX_HANDLER(policy_create);
 DBX_HANDLER(policy_list);

@@ -12,6 +12,7 @@
 
 #include "daemon/links.h"
 #include "daemon/naming.h"
+#include "daemon/records.h"
 
 static void out_interfaces(struct dbx_strbuf *b, const struct dbx_links *links)
 {
@@ -203,6 +204,8 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	out_namer(d, b);
 	dbx_strbuf_addc(b, ',');
 	out_dns(d, b);
+	dbx_strbuf_addc(b, ',');
+	dbx_records_status(d->records, b);
 	dbx_strbuf_addc(b, ',');
 	out_events(d, b);
 	dbx_strbuf_addc(b, '}');

@@ -14,7 +14,8 @@
 
 #include "lib/hash.h"
 
-#define NONE UINT32_MAX
+#define NONE     UINT32_MAX
+#define TICK_MAX 8192
 
 struct flow {
 	struct dbx_event event; /* of the latest packet */
@@ -302,7 +303,10 @@ void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64
 
 void dbx_flowlog_tick(struct dbx_flowlog *l, int64_t mono_ms)
 {
-	while (l->n && mono_ms - l->ring[l->head].opened_ms >= (int64_t)l->interval_ms)
+	/* Bounded, so that a burst that is due at once does not hold up the loop. */
+	for (int i = 0; l->n && i < TICK_MAX &&
+			mono_ms - l->ring[l->head].opened_ms >= (int64_t)l->interval_ms;
+	     i++)
 		end_oldest(l);
 }
 

@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/naming.h"
 #include "daemon/paths.h"
+#include "daemon/records.h"
 #include "daemon/server.h"
 #include "daemon/usage.h"
 
@@ -189,6 +190,7 @@ static void on_change(void *arg)
 	want_links(l);
 	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
+	dbx_records_change(l->d->records);
 	tell_status(l);
 }
 
@@ -201,6 +203,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	dbx_naming_second(d->naming);
 	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
+	dbx_records_second(d->records);
 }
 
 static void on_names(evutil_socket_t fd, short what, void *arg)
@@ -215,9 +218,15 @@ static void add_denial(void *arg, const struct dbx_event *e)
 {
 	struct dbx_daemon *d = arg;
 	int64_t age_ms = (int64_t)(dbx_monotonic_ms() - (double)e->time_ns / 1e6);
+	const struct dbx_flow_note n = {
+		.event = e,
+		.policy_id = dbx_core_policy_of(&d->core, e),
+		.rcode = DBX_RECORD_RCODE_NONE,
+		.time_ms = dbx_now_ms() - (age_ms > 0 ? age_ms : 0),
+	};
 
-	dbx_denials_add(d->denials, e, dbx_core_policy_of(&d->core, e), NULL,
-			dbx_now_ms() - (age_ms > 0 ? age_ms : 0));
+	dbx_denials_add(d->denials, e, n.policy_id, NULL, n.time_ms);
+	dbx_records_add(d->records, &n);
 }
 
 static void on_denials(evutil_socket_t fd, short what, void *arg)
@@ -227,6 +236,7 @@ static void on_denials(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	d->core.ops->poll_events(d->core.dp, add_denial, d);
+	dbx_records_tick(d->records);
 }
 
 /* ---- set-up ---- */
@@ -313,7 +323,9 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	rc = dbx_links_open(&l->d->links, l->d->core.ops, l->d->core.dp, f);
 	if (rc)
 		return rc;
-	rc = dbx_naming_open(&l->d->naming, &l->d->core, l->d->denials, f);
+	if (dbx_records_open(&l->d->records, &l->d->core, l->d->records_path))
+		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	rc = dbx_naming_open(&l->d->naming, &l->d->core, l->d->denials, l->d->records, f);
 	if (rc)
 		return rc;
 	rc = add_events(l);
@@ -352,6 +364,7 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 		event_free(l.paths_timer);
 	d->core.on_change = NULL;
 	dbx_naming_close(&d->naming);
+	dbx_records_close(&d->records);
 	dbx_links_close(&d->links);
 	dbx_denials_free(&d->denials);
 	if (l.base)

@@ -157,12 +157,15 @@ static int serve(const struct dbx_options *o, const struct dbx_dp_opts *dp, stru
 		.dp = *dp,
 		.paths = o->dp == &dbx_dp_xdp ? &dbx_paths_kernel : NULL,
 	};
-	char path[PATH_MAX];
+	char path[PATH_MAX], records[PATH_MAX];
 	int rc, fd = -1;
 
-	if (snprintf(path, sizeof(path), "%s/state.db", o->state_dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/state.db", o->state_dir) >= (int)sizeof(path) ||
+	    snprintf(records, sizeof(records), "%s/records.db", o->state_dir) >=
+		    (int)sizeof(records))
 		return dbx_fail_set(f, -ENAMETOOLONG, DBX_FAIL_INTERNAL, "--state-dir is too long");
 	core.state_path = path;
+	d.records_path = records;
 	/* What can be refused is refused before the data plane is touched. */
 	rc = dbx_server_may_listen(o->socket, f);
 	if (!rc)

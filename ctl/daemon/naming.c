@@ -28,11 +28,15 @@ struct record {
 	struct dbx_event event;
 	char policy[64];
 	char name[256];
+	int rcode;
+	size_t n_rdata;
+	struct dbx_addr rdata[DBX_RECORD_RDATA_MAX];
 };
 
 struct dbx_naming {
 	struct dbx_core *core;
 	struct dbx_denials *denials;
+	struct dbx_records *flow_records;
 	struct dbx_dns *dns;
 	struct dbx_reset *reset;
 	struct dbx_hellos *hellos;
@@ -80,10 +84,31 @@ static void on_record(void *arg, const struct dbx_dns_record *r)
 		snprintf(rec->policy, sizeof(rec->policy), "%s",
 			 r->decision.policy_id ? r->decision.policy_id : "");
 		snprintf(rec->name, sizeof(rec->name), "%s", r->name ? r->name : "");
+		rec->rcode = r->rcode;
+		rec->n_rdata = r->n_addrs < DBX_RECORD_RDATA_MAX ? r->n_addrs
+								 : DBX_RECORD_RDATA_MAX;
+		if (rec->n_rdata)
+			memcpy(rec->rdata, r->addrs, rec->n_rdata * sizeof(*r->addrs));
 	} else {
 		n->n_lost++;
 	}
 	pthread_mutex_unlock(&n->lock);
+}
+
+static void enter(struct dbx_naming *n, const struct record *rec)
+{
+	const struct dbx_flow_note note = {
+		.event = &rec->event,
+		.policy_id = rec->policy,
+		.name = rec->name,
+		.rcode = rec->rcode,
+		.rdata = rec->rdata,
+		.n_rdata = rec->n_rdata,
+		.time_ms = dbx_now_ms(),
+	};
+
+	dbx_denials_add(n->denials, &rec->event, rec->policy, rec->name, note.time_ms);
+	dbx_records_add(n->flow_records, &note);
 }
 
 static void take_records(struct dbx_naming *n)
@@ -101,8 +126,7 @@ static void take_records(struct dbx_naming *n)
 	}
 	pthread_mutex_unlock(&n->lock);
 	for (size_t i = 0; mine && i < n_mine; i++)
-		dbx_denials_add(n->denials, &mine[i].event, mine[i].policy, mine[i].name,
-				dbx_now_ms());
+		enter(n, &mine[i]);
 	free(mine);
 }
 
@@ -209,11 +233,17 @@ static void denied(void *arg, const struct dbx_name_event *e)
 {
 	struct dbx_naming *n = arg;
 	char name[256];
+	const struct dbx_flow_note note = {
+		.event = &e->event,
+		.policy_id = dbx_core_policy_of(n->core, &e->event),
+		.name = name,
+		.rcode = DBX_RECORD_RCODE_NONE,
+		.time_ms = dbx_now_ms(),
+	};
 
 	printable(e->name, e->n_name, name);
-
-	dbx_denials_add(n->denials, &e->event, dbx_core_policy_of(n->core, &e->event), name,
-			dbx_now_ms());
+	dbx_denials_add(n->denials, &e->event, note.policy_id, name, note.time_ms);
+	dbx_records_add(n->flow_records, &note);
 	if (e->event.verdict != DBX_VERDICT_DROP || e->key.proto != IPPROTO_TCP || !n->reset)
 		return;
 	if (dbx_reset_send(n->reset, &e->key, e->seq))
@@ -267,7 +297,7 @@ void dbx_naming_second(struct dbx_naming *n)
 /* ---- life ---- */
 
 int dbx_naming_open(struct dbx_naming **out, struct dbx_core *core, struct dbx_denials *denials,
-		    struct dbx_fail *f)
+		    struct dbx_records *records, struct dbx_fail *f)
 {
 	struct dbx_naming *n;
 
@@ -278,6 +308,7 @@ int dbx_naming_open(struct dbx_naming **out, struct dbx_core *core, struct dbx_d
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
 	n->core = core;
 	n->denials = denials;
+	n->flow_records = records;
 	pthread_mutex_init(&n->lock, NULL);
 	n->records = calloc(RECORDS_MAX, sizeof(*n->records));
 	n->reset = dbx_reset_new();

@@ -9,12 +9,13 @@
 #include "daemon/denials.h"
 #include "daemon/dns_resolver.h"
 #include "daemon/namer.h"
+#include "daemon/records.h"
 
 struct dbx_naming;
 
 /* NULL is a naming too, that of a driver without names: nothing happens. */
 int dbx_naming_open(struct dbx_naming **n, struct dbx_core *core, struct dbx_denials *denials,
-		    struct dbx_fail *f);
+		    struct dbx_records *records, struct dbx_fail *f);
 void dbx_naming_close(struct dbx_naming **n);
 void dbx_naming_change(struct dbx_naming *n); /* other documents are in force */
 void dbx_naming_retry(struct dbx_naming *n);  /* what failed, or was taken away by others */
