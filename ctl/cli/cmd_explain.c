@@ -6,6 +6,7 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/explain_record.h"
 #include "cli/findings.h"
 #include "cli/offline.h"
 #include "cli/out.h"
@@ -291,18 +292,77 @@ static int print_text(const json_t *e)
 	return code;
 }
 
+static int answer_query(const struct dbx_cli *cli, const struct dbx_explain_query *q,
+			json_t **answer)
+{
+	if (dbx_cli_has(cli, DBX_OPT_POLICY) || dbx_cli_has(cli, DBX_OPT_FEEDS))
+		return explain_offline(cli, q, answer);
+	return ask_daemon(cli, q, answer);
+}
+
+/* What was recorded, and what would become of the same flow now. */
+static int explain_record(const struct dbx_cli *cli)
+{
+	json_t *record = NULL, *answer = NULL, *both;
+	struct dbx_explain_query q;
+	const char *why;
+	int code = dbx_record_load(cli, cli->operands.v[0], &record), now = DBX_EXIT_DONE;
+	bool can;
+
+	if (code)
+		return code;
+	can = dbx_record_query(record, &q, &why);
+	if (can)
+		now = answer_query(cli, &q, &answer);
+	if (dbx_out_is_json()) {
+		both = json_pack("{s:O, s:O?}", "record", record, "explanation", answer);
+		code = both ? dbx_out_json(both) : dbx_err_memory();
+		json_decref(both);
+	} else {
+		dbx_record_print(record);
+		dbx_say_in(stdout, DBX_BOLD, "\nas of now   ");
+		if (answer)
+			code = print_text(answer);
+		else
+			dbx_say("not explained: %s\n",
+				can ? "see the message on standard error" : why);
+	}
+	json_decref(answer);
+	json_decref(record);
+	return now ? now : code;
+}
+
+static bool has_query(const struct dbx_cli *cli)
+{
+	static const enum dbx_opt_id parts[] = {DBX_OPT_WORKSPACE, DBX_OPT_DST,  DBX_OPT_PORT,
+						DBX_OPT_PROTO,     DBX_OPT_TYPE, DBX_OPT_SRC,
+						DBX_OPT_PRODUCT};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (dbx_cli_has(cli, parts[i]))
+			return true;
+	}
+	return false;
+}
+
 int dbx_cmd_explain(const struct dbx_cli *cli)
 {
 	struct dbx_explain_query q;
 	json_t *answer = NULL;
 	int code;
 
+	if (cli->operands.n && has_query(cli))
+		return dbx_cli_usage(cli->cmd, "explain: the record says workspace, destination "
+					       "and the like: give it alone, or them alone");
+	if (cli->operands.n)
+		return explain_record(cli);
+	if (!dbx_cli_has(cli, DBX_OPT_WORKSPACE) || !dbx_cli_has(cli, DBX_OPT_DST))
+		return dbx_cli_usage(cli->cmd, "explain: needs --%s, or an event id",
+				     dbx_cli_has(cli, DBX_OPT_WORKSPACE) ? "dst NAME|ADDR"
+									 : "workspace ID");
 	if (read_query(cli, &q))
 		return DBX_EXIT_USAGE;
-	if (dbx_cli_has(cli, DBX_OPT_POLICY) || dbx_cli_has(cli, DBX_OPT_FEEDS))
-		code = explain_offline(cli, &q, &answer);
-	else
-		code = ask_daemon(cli, &q, &answer);
+	code = answer_query(cli, &q, &answer);
 	if (!code)
 		code = dbx_out_is_json() ? dbx_out_json(answer) : print_text(answer);
 	json_decref(answer);
