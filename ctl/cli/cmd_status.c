@@ -54,6 +54,36 @@ static void say_lost(const json_t *status)
 	dbx_say("\n");
 }
 
+/* Records of denied flows: one line for all, one for each sink. */
+static void say_log(const json_t *log)
+{
+	long long lost = dbx_json_int(log, "lost_events");
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_object(log))
+		return;
+	dbx_say("%-13s %lld, %lld flows open", "records", dbx_json_int(log, "records"),
+		dbx_json_int(log, "open_flows"));
+	if (lost)
+		dbx_say_in(stdout, DBX_YELLOW, ", %lld events of flows without room lost", lost);
+	if (*dbx_json_str(log, "kept_error"))
+		dbx_say_in(stdout, DBX_RED, ", not kept for explain: %s",
+			   dbx_json_str(log, "kept_error"));
+	dbx_say("\n");
+	json_array_foreach(json_object_get(log, "sinks"), i, v) {
+		dbx_say("%-13s ", i ? "" : "sinks");
+		dbx_say_in(stdout, DBX_PLAIN, "%s %s", dbx_json_str(v, "sink"),
+			   dbx_json_str(v, "path"));
+		dbx_say(": %lld written", dbx_json_int(v, "written"));
+		if (dbx_json_int(v, "lost"))
+			dbx_say_in(stdout, DBX_YELLOW, ", %lld lost", dbx_json_int(v, "lost"));
+		if (*dbx_json_str(v, "error"))
+			dbx_say_in(stdout, DBX_RED, ", %s", dbx_json_str(v, "error"));
+		dbx_say("\n");
+	}
+}
+
 static void say_dry_run(const json_t *policies)
 {
 	const json_t *v;
@@ -216,6 +246,7 @@ static int print_text(const json_t *s)
 	say_key("policies", json_object_get(s, "policies"));
 	say_key("names waiting", json_object_get(s, "names_waiting"));
 	say_lost(s);
+	say_log(json_object_get(s, "log"));
 	say_dry_run(json_object_get(s, "dry_run_policies"));
 	code = print_interfaces(json_object_get(s, "interfaces"));
 	if (!code)
