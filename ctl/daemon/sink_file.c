@@ -171,6 +171,8 @@ static int write_line(struct file *f, const char *line, size_t n)
 	} while (done < 0 && errno == EINTR);
 	err = errno;
 	if (done == (ssize_t)n) {
+		if (!f->size)
+			f->born_ms = f->now_ms;
 		f->size += n;
 		f->is_dirty = true;
 		return 0;
