@@ -124,14 +124,16 @@ static int explain_offline(const struct dbx_cli *cli, const struct dbx_explain_q
 
 /* ---- from the daemon ---- */
 
-static json_t *query_json(const struct dbx_cli *cli, const struct dbx_explain_query *q)
+static json_t *query_json(const struct dbx_explain_query *q)
 {
+	char src[DBX_ADDR_STRLEN];
 	json_t *j = json_pack("{s:I, s:i, s:i}", "workspace_id", (json_int_t)q->workspace_id,
 			      "port", q->port, "protocol", q->proto);
 	bool is_bad = !j || json_object_set_new(j, "dst", dbx_json_text(q->dst));
 
 	if (!is_bad && q->has_src)
-		is_bad = json_object_set_new(j, "src", dbx_json_text(cli->opt[DBX_OPT_SRC]));
+		is_bad =
+			json_object_set_new(j, "src", dbx_json_text(dbx_addr_format(&q->src, src)));
 	if (!is_bad && q->product >= 0)
 		is_bad = json_object_set_new(
 			j, "product",
@@ -145,7 +147,7 @@ static json_t *query_json(const struct dbx_cli *cli, const struct dbx_explain_qu
 static int ask_daemon(const struct dbx_cli *cli, const struct dbx_explain_query *q, json_t **answer)
 {
 	struct dbx_request r = {.method = "POST", .path = "/explain", .what = "explain"};
-	json_t *query = query_json(cli, q);
+	json_t *query = query_json(q);
 	char *body = query ? json_dumps(query, JSON_COMPACT) : NULL;
 	int code;
 
@@ -320,7 +322,8 @@ static int explain_record(const struct dbx_cli *cli)
 		json_decref(both);
 	} else {
 		dbx_record_print(record);
-		dbx_say_in(stdout, DBX_BOLD, "\nas of now   ");
+		dbx_say("\n");
+		dbx_say_in(stdout, DBX_BOLD, "as of now   ");
 		if (answer)
 			code = print_text(answer);
 		else

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * test_daemon_records.c -- from events to records in the daemon: every reason, rules and policies by
+ * name, the options of the gateway document, and what the API says of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/dbox.h"
+#include "daemon/log.h"
+#include "daemon/records.h"
+#include "lib/file.h"
+#include "policy/explain.h"
+
+struct fixture {
+	struct dbox box;
+	char ids[2 * DBX_REASON_MAX + 8][DBX_UUID_SIZE];
+	uint16_t reasons[2 * DBX_REASON_MAX + 8];
+	size_t n;
+};
+
+static void on_record(void *arg, const struct dbx_record *r, const char *line, size_t len)
+{
+	struct fixture *f = arg;
+
+	(void)line;
+	(void)len;
+	assert_true(f->n < sizeof(f->ids) / sizeof(f->ids[0]));
+	f->reasons[f->n] = r->event.reason;
+	memcpy(f->ids[f->n++], r->event_id, DBX_UUID_SIZE);
+}
+
+static void apply(struct fixture *f, const char *gateway)
+{
+	char *body = dbox_envelope(NULL, "g", gateway, "p", dbox_policy, "o", dbox_option, NULL);
+
+	assert_int_equal(dbox_call(&f->box, DBX_POST, DBOX_OURS "/apply", body), 200);
+	free(body);
+	dbx_records_change(f->box.d.records);
+}
+
+static int open_box(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char path[128];
+
+	assert_non_null(f);
+	dbox_open(&f->box);
+	snprintf(path, sizeof(path), "%s/records.db", f->box.dir);
+	assert_int_equal(dbx_records_open(&f->box.d.records, &f->box.d.core, path), 0);
+	dbx_flowlog_subscribe(dbx_records_flowlog(f->box.d.records), DBX_FLOWLOG_ENDED, on_record,
+			      f);
+	apply(f, dbox_gateway);
+	*state = f;
+	return 0;
+}
+
+static int close_box(void **state)
+{
+	struct fixture *f = *state;
+
+	dbx_records_close(&f->box.d.records);
+	dbox_close(&f->box);
+	free(f);
+	return 0;
+}
+
+static struct dbx_event event_of(const struct fixture *f, enum dbx_reason reason)
+{
+	return (struct dbx_event){
+		.generation = f->box.d.core.generation,
+		.workspace_id = 1001,
+		.src = {10, 66, 1, 10},
+		.dst = {203, 0, 113, 9},
+		.dport = 443,
+		.reason = (uint16_t)reason,
+		.proto = IPPROTO_TCP,
+		.frame_bytes = 60,
+		.flags = DBX_EVENT_F_HAS_TUPLE | DBX_EVENT_F_HAS_PORTS,
+	};
+}
+
+static void add(struct fixture *f, const struct dbx_event *e, const char *name)
+{
+	const struct dbx_flow_note n = {
+		.event = e, .name = name, .rcode = DBX_RECORD_RCODE_NONE, .time_ms = dbx_now_ms()};
+
+	dbx_records_add(f->box.d.records, &n);
+}
+
+static const char *get_record(struct fixture *f, const char *id, const char *path)
+{
+	char url[128];
+
+	snprintf(url, sizeof(url), DBOX_OURS "/records/%s", id);
+	assert_int_equal(dbox_call(&f->box, DBX_GET, url, NULL), 200);
+	assert_non_null(f->box.json);
+	return dbox_get(&f->box, path);
+}
+
+static void test_every_reason(void **state)
+{
+	struct fixture *f = *state;
+	size_t n = 0;
+
+	for (int r = 0; r < DBX_REASON_MAX; r++) {
+		struct dbx_event e = event_of(f, (enum dbx_reason)r);
+
+		if (dbx_reason_kind((enum dbx_reason)r) == DBX_KIND_PASS)
+			continue; /* an allowed packet has no event */
+		add(f, &e, NULL);
+		n++;
+		if (dbx_reason_kind((enum dbx_reason)r) != DBX_KIND_SOFT)
+			continue;
+		e.verdict = DBX_VERDICT_DRY_RUN;
+		add(f, &e, NULL);
+		n++;
+	}
+	dbx_flowlog_flush(dbx_records_flowlog(f->box.d.records));
+	assert_int_equal(f->n, n);
+	for (size_t i = 0; i < n; i++) {
+		const char *slug = dbx_reason_slug((enum dbx_reason)f->reasons[i]);
+
+		assert_string_equal(get_record(f, f->ids[i], "x_dbx_egress.reason"), slug);
+		assert_string_equal(dbox_get(&f->box, "event_id"), f->ids[i]);
+		assert_string_equal(dbox_get(&f->box, "workspace_id"), "1001");
+		assert_string_equal(dbox_get(&f->box, "account_id"), DBOX_ACCOUNT);
+	}
+	assert_int_equal(dbox_call(&f->box, DBX_GET, DBOX_OURS "/status", NULL), 200);
+	assert_int_equal(atoi(dbox_get(&f->box, "log.records")), (int)n);
+	assert_int_equal(atoi(dbox_get(&f->box, "log.kept")), (int)n);
+	assert_string_equal(dbox_get(&f->box, "log.lost_events"), "0");
+}
+
+static void take_rule(const struct fixture *f, struct dbx_event *e, const char **text)
+{
+	const struct dbx_image *img = &f->box.d.core.now.img;
+	const struct dbx_img_rule *rules;
+	uint32_t n;
+
+	rules = dbx_image_section(img, DBX_SEC_RULES, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		*text = dbx_image_string(img, rules[i].text);
+		e->rule_uid = rules[i].uid;
+		if (e->rule_uid && **text)
+			return;
+	}
+	fail_msg("the image names no rule");
+}
+
+/* The rule by its text and place, also after it is gone. */
+static void test_rule_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_event e = event_of(f, DBX_REASON_BLOCKED);
+	const char *text = "";
+	char *was;
+
+	take_rule(f, &e, &text);
+	was = strdup(text);
+	add(f, &e, NULL);
+	assert_int_equal(dbox_call(&f->box, DBX_PUT, DBOX_OURS "/gateway",
+				   "{\"gateway\":{\"account_id\":\"" DBOX_ACCOUNT "\"}}"),
+			 200);
+	dbx_records_change(f->box.d.records);
+	dbx_flowlog_flush(dbx_records_flowlog(f->box.d.records));
+	assert_int_equal(f->n, 1);
+	assert_string_equal(get_record(f, f->ids[0], "x_dbx_egress.rule.text"), was);
+	assert_true(*dbox_get(&f->box, "x_dbx_egress.rule.document"));
+	free(was);
+}
+
+static void test_unknown_id(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(dbox_call(&f->box, DBX_GET, DBOX_OURS "/records/nobody", NULL), 404);
+	assert_non_null(strstr(f->box.answer, "explain -"));
+	assert_int_equal(dbox_call(&f->box, DBX_POST, DBOX_OURS "/records/nobody", "{}"), 405);
+	assert_int_equal(
+		dbox_call_as(&f->box, false, false, DBX_GET, DBOX_OURS "/records/nobody", NULL),
+		403);
+}
+
+/* Only the log's options differ: that is a change, and takes effect at once. */
+static void test_options_take_effect(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_event e = event_of(f, DBX_REASON_NO_MATCH);
+	char gateway[8192], path[128], *text;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/d.jsonl", f->box.dir);
+	assert_true(strlen(dbox_gateway) < sizeof(gateway) - 256);
+	/* Into the object, in front of its first key. */
+	text = strchr(strstr(dbox_gateway, "\"gateway\""), '{') + 1;
+	snprintf(gateway, sizeof(gateway), "%.*s\"log\":{\"file\":{\"path\":\"%s\"}},%s",
+		 (int)(text - dbox_gateway), dbox_gateway, path, text);
+	assert_int_equal(dbox_call(&f->box, DBX_PUT, DBOX_OURS "/gateway", gateway), 200);
+	assert_true(f->box.d.core.model->gateway.log.file.has);
+	dbx_records_change(f->box.d.records);
+	add(f, &e, "exfil.example.net");
+	dbx_flowlog_flush(dbx_records_flowlog(f->box.d.records));
+	assert_int_equal(dbx_file_read(path, 0, &text, &len), 0);
+	assert_non_null(strstr(text, f->ids[0]));
+	assert_non_null(strstr(text, "\"network_policy_id\":\""));
+	free(text);
+	assert_int_equal(dbox_call(&f->box, DBX_GET, DBOX_OURS "/status", NULL), 200);
+	assert_string_equal(dbox_get(&f->box, "log.sinks.0.sink"), "file");
+	assert_string_equal(dbox_get(&f->box, "log.sinks.0.path"), path);
+	assert_string_equal(dbox_get(&f->box, "log.sinks.0.written"), "1");
+	/* Taken out again: closed. */
+	assert_int_equal(dbox_call(&f->box, DBX_PUT, DBOX_OURS "/gateway", dbox_gateway), 200);
+	dbx_records_change(f->box.d.records);
+	add(f, &e, "exfil.example.net");
+	dbx_flowlog_flush(dbx_records_flowlog(f->box.d.records));
+	assert_int_equal(f->n, 2);
+	assert_int_equal(dbx_file_read(path, 0, &text, &len), 0);
+	assert_null(strstr(text, f->ids[1]));
+	free(text);
+	unlink(path);
+}
+
+static void test_kept_over_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_event e = event_of(f, DBX_REASON_NO_MATCH);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/records.db", f->box.dir);
+	add(f, &e, NULL);
+	dbx_records_close(&f->box.d.records); /* ends what is open */
+	assert_int_equal(f->n, 1);
+	assert_int_equal(dbx_records_open(&f->box.d.records, &f->box.d.core, path), 0);
+	assert_string_equal(get_record(f, f->ids[0], "x_dbx_egress.reason"), "no-match");
+	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.dst_ip"), "203.0.113.9");
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, open_box, close_box)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_reason),        TEST(test_rule_by_name),
+		TEST(test_unknown_id),          TEST(test_options_take_effect),
+		TEST(test_kept_over_a_restart),
+	};
+
+	dbx_log_init(DBX_LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
