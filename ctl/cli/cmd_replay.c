@@ -59,10 +59,28 @@ static int load(const struct dbx_words *paths, struct dbx_replay_side *s)
 
 /* ---- annotated captures ---- */
 
+/* Verdict, reason, the way by which it leaves, rule. */
+static void comment_of(const struct dbx_replay_side *s, const struct dbx_sim_verdict *v, char *text,
+		       size_t n)
+{
+	const struct dbx_img_rule *r = dbx_replay_rule(&s->img, v->res.rule);
+	char mark[32] = "";
+
+	if (v->mark)
+		snprintf(mark, sizeof(mark), ", mark 0x%x", v->mark);
+	snprintf(text, n, "%s %s: %s; path: %s%s%s%.200s%s%.200s%s%.200s",
+		 dbx_verdict_name((enum dbx_verdict)v->res.verdict),
+		 dbx_reason_slug((enum dbx_reason)v->res.reason),
+		 dbx_reason_text((enum dbx_reason)v->res.reason),
+		 dbx_path_name((enum dbx_path)v->res.path), mark, r ? "; rule: " : "",
+		 r ? dbx_image_string(&s->img, r->text) : "", r ? " in " : "",
+		 r ? dbx_image_string(&s->img, r->doc) : "", r ? " " : "",
+		 r ? dbx_image_string(&s->img, r->ptr) : "");
+}
+
 static int annotate(struct dbx_replay_job *j, const struct dbx_replay_side *s,
 		    const struct dbx_captured *c, const struct dbx_replay_packet *p)
 {
-	const struct dbx_img_rule *r = dbx_replay_rule(&s->img, p->v.res.rule);
 	bool denied = p->kind == DBX_REPLAY_JUDGED && p->v.res.verdict == DBX_VERDICT_DROP;
 	struct dbx_pcapng_packet k = {
 		.interface = denied,
@@ -74,13 +92,7 @@ static int annotate(struct dbx_replay_job *j, const struct dbx_replay_side *s,
 	char text[1024];
 
 	if (p->kind == DBX_REPLAY_JUDGED) {
-		snprintf(text, sizeof(text), "%s %s: %s%s%.200s%s%.200s%s%.200s",
-			 dbx_verdict_name((enum dbx_verdict)p->v.res.verdict),
-			 dbx_reason_slug((enum dbx_reason)p->v.res.reason),
-			 dbx_reason_text((enum dbx_reason)p->v.res.reason), r ? "; rule: " : "",
-			 r ? dbx_image_string(&s->img, r->text) : "", r ? " in " : "",
-			 r ? dbx_image_string(&s->img, r->doc) : "", r ? " " : "",
-			 r ? dbx_image_string(&s->img, r->ptr) : "");
+		comment_of(s, &p->v, text, sizeof(text));
 		k.comment = text;
 	}
 	return dbx_pcapng_packet(&j->ng, &k);

@@ -42,6 +42,8 @@ int dbx_replay_open(struct dbx_replay **out, const struct dbx_replay_opts *o,
 			      DBX_REPLAY_FLOWS_MAX, false);
 		rc = dbx_sim_open(&r->secret);
 	}
+	if (!rc)
+		rc = dbx_replay_hello_open(r);
 	if (rc == -ENOMEM)
 		snprintf(err->text, sizeof(err->text), "out of memory");
 	if (!rc)
@@ -77,6 +79,7 @@ void dbx_replay_close(struct dbx_replay **r)
 	if (!*r)
 		return;
 	dbx_sim_close();
+	dbx_replay_hello_close(*r);
 	dbx_vec_for_each(&(*r)->flows, f)
 		free(*f);
 	dbx_vec_fini(&(*r)->flows);
@@ -185,13 +188,28 @@ static int weight_of_flow(const struct dbx_replay_flow *f)
 
 /* ---- packets ---- */
 
+/* A packet that completes a hello is judged with what comes of it: its client would send it again. */
+static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
+		  struct dbx_sim_verdict *v)
+{
+	const uint8_t *name;
+	uint32_t n_name;
+
+	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
+	if (!dbx_replay_hello(r, &name, &n_name))
+		return;
+	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
+	v->name = name;
+	v->n_name = n_name;
+}
+
 static void judged(struct dbx_replay *r, const struct dbx_captured *c, const uint8_t *frame,
 		   size_t n_bytes, struct dbx_replay_packet *out)
 {
 	char name[256] = "";
 	int best;
 
-	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, &out->v);
+	judge(r, frame, n_bytes, &out->v);
 	if (out->v.res.reason == DBX_REASON_DNS_STEERED)
 		dbx_replay_query(r, frame, n_bytes, &out->v, name);
 	else if (out->v.n_name)
@@ -255,8 +273,14 @@ void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 		r->counts.foreign++;
 		return;
 	}
+	if (r->now_ns - r->swept_ns > SWEEP_NS) {
+		dbx_sim_sweep(r->now_ns);
+		r->swept_ns = r->now_ns;
+	}
 	dbx_parse(frame, frame + n_bytes, &pkt);
 	out->kind = kind_of(r, &pkt, &frame, &n_bytes);
+	out->frame = frame;
+	out->n_bytes = n_bytes;
 	if (out->kind == DBX_REPLAY_JUDGED) {
 		judged(r, c, frame, n_bytes, out);
 		return;
@@ -267,9 +291,5 @@ void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 		if (frame == r->frame) /* with the workspace's address */
 			dbx_parse(frame, frame + n_bytes, &pkt);
 		dbx_replay_answer(r, &pkt, frame, n_bytes);
-	}
-	if (r->now_ns - r->swept_ns > SWEEP_NS) {
-		dbx_sim_sweep(r->now_ns);
-		r->swept_ns = r->now_ns;
 	}
 }

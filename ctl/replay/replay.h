@@ -70,6 +70,8 @@ struct dbx_replay_packet {
 	enum dbx_replay_kind kind;
 	struct dbx_sim_verdict v;     /* JUDGED */
 	struct dbx_replay_flow *flow; /* NULL: beyond what is listed */
+	const uint8_t *frame; /* as it was judged: with the workspace's address; until the next one */
+	size_t n_bytes;
 };
 
 struct dbx_replay_counts {

@@ -23,6 +23,7 @@ struct dbx_replay {
 	uint64_t rule_uid; /* looked up last, and its rule */
 	uint32_t rule;
 	struct dbx_hints *gather; /* NULL: packets are judged */
+	struct dbx_replay_hellos *hellos;
 	uint8_t frame[DBX_SIM_FRAME_MAX];
 };
 
@@ -43,6 +44,16 @@ uint32_t dbx_replay_rule_of(struct dbx_replay *r, uint64_t uid);
 /* What a server told a workload: learned when its policy allows the name. */
 void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const uint8_t *frame,
 		       size_t n_bytes);
+
+/* ---- replay_hello.c ---- */
+
+/*
+ * Of the packet that was judged last: true when its payload completed what its flow says, and the
+ * flow is decided. *name: as it was written, valid until the next packet.
+ */
+bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name);
+int dbx_replay_hello_open(struct dbx_replay *r); /* after dbx_sim_open() */
+void dbx_replay_hello_close(struct dbx_replay *r);
 
 /* ---- replay_as.c ---- */
 

@@ -345,6 +345,17 @@ void dbx_sim_image(const void *image, uint32_t n_kernel_chunks, bool resolver)
 	sim_update(&steer, &zero, &ready, BPF_ANY);
 }
 
+/* What the companion is told in front of a frame that goes on. */
+static __u32 mark_of(const struct sim_md *ctx, enum dbx_sim_action action)
+{
+	struct dbx_meta m;
+
+	if (action != DBX_SIM_PASS || ctx->data - ctx->data_meta != sizeof(m))
+		return 0;
+	memcpy(&m, ctx->data_meta, sizeof(m));
+	return m.what & DBX_META_MARK ? m.mark : 0;
+}
+
 void dbx_sim_packet(uint64_t time_ns, uint64_t port, const void *frame, size_t n_bytes,
 		    struct dbx_sim_verdict *out)
 {
@@ -365,6 +376,7 @@ void dbx_sim_packet(uint64_t time_ns, uint64_t port, const void *frame, size_t n
 	s = scratch_get();
 	s->event.n_name = 0;
 	out->action = (enum dbx_sim_action)egress_xdp(&ctx);
+	out->mark = mark_of(&ctx, out->action);
 	out->n_name = s->event.n_name;
 	out->name = s->event.name;
 }

@@ -30,6 +30,7 @@ struct dbx_sim_verdict {
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 	enum dbx_sim_action action;
+	uint32_t mark;       /* that it leaves with, for the routing of its path; 0 = none */
 	uint32_t n_name;     /* bytes of what its hello said, 0 = it has not decided one */
 	const uint8_t *name; /* any bytes; until the next packet */
 };

@@ -51,6 +51,28 @@ is "judged, to workloads and foreign packets add up" \
 	"$(($(count judged "$work/a.pcap" --policy "$policy") + $(count to_workloads "$work/a.pcap" --policy "$policy")))" \
 	"$(count packets "$work/a.pcap" --policy "$policy")"
 
+# ---- names that the daemon reads ----
+
+make_pcap "$work/web" web
+cp -r "$policy" "$work/inspect"
+sed -i 's/"interfaces":/"names": {"quic": "inspect"}, &/' "$work/inspect/gateway.json"
+is "HTTP and QUIC: each flow's verdict" "$(flows "$work/web" --policy "$work/inspect")" '7001 80 PASS listed-name shop.example.com
+7002 80 DROP name-mismatch evil.example.net
+7003 80 DROP http-next-request shop.example.com
+7004 80 DROP not-http -
+7005 80 PASS listed-name shop.example.com
+7006 80 DROP name-missing 203.0.113.7
+7007 80 PASS listed-name Shop.Example.com
+7008 80 DROP hello-held -
+8001 443 PASS listed-name shop.example.com
+8002 443 DROP name-mismatch evil.example.net
+8003 443 PASS listed-name shop.example.com
+8004 443 DROP quic-refused -'
+is "QUIC that is not looked into" "$(flows "$work/web" --policy "$policy" | grep -c 'quic-refused -')" 4
+sed -i 's/"egress": {/&"policy_enforcement": {"enforcement_mode": "DRY_RUN"},/; s/"network_access": {/&"policy_enforcement": {"enforcement_mode": "DRY_RUN"},/' "$work/inspect/policy.json"
+like "dry-run: what is refused passes, recorded" "$(flows "$work/web" --policy "$work/inspect")" '7002 80 DRY_RUN_DENIAL name-mismatch evil.example.net'
+like "dry-run: QUIC" "$(flows "$work/web" --policy "$work/inspect")" '8002 443 DRY_RUN_DENIAL name-mismatch evil.example.net'
+
 # ---- formats ----
 
 for how in gz ng; do
@@ -107,6 +129,11 @@ exits "one of --policy and --diff" 2 "$ctl" replay "$work/a.pcap"
 exits "annotate" 0 "$ctl" replay "$work/a.pcap" --policy "$policy" --annotate "$work/an.pcapng"
 is "all packets are there" "$(tcpdump -nr "$work/an.pcapng" 2>/dev/null | wc -l)" 25
 is "comments say verdict and reason" "$(grep -ao 'DROP name-mismatch: the flow speaks a name' "$work/an.pcapng" | wc -l)" 2
+is "and the path" "$(grep -ao 'PASS listed-name: an allowed name, at an address learned for it; path: nat; rule:' "$work/an.pcapng" | wc -l)" 2
+cp -r "$policy" "$work/paths"
+sed -i 's/"interfaces":/"paths": [{"path": "nat", "interface": "up0"}], &/' "$work/paths/gateway.json"
+exits "annotate, with a route" 0 "$ctl" replay "$work/a.pcap" --policy "$work/paths" --annotate "$work/path.pcapng"
+like "and the mark of the route" "$(grep -ao 'PASS listed-name: [a-z ,]*; path: nat, mark 0x[0-9a-f]*; rule' "$work/path.pcapng")" 'mark 0x0*[1-9a-f]'
 is "interfaces part what was denied" "$("$python" - "$work/an.pcapng" <<'EOF'
 import struct, sys
 d = open(sys.argv[1], "rb").read()

@@ -2,12 +2,33 @@
 # make_replay_pcap.py -- a capture of one workload: names asked for, answered, spoken and forged.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# usage: make_replay_pcap.py FILE [gz|ng|raw|cut|torn|many=N]
+# usage: make_replay_pcap.py FILE [web|gz|ng|raw|cut|torn|many=N]
+import base64
 import gzip
 import struct
 import sys
 
 WORKLOAD, RESOLVER = "10.200.0.5", "192.0.2.1"
+
+# QUIC v1 Initials with the keys of RFC 9001 appendix A: whole hellos of two names, and one in two parts.
+QUIC = {
+    "shop": (
+        "yAAAAAEIg5TI8D5RVwgAAECgwioM6NHxiTyeaZ9VqxE6ukt1LbLhA+F8jOvVwvFns8iyJn8FIzN+2JNaK/C71Rwm"
+        "CtXUHxSyH53pFXumSgGMplPQ3zE97nJECO6r5D9d7Ng/nsTekFftHe4CyL37uXxlDit6ywWHbC/u/LLfZxMwyDcR"
+        "s6BD3AKo6mJ/lWz5WAv6JjYamKZAwc79wwC5tL8LJvDatCmhrQHGk1RsmKBNug=="),
+    "evil": (
+        "yAAAAAEIg5TI8D5RVwgAAECgwioM6NHxiTyeaZ9VqxE6ukt1LbLhA+F8jOvVwvFns8iyJn8FIzN+2JNaK/C71Rwm"
+        "CtXUHxSyH53pFXumSgGMplPGwTch7nJECO6r5D9d4dImnsTekFftHe4CyL37uXxlDit6ywWHbC/u/LLfZxMwyDcR"
+        "s6BD3AKo6mJ/lWz5WAv6JjYamKZAwc79wwC5tL8L63Z0L7tB5M6r1BNLcA4QpQ=="),
+    "part_1": (
+        "wwAAAAEIg5TI8D5RVwgAAECgbtEEtNHxiTz+aZ9VqxE6ukt1LbLhA+F8jOvVwvFns8iyJn8FIzN+2JNaK/C71Rwm"
+        "CtfHHhWyH4TpFXuzShKMpkOjt15NwBc8aYPbiFpzj7dSnsTekFftHe4CyL37uXxlDit6ywWHbC/u/LLfZxMwyDcR"
+        "s6BD3AKo6mJ/lWz5WAv6JjYamKZAwc79wwC5tL8LJgcfbEUAaJWcsTLr26u9Aw=="),
+    "part_2": (
+        "zgAAAAEIg5TI8D5RVwgAAECgdlmCHhq9or447Couc4C6nWEyaUM6rs+qr00dKmbl9d+Z/KQyAWZS5FZEDDAf3/vq"
+        "+onnjboix3ZH7m7F2Ubcy5aNOHYE4oUDNMULFQe5aONIUbLwG9ssWMc9juLYLAozGTA8uKxyrJ9rU9ZpW5FtFNz6"
+        "jxCOiPhCnxfNC92XDM/urPY5gANfgR3dhJUpHuV9TKlgCFtAcC0DiH56npFcyg=="),
+}
 
 
 def addr(text):
@@ -72,6 +93,40 @@ def packets():
     yield b"\x45"
 
 
+def http(port, dst, *segments):
+    """As tls(), on port 80; what the server answers does not matter."""
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 80, 100, 0, 2))
+    yield ip4(dst, WORKLOAD, 6, tcp(80, port, 500, 101, 0x12))
+    at = 101
+    for s in segments:
+        yield ip4(WORKLOAD, dst, 6, tcp(port, 80, at, 501, 0x18, s))
+        at += len(s)
+        yield ip4(dst, WORKLOAD, 6, tcp(80, port, 501, at, 0x10))
+
+
+def quic(port, dst, *names):
+    for n in names:
+        yield ip4(WORKLOAD, dst, 17, udp(port, 443, base64.b64decode(QUIC[n]) if n in QUIC else n.encode()))
+
+
+def web():
+    """Flows whose names the daemon reads."""
+    shop, get = "203.0.113.7", b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n"
+    yield ip4(RESOLVER, WORKLOAD, 17, udp(53, 4001, answer("shop.example.com", shop)))
+    yield from http(7001, shop, get % b"shop.example.com")
+    yield from http(7002, shop, get % b"evil.example.net")
+    yield from http(7003, shop, get % b"shop.example.com", get % b"evil.example.net")
+    yield from http(7004, shop, b"SSH-2.0-x\r\n\r\n")
+    yield from http(7005, shop, b"GET / HTTP/1.1\r\nHost: sh", b"op.example.com\r\n\r\n")
+    yield from http(7006, shop, get % b"203.0.113.7")
+    yield from http(7007, shop, b"POST / HTTP/1.1\r\nHost: Shop.Example.com:80\r\nContent-Length: 3\r\n\r\n", b"abc")
+    yield from http(7008, shop, b"GET / HTTP/1.1\r\nHost: shop")
+    yield from quic(8001, shop, "shop", "more")
+    yield from quic(8002, shop, "evil", "more")
+    yield from quic(8003, shop, "part_1", "part_2")
+    yield from quic(8004, shop, "no quic at all")
+
+
 def pcap(frames, link=1, snap=65535):
     out = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)]
     for i, f in enumerate(frames):
@@ -103,6 +158,8 @@ def main():
         data = pcap(list(packets()), link=101)
     elif how == "cut":
         data = pcap(frames, snap=60)
+    elif how == "web":
+        data = pcap([ether(p) for p in web()])
     elif how == "torn":
         data = pcap(frames)[:-20]
     elif how == "usb":

@@ -47,7 +47,7 @@ static void all_vectors(void **state)
 			dbx_sim_packet(1000 + j, dbx_port_hash(s->interface), s->frame, s->n_bytes,
 				       &sim);
 			vec_result_of(&world.img, &sim.res, &r);
-			r.mark = host.mark; /* marks are the companion's matter */
+			r.mark = sim.mark;
 			n_steps++;
 			if (vec_result_equal(&r, &host) &&
 			    (sim.action == DBX_SIM_DROP) == (r.verdict == DBX_VERDICT_DROP))
