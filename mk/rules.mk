@@ -73,8 +73,8 @@ of_dp     = $(filter tests/unit/test_dp_%,$(1))
 of_daemon = $(filter tests/unit/test_daemon_%,$(1))
 of_cli    = $(filter tests/unit/test_cli_%,$(1))
 of_wire   = $(filter tests/unit/test_wire_% tests/unit/test_daemon_% tests/unit/test_cli_% \
-            tests/unit/test_replay_%,$(1))
-of_replay = $(filter tests/unit/test_replay_% tests/unit/test_cli_%,$(1))
+            tests/unit/test_replay_% tests/unit/test_dp_replay%,$(1))
+of_replay = $(filter tests/unit/test_replay_% tests/unit/test_cli_% tests/unit/test_dp_replay%,$(1))
 test_objs     = $(call objs,$(1),$(2) \
                 $(if $(call of_daemon,$(2)),$(filter-out %/main.c,$(SRC_DAEMON))) \
                 $(if $(call of_cli,$(2)),$(filter-out %/main.c,$(SRC_CLI))))

@@ -432,6 +432,21 @@ int dbx_sim_bound_get(const struct dbx_bound_key *key, struct dbx_bound *out)
 	return 0;
 }
 
+int dbx_sim_flow_get(const struct dbx_flow_key *key, struct dbx_flow *out)
+{
+	const struct dbx_flow_slot *slot = sim_lookup(&flows, key);
+
+	if (!slot)
+		return -ENOENT;
+	*out = slot->flow;
+	return 0;
+}
+
+void dbx_sim_each_bound(int (*fn)(void *arg, const void *key, void *value), void *arg)
+{
+	dbx_htab_each(&sim_map_of(&bound)->table, fn, arg);
+}
+
 int dbx_sim_flow_set(const struct dbx_flow_key *key, const struct dbx_flow *v)
 {
 	struct dbx_flow_order o = {.key = *key, .flow = *v};

@@ -52,6 +52,9 @@ void dbx_sim_back(uint64_t time_ns, const void *frame, size_t n_bytes);
 /* As dbx_dp_ops (dataplane/dp.h). */
 int dbx_sim_learn(const struct dbx_bound_key *key, const struct dbx_bound *bound);
 int dbx_sim_bound_get(const struct dbx_bound_key *key, struct dbx_bound *out);
+int dbx_sim_flow_get(const struct dbx_flow_key *key, struct dbx_flow *out);
+/* All that is learned: fn returns 0. */
+void dbx_sim_each_bound(int (*fn)(void *arg, const void *key, void *value), void *arg);
 int dbx_sim_flow_set(const struct dbx_flow_key *key, const struct dbx_flow *v);
 
 /*
