@@ -206,8 +206,9 @@ void dbx_record_print(const json_t *record)
 	dbx_say(": %s\n", reason_text(slug));
 	say("event", dbx_json_str(record, "event_id"));
 	dbx_say("%-10s  ", "time");
-	dbx_say_in(stdout, DBX_PLAIN, "%s to %s", dbx_json_str(x, "first_time"),
-		   dbx_json_str(x, "last_time"));
+	dbx_say_in(stdout, DBX_PLAIN, "%s to %s",
+		   *dbx_json_str(x, "first_time") ? dbx_json_str(x, "first_time") : "?",
+		   *dbx_json_str(x, "last_time") ? dbx_json_str(x, "last_time") : "?");
 	dbx_say(": %lld packets, %lld bytes\n", dbx_json_int(x, "packets"),
 		dbx_json_int(x, "bytes"));
 	say("workspace", dbx_json_str(record, "workspace_id"));

@@ -46,6 +46,9 @@ usage "one argument too many" status now
 usage "option '--message' needs a value" apply --message
 usage "'image' is followed by 'dump'" image
 usage "protocol tcp needs --port N" explain -w 1 -d 1.1.1.1
+usage "explain: needs --dst NAME.ADDR, or an event id" explain -w 1
+usage "explain: needs --workspace ID, or an event id" explain
+usage "give it alone" explain -w 1 0f5f3a4e-6a0b-4f57-9c0e-0b6d0a7f9e11
 usage "--port '99999': not a number of 0-65535" explain -w 1 -d 1.1.1.1 -p 99999
 usage "--workspace 'x': not a number" explain -w x -d 1.1.1.1 -p 1
 usage "--src '1.2': not an IP address" explain -w 1 -d 1.1.1.1 -p 1 --src 1.2

@@ -121,7 +121,7 @@ static void mistakes_are_usage_errors(void **state)
 		"apply --message",
 		"status --json=1",
 		"compile a.json",
-		"explain -w 1",
+		"explain one two",
 		"rollback",
 		"rollback 1 2",
 		"--nope status",

@@ -18,6 +18,7 @@
 #include "common/dbox.h"
 #include "daemon/log.h"
 #include "daemon/records.h"
+#include "daemon/recstore.h"
 #include "lib/file.h"
 #include "policy/explain.h"
 
@@ -245,6 +246,43 @@ static void test_kept_over_a_restart(void **state)
 	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.dst_ip"), "203.0.113.9");
 }
 
+/* Kept by id, the latest; a file that cannot be read is begun anew. */
+static void test_kept_records(void **state)
+{
+	const struct fixture *fix = *state;
+	struct dbx_recstore *s;
+	struct dbx_fail f;
+	char db[128], id[40], *line;
+
+	snprintf(db, sizeof(db), "%s/kept.db", fix->box.dir);
+	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
+	for (int i = 0; i < 250; i++) {
+		snprintf(id, sizeof(id), "id-%d", i);
+		assert_int_equal(dbx_recstore_add(s, id, id, strlen(id), &f), 0);
+		if (i % 20 == 19)
+			assert_int_equal(dbx_recstore_commit(s, &f), 0);
+	}
+	assert_int_equal(dbx_recstore_get(s, "id-249", &line, &f), 0); /* before it is on disk */
+	assert_string_equal(line, "id-249");
+	free(line);
+	dbx_recstore_close(&s);
+	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
+	assert_int_equal(dbx_recstore_get(s, "id-150", &line, &f), 0);
+	free(line);
+	assert_int_equal(dbx_recstore_get(s, "id-149", &line, &f), -ENOENT);
+	assert_int_equal(f.kind, DBX_FAIL_NOT_FOUND);
+	assert_int_equal(dbx_recstore_add(s, "id-200", "x", 1, &f), -EIO); /* ids are unique */
+	assert_int_equal(dbx_recstore_commit(s, &f), 0);
+	dbx_recstore_close(&s);
+	/* Not to be read any more: begun anew. */
+	assert_int_equal(dbx_file_write(db, "this is no database, is it? no, it is not.", 42, 0600),
+			 0);
+	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
+	assert_int_equal(dbx_recstore_get(s, "id-249", &line, &f), -ENOENT);
+	assert_int_equal(dbx_recstore_add(s, "id-1", "{}", 2, &f), 0);
+	dbx_recstore_close(&s);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, open_box, close_box)
 
 int main(void)
@@ -252,7 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_reason),        TEST(test_rule_by_name),
 		TEST(test_unknown_id),          TEST(test_options_take_effect),
-		TEST(test_kept_over_a_restart),
+		TEST(test_kept_over_a_restart), TEST(test_kept_records),
 	};
 
 	dbx_log_init(DBX_LOG_ERROR);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_daemon_sinks.c -- log files over kill -9, a full disk and rotation; the journal; kept records.
+ * test_daemon_sinks.c -- log files over kill -9, a full disk and rotation; the journal.
  *
  * Every line carries an id of its own, so that what is lost, torn or doubled shows.
  */
@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
-#include "daemon/recstore.h"
 #include "daemon/sink.h"
 #include "lib/file.h"
 #include "lib/hash.h"
@@ -556,44 +555,6 @@ static void test_journal(void **state)
 	close(fd);
 }
 
-/* ---- kept records ---- */
-
-static void test_kept_records(void **state)
-{
-	struct dbx_recstore *s;
-	struct dbx_fail f;
-	char db[128], id[40], *line;
-
-	(void)state;
-	snprintf(db, sizeof(db), "%s/records.db", dir);
-	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
-	for (int i = 0; i < 250; i++) {
-		snprintf(id, sizeof(id), "id-%d", i);
-		assert_int_equal(dbx_recstore_add(s, id, id, strlen(id), &f), 0);
-		if (i % 20 == 19)
-			assert_int_equal(dbx_recstore_commit(s, &f), 0);
-	}
-	assert_int_equal(dbx_recstore_get(s, "id-249", &line, &f), 0); /* before it is on disk */
-	assert_string_equal(line, "id-249");
-	free(line);
-	dbx_recstore_close(&s);
-	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
-	assert_int_equal(dbx_recstore_get(s, "id-150", &line, &f), 0);
-	free(line);
-	assert_int_equal(dbx_recstore_get(s, "id-149", &line, &f), -ENOENT);
-	assert_int_equal(f.kind, DBX_FAIL_NOT_FOUND);
-	assert_int_equal(dbx_recstore_add(s, "id-200", "x", 1, &f), -EIO); /* ids are unique */
-	assert_int_equal(dbx_recstore_commit(s, &f), 0);
-	dbx_recstore_close(&s);
-	/* Not to be read any more: begun anew. */
-	assert_int_equal(dbx_file_write(db, "this is no database, is it? no, it is not.", 42, 0600),
-			 0);
-	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
-	assert_int_equal(dbx_recstore_get(s, "id-249", &line, &f), -ENOENT);
-	assert_int_equal(dbx_recstore_add(s, "id-1", "{}", 2, &f), 0);
-	dbx_recstore_close(&s);
-}
-
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, make_dir, remove_dir)
 
 int main(void)
@@ -602,7 +563,6 @@ int main(void)
 		TEST(test_torn_tails),      TEST(test_what_is_refused),     TEST(test_moved_away),
 		TEST(test_rotation_by_age), TEST(test_rotation_under_load), TEST(test_kill_9),
 		TEST(test_full_disk),       TEST(test_options_change),      TEST(test_journal),
-		TEST(test_kept_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

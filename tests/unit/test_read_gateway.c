@@ -17,7 +17,7 @@
 static void test_gateway_findings(void **state)
 {
 	static const struct read_case cases[] = {
-		{GW("'log':{}"), DBX_SEV_WARNING, "unknown-key", "/gateway/log", "kept"},
+		{GW("'later':{}"), DBX_SEV_WARNING, "unknown-key", "/gateway/later", "kept"},
 		{GW("'dns':{}"), DBX_SEV_ERROR, "missing-key", "/gateway/dns", NULL},
 		{GW("'dns':{'upstreams':[]}"), DBX_SEV_ERROR, "bad-value", "/gateway/dns/upstreams",
 		 "empty"},
@@ -35,7 +35,7 @@ static void test_gateway_findings(void **state)
 		 "/gateway/names/tls_ports/0", "65535"},
 		{GW("'names':{'unverified_ports':[{'protocol':'tcp'}]}"), DBX_SEV_ERROR,
 		 "missing-key", "/gateway/names/unverified_ports/0", NULL},
-		{"{'interfaces':[],'log':{}}", DBX_SEV_WARNING, "unknown-key", "/log", NULL},
+		{"{'interfaces':[],'later':{}}", DBX_SEV_WARNING, "unknown-key", "/later", NULL},
 		{GW("'name':1"), DBX_SEV_ERROR, "wrong-type", "/gateway/name", NULL},
 		{GW("'interfaces':[{}]"), DBX_SEV_ERROR, "missing-key", "/gateway/interfaces/0",
 		 "\"name\""},
