@@ -32,4 +32,7 @@ struct dbx_compile_stats {
 int dbx_compile(const struct dbx_model *m, const struct dbx_compile_opts *opts, void **image,
 		size_t *n_bytes, struct dbx_compile_stats *stats, struct dbx_diag *d);
 
+/* "martian", "multicast", "link-local" or "metadata": what no document can allow; NULL = neither. */
+const char *dbx_isolated_kind(const struct dbx_addr *a);
+
 #endif

@@ -59,13 +59,27 @@ static const struct {
 	{DBX_SET_METADATA, "fd20:ce::254/128"},
 };
 
+static const char *const builtin_names[] = {"martian", "multicast", "link-local", "metadata"};
+
+const char *dbx_isolated_kind(const struct dbx_addr *a)
+{
+	const char *kind = NULL;
+	struct dbx_prefix p;
+
+	/* The last one that has it: metadata services are written after the ranges they lie in. */
+	for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+		if (!dbx_prefix_parse(builtins[i].prefix, 0, &p) && dbx_prefix_contains(&p, a))
+			kind = builtin_names[builtins[i].kind];
+	}
+	return kind;
+}
+
 static void add_builtins(struct compiler *c)
 {
-	static const char *const names[] = {"martian", "multicast", "link-local", "metadata"};
 	struct dbx_prefix p;
 
 	for (uint32_t kind = DBX_SET_MARTIAN; kind <= DBX_SET_METADATA; kind++)
-		new_set(c, kind, names[kind], NULL); /* set number = kind */
+		new_set(c, kind, builtin_names[kind], NULL); /* set number = kind */
 	for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
 		if (dbx_prefix_parse(builtins[i].prefix, 0, &p))
 			dbx_compile_fail(c, -EINVAL);
