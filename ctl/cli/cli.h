@@ -43,6 +43,10 @@ static inline bool dbx_cli_has(const struct dbx_cli *cli, enum dbx_opt_id id)
 int dbx_cli_u64(const struct dbx_cli *cli, enum dbx_opt_id id, uint64_t max, uint64_t *out);
 /* --proto, --port and --type: the protocol, and the port as counters and rules know it. */
 int dbx_cli_proto_port(const struct dbx_cli *cli, uint8_t *proto, uint16_t *port);
+/* A slug of reasons.def, else DBX_EXIT_USAGE with a guess. */
+int dbx_cli_check_reason(const struct dbx_cli *cli, const char *slug);
+/* --proto alone: its number, or -1 when absent. */
+int dbx_cli_proto(const struct dbx_cli *cli, int *proto);
 /* --product: an enum dbx_product, or -1 when absent. */
 int dbx_cli_product(const struct dbx_cli *cli, int *product);
 

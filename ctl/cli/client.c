@@ -20,12 +20,50 @@
 #define STATUS_TOO_LARGE   413
 #define STATUS_IS_DONE(st) ((st) >= 200 && (st) < 300)
 
+#define LINE_MAX_BYTES (1u << 20)
+
 struct answer {
 	struct dbx_strbuf body;
 	size_t max_bytes;
 	bool is_too_large;
 	long status;
+	/* Of a reply that goes on; else NULL. */
+	dbx_client_line_fn on_line;
+	void *on_line_arg;
+	CURL *curl;
+	bool is_done;
 };
+
+/* Hands out the lines that are whole. 0: what is left waits; -1: enough. */
+static int give_lines(struct answer *a)
+{
+	size_t from = 0;
+	char *end;
+
+	while (a->body.len > from && (end = memchr(a->body.s + from, '\n', a->body.len - from))) {
+		size_t len = (size_t)(end - a->body.s) - from;
+
+		if (len && !a->on_line(a->on_line_arg, a->body.s + from, len)) {
+			a->is_done = true;
+			return -1;
+		}
+		from += len + 1;
+	}
+	if (!from)
+		return 0;
+	memmove(a->body.s, a->body.s + from, a->body.len - from);
+	a->body.len -= from;
+	a->body.s[a->body.len] = '\0';
+	return 0;
+}
+
+static size_t take_lines(char *bytes, size_t size, size_t n, struct answer *a)
+{
+	if (dbx_strbuf_addn(&a->body, bytes, size * n))
+		return 0;
+	curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->status);
+	return STATUS_IS_DONE(a->status) && give_lines(a) ? 0 : size * n;
+}
 
 static size_t take_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -35,6 +73,8 @@ static size_t take_bytes(char *bytes, size_t size, size_t n, void *arg)
 		a->is_too_large = true;
 		return 0;
 	}
+	if (a->on_line)
+		return take_lines(bytes, size, n, a);
 	return dbx_strbuf_addn(&a->body, bytes, size * n) ? 0 : size * n;
 }
 
@@ -70,7 +110,12 @@ static int set_limits(CURL *c, uint64_t timeout_s, struct curl_slist *headers, s
 {
 	int bad = 0;
 
-	bad |= curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)timeout_s);
+	if (a->on_line) {
+		bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)timeout_s);
+	} else {
+		bad |= curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)timeout_s);
+	}
 	bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	bad |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
 	bad |= curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
@@ -195,9 +240,12 @@ static int perform(const struct dbx_request *r, const char *socket, uint64_t tim
 		code = dbx_err_memory();
 		goto out;
 	}
+	a->curl = c;
 	rc = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
-	if (rc)
+	if (a->is_done)
+		code = DBX_EXIT_DONE;
+	else if (rc)
 		code = tell_broken(c, rc, r, socket, a, timeout_s);
 	else
 		code = STATUS_IS_DONE(a->status) ? DBX_EXIT_DONE : tell_refused(r, a);
@@ -208,13 +256,11 @@ out:
 	return code;
 }
 
-int dbx_client_fetch(const struct dbx_cli *cli, const struct dbx_request *r, char **body,
-		     size_t *n_bytes)
+/* One request by what the command line says of socket and time. */
+static int ask(const struct dbx_cli *cli, const struct dbx_request *r, struct answer *a)
 {
 	const char *socket = socket_path(cli);
-	struct answer a = {.max_bytes = r->max_bytes ? r->max_bytes : DBX_CLIENT_JSON_MAX_BYTES};
 	uint64_t timeout_s = TIMEOUT_DEFAULT_S;
-	int code;
 
 	if (dbx_cli_u64(cli, DBX_OPT_TIMEOUT, TIMEOUT_MAX_S, &timeout_s))
 		return DBX_EXIT_USAGE;
@@ -224,8 +270,34 @@ int dbx_client_fetch(const struct dbx_cli *cli, const struct dbx_request *r, cha
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return dbx_cli_usage(cli->cmd, "socket '%s': the path is longer than %zu bytes",
 				     socket, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	return perform(r, socket, timeout_s, a);
+}
+
+int dbx_client_lines(const struct dbx_cli *cli, const char *path, const char *what,
+		     dbx_client_line_fn fn, void *arg)
+{
+	const struct dbx_request r = {.method = "GET", .path = path, .what = what};
+	struct answer a = {.max_bytes = LINE_MAX_BYTES, .on_line = fn, .on_line_arg = arg};
+	int code;
+
 	dbx_strbuf_init(&a.body);
-	code = perform(r, socket, timeout_s, &a);
+	code = ask(cli, &r, &a);
+	if (!code && !a.is_done) {
+		dbx_err("cannot %s any more: the daemon ended the stream", what);
+		code = DBX_EXIT_UNREACHABLE;
+	}
+	dbx_strbuf_fini(&a.body);
+	return code;
+}
+
+int dbx_client_fetch(const struct dbx_cli *cli, const struct dbx_request *r, char **body,
+		     size_t *n_bytes)
+{
+	struct answer a = {.max_bytes = r->max_bytes ? r->max_bytes : DBX_CLIENT_JSON_MAX_BYTES};
+	int code;
+
+	dbx_strbuf_init(&a.body);
+	code = ask(cli, r, &a);
 	if (code == DBX_EXIT_DONE) {
 		*n_bytes = a.body.len;
 		*body = a.body.len ? dbx_strbuf_steal(&a.body) : strdup("");

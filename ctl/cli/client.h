@@ -8,6 +8,7 @@
 #define DBX_CLI_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/cli.h"
@@ -32,6 +33,13 @@ int dbx_client_fetch(const struct dbx_cli *cli, const struct dbx_request *r, cha
 int dbx_client_call(const struct dbx_cli *cli, const struct dbx_request *r, json_t **answer);
 /* GET path. */
 int dbx_client_get(const struct dbx_cli *cli, const char *path, const char *what, json_t **answer);
+/*
+ * GET of a reply that goes on: each line without its newline, empty ones left out, until fn says
+ * false (DBX_EXIT_DONE) or the daemon ends it, which is an error. --timeout is for silence.
+ */
+typedef bool (*dbx_client_line_fn)(void *arg, const char *line, size_t len);
+int dbx_client_lines(const struct dbx_cli *cli, const char *path, const char *what,
+		     dbx_client_line_fn fn, void *arg);
 /* One part of a path, percent-encoded (RFC 3986 section 2.1); caller frees; NULL = no memory. */
 char *dbx_client_escape(const char *part);
 

@@ -31,7 +31,7 @@ static void cell_word(struct dbx_table *t, const json_t *value)
 
 /* ---- stats ---- */
 
-static int check_reason(const struct dbx_cli *cli, const char *slug)
+int dbx_cli_check_reason(const struct dbx_cli *cli, const char *slug)
 {
 	const char *near = NULL;
 	unsigned int best = 4, distance;
@@ -61,7 +61,7 @@ static int add_filters(const struct dbx_cli *cli, struct dbx_strbuf *path)
 
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_u64(cli, DBX_OPT_LIMIT, UINT32_MAX, &limit) ||
-	    (reason && check_reason(cli, reason)))
+	    (reason && dbx_cli_check_reason(cli, reason)))
 		return DBX_EXIT_USAGE;
 	if (dbx_cli_has(cli, DBX_OPT_WORKSPACE)) {
 		dbx_strbuf_addf(path, "%cworkspace=%" PRIu64, sep, workspace);

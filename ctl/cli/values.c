@@ -121,6 +121,21 @@ static int read_proto(const struct dbx_cli *cli, uint8_t *proto, const struct pr
 	return 0;
 }
 
+int dbx_cli_proto(const struct dbx_cli *cli, int *proto)
+{
+	const struct proto *row;
+	uint8_t number;
+	int rc;
+
+	*proto = -1;
+	if (!dbx_cli_has(cli, DBX_OPT_PROTO))
+		return 0;
+	rc = read_proto(cli, &number, &row);
+	if (!rc)
+		*proto = number;
+	return rc;
+}
+
 int dbx_cli_proto_port(const struct dbx_cli *cli, uint8_t *proto, uint16_t *port)
 {
 	const struct proto *row;

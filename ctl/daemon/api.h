@@ -60,6 +60,7 @@ struct dbx_reply {
 	int status;
 	const char *content_type;
 	const char *allow; /* of a 405 */
+	bool is_stream;    /* no body: records follow as they come, see stream.h */
 	struct dbx_strbuf body;
 };
 
@@ -114,6 +115,8 @@ DBX_HANDLER(usage);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
 DBX_HANDLER(record_get);
+DBX_HANDLER(metrics);
+DBX_HANDLER(events);
 
 DBX_HANDLER(policy_create);
 DBX_HANDLER(policy_list);
@@ -151,6 +154,9 @@ json_t *dbx_api_body(const struct dbx_request *req, const char *wrapper, struct 
 json_t *dbx_api_stored(struct dbx_daemon *d, enum dbx_doc_kind kind, const char *id, char **name);
 /* Replaces the reply by an object's text, which is freed. */
 void dbx_api_reply_text(struct dbx_reply *reply, char *text);
+/* When the document of a feed, one of set, was applied last, or 0. */
+int64_t dbx_api_feed_time_ms(struct dbx_daemon *d, const struct dbx_docset *set,
+			     const struct dbx_feed *feed);
 bool dbx_api_parse_id(const char *text, int64_t *out); /* a workspace id */
 
 #endif

@@ -38,9 +38,8 @@ static bool is_feed(enum dbx_doc_kind kind)
 	       kind == DBX_DOC_GOOGLE_RANGES || kind == DBX_DOC_DATABRICKS_RANGES;
 }
 
-/* When the feed's document was applied last, or 0. */
-static int64_t feed_time_ms(struct dbx_daemon *d, const struct dbx_docset *set,
-			    const struct dbx_feed *feed)
+int64_t dbx_api_feed_time_ms(struct dbx_daemon *d, const struct dbx_docset *set,
+			     const struct dbx_feed *feed)
 {
 	const struct dbx_document *doc = dbx_docset_find(set, feed->kind, feed->cloud);
 	struct dbx_revision r;
@@ -63,7 +62,7 @@ static void out_feeds(struct dbx_daemon *d, struct dbx_strbuf *b)
 	dbx_strbuf_add(b, "\"feeds\":[");
 	for (i = 0; i < m->n_feeds; i++) {
 		const struct dbx_feed *feed = &m->feeds[i];
-		int64_t t = feed_time_ms(d, &set, feed);
+		int64_t t = dbx_api_feed_time_ms(d, &set, feed);
 
 		dbx_strbuf_add(b, i ? ",{" : "{");
 		dbx_out_string(b, "cloud", feed->cloud);

@@ -148,6 +148,7 @@ static void count_latency(struct dbx_dns *d, uint64_t start_ns)
 	if (i >= DBX_DNS_LATENCY_BUCKETS)
 		i = DBX_DNS_LATENCY_BUCKETS - 1;
 	DNS_COUNT(d, latency[i]);
+	DNS_SET(d, latency_us, d->stats.latency_us + us);
 }
 
 /* ---- replies ---- */

@@ -49,6 +49,8 @@ static const struct dbx_route routes[] = {
 	{DBX_GET, OURS "/stats", dbx_api_stats, false, false},
 	{DBX_GET, OURS "/denials", dbx_api_denials, false, false},
 	{DBX_GET, OURS "/records/{}", dbx_api_record_get, false, false},
+	{DBX_GET, "/metrics", dbx_api_metrics, false, false},
+	{DBX_GET, OURS "/events", dbx_api_events, false, false},
 	{DBX_GET, OURS "/names", dbx_api_names, false, false},
 	{DBX_GET, OURS "/usage", dbx_api_usage, false, false},
 	{DBX_POST, OURS "/explain", dbx_api_explain, false, false},

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/stream.h"
 
 #define BODY_MAX_BYTES    (66u << 20) /* a feed of 64 MiB and its envelope */
 #define BODY_HARD_BYTES   (80u << 20) /* past it, libevent refuses in words of its own */
@@ -35,6 +36,7 @@
 #define GROUPS_MAX        1024
 
 struct dbx_server {
+	struct event_base *base;
 	struct evhttp *http;
 	struct evconnlistener *listener; /* owned by http */
 	struct event *resume;
@@ -158,8 +160,14 @@ static void on_request(struct evhttp_request *ev, void *arg)
 		dbx_api_handle(s->daemon, &req, &reply);
 	else
 		dbx_reply_error(&reply, 500, "INTERNAL_ERROR", "out of memory");
+	if (reply.is_stream && dbx_stream_start(s->base, s->daemon->records, ev)) {
+		reply.is_stream = false;
+		dbx_reply_error(&reply, 429, "RESOURCE_EXHAUSTED",
+				"too many streams of events are open");
+	}
 	dbx_log_debug("user id %u: %d for %.200s", req.uid, reply.status, path ? path : "");
-	send_reply(ev, &reply);
+	if (!reply.is_stream)
+		send_reply(ev, &reply);
 	dbx_reply_fini(&reply);
 	free(path);
 }
@@ -346,6 +354,7 @@ int dbx_server_open(struct dbx_server **out, struct event_base *base, const char
 
 	if (!s)
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	s->base = base;
 	s->daemon = d;
 	rc = set_path(&s->addr, path, f);
 	if (!rc)

@@ -1,0 +1,128 @@
+#!/bin/bash
+# test_monitor.sh -- denied flows as they come, and metrics that promtool and Prometheus read.
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# timeout: 240
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/tap.sh
+. tests/netns/lib.sh
+. tests/netns/names.sh
+. tests/netns/state.sh
+
+api() { # PATH
+	curl -sS --max-time 20 --unix-socket "$lab/socket" "http://localhost$1"
+}
+
+# Starts a monitor, and waits until the daemon has taken it.
+watch() { # FILE ARGUMENTS
+	local before
+	before=$(streams)
+	"$build/dbx-egressctl" --socket "$lab/socket" monitor "${@:2}" >"$lab/$1" 2>&1 &
+	watcher=$!
+	lab_pids+=("$watcher")
+	wait_for 20 more_streams "$before"
+}
+
+# Connections that the daemon has on its socket.
+streams() {
+	ss -xH state connected "src $lab/socket" | wc -l
+}
+
+more_streams() { # THAN
+	[ "$(streams)" -gt "$1" ]
+}
+
+holds() { # FILE REGEX
+	grep -Eq "$2" "$lab/$1"
+}
+
+ended() { # PID
+	! kill -0 "$1" 2>/dev/null
+}
+
+watched() {
+	watch all.out
+	watch one.out --dst 198.51.100.66 --proto icmp --count 1
+	one=$watcher
+	watch json.out --json --workspace 1001 --dst 198.51.100.64/30 --count 2
+	json=$watcher
+	watch none.out --workspace 999
+	watch name.out --name '*.test' --verdict DROP
+	in_ns ws1 ping -c 3 -i 0.05 -W 0.1 198.51.100.77 >/dev/null
+	in_ns ws1 ping -c 3 -i 0.05 -W 0.1 198.51.100.66 >/dev/null
+	names_address ws1 good.test >/dev/null
+	in_ns ws1 dig +short +time=3 +tries=1 @198.51.100.53 other.test >/dev/null
+	line='^[0-9:.]{12} DROP (no-match|name-not-learned) ws 1001 10\.66\.1\.[0-9]+ > 198\.51\.100\.'
+	wait_for 20 holds all.out "$line""77 icmp"
+	like "monitor: a flow" "$(cat "$lab/all.out")" "$line""77 icmp"
+	wait_for 20 holds name.out other.test
+	like "monitor --name: the flow" "$(cat "$lab/name.out")" '^[0-9:.]{12} DROP dns-denied ws 1001 .*:53 udp other\.test'
+	unlike "monitor --name: no other" "$(cat "$lab/name.out")" icmp
+	wait_for 20 ended "$one"
+	wait "$one"
+	is "monitor --count ends" $? 0
+	like "monitor --dst --proto: the flow" "$(cat "$lab/one.out")" "$line""66 icmp"
+	is "monitor --count 1 --dst: one line" "$(wc -l <"$lab/one.out")" 1
+	wait_for 20 ended "$json"
+	is "monitor --json: first seen, then its sums, with one id" "$("$PYTHON" - "$lab/json.out" <<-'PY'
+		import json, sys
+		r = [json.loads(line) for line in open(sys.argv[1])]
+		x = [v["x_dbx_egress"] for v in r]
+		print(len(r), len({v["event_id"] for v in r}), x[0].get("open"), x[1].get("open"), x[1]["packets"])
+	PY
+	)" "2 1 True None 3"
+	is "monitor of a workspace without flows" "$(cat "$lab/none.out")" ""
+}
+
+usage() {
+	exits "monitor: a verdict that is none" 2 "$build/dbx-egressctl" monitor --verdict NO
+	exits "monitor: a reason that is none" 2 "$build/dbx-egressctl" monitor --reason no-mach
+	exits "monitor: a port that is none" 2 "$build/dbx-egressctl" monitor --port 70000
+	exits "monitor: a count of nothing" 2 "$build/dbx-egressctl" monitor --count 0
+	exits "monitor: no daemon" 3 "$build/dbx-egressctl" -s "$lab/none" monitor
+}
+
+metrics() {
+	api /metrics >"$lab/metrics"
+	like "packets by workspace, verdict, reason, path" "$(cat "$lab/metrics")" \
+		'^dbx_egress_packets_total\{workspace="1001",verdict="DROP",reason="[a-z-]+",path="none"\} [1-9]'
+	like "queries by time" "$(cat "$lab/metrics")" '^dbx_egress_dns_latency_seconds_bucket\{le="\+Inf"\} [1-9]'
+	is "the generation is that of status" "$(sed -n 's/^dbx_egress_generation //p' "$lab/metrics")" \
+		"$(ctl --json status | jq_py 'd["generation"]')"
+	is "rows of packets and totals are one sum" "$(sum judged_packets)" "$(sum packets)"
+	if command -v promtool >/dev/null; then
+		exits "promtool check metrics" 0 promtool check metrics <"$lab/metrics"
+		is "and it says nothing" "$out" ""
+		exits "promtool check rules" 0 promtool check rules packaging/prometheus/alerts.yml
+	else
+		ok "promtool check metrics # SKIP no promtool"
+	fi
+	"$PYTHON" tests/netns/metric_names.py "$lab/metrics" packaging/prometheus/alerts.yml \
+		packaging/grafana/dashboard.json >"$lab/names.out" 2>&1
+	is "alerts and dashboard use metrics that there are" "$(cat "$lab/names.out")" ""
+}
+
+sum() { # METRIC
+	awk -v m="dbx_egress_$1_total{" 'index($0, m) == 1 { n += $NF } END { print n }' "$lab/metrics"
+}
+
+# A reader that is gone leaves no trace.
+daemon_lives() {
+	kill -9 "$watcher"
+	exits "a reader that is killed leaves the daemon alone" 0 ctl status
+}
+
+lab_begin
+why=$(names_lack)
+[ -z "$why" ] || skip_all "$why"
+names_servers_start || { sed 's/^/# /' "$lab/background.log" "$lab/unbound.log"; exit 1; }
+names_documents
+names_gateway '"log": {"interval_s": 1}' >"$lab/docs/gateway.json"
+daemon_start || exit 1
+ctl apply "$lab/docs" >"$lab/apply.out" 2>&1 || sed 's/^/# /' "$lab/apply.out"
+usage
+watched
+metrics
+daemon_lives
+[ -z "${KEEP:-}" ] || { cat "$lab/all.out" "$lab/metrics" "$lab/daemon.log"; }
+done_testing
