@@ -15,7 +15,7 @@
 #include "lib/hash.h"
 
 #define NONE     UINT32_MAX
-#define TICK_MAX 8192
+#define TICK_MAX 2048 /* of one call; there are five a second */
 
 struct flow {
 	struct dbx_event event; /* of the latest packet */
