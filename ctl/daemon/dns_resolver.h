@@ -98,7 +98,7 @@ struct dbx_dns_stats {
 	uint64_t tcp_accepted, tcp_refused, tcp_open;
 	uint64_t outstanding;
 	uint64_t latency[DBX_DNS_LATENCY_BUCKETS]; /* from reading the query to giving the answer */
-	uint64_t latency_us; /* all of them added up */
+	uint64_t latency_us;                       /* all of them added up */
 	uint64_t answered_privately;               /* with the address of a private endpoint */
 	uint64_t guards;                           /* names whose public addresses are looked up */
 	uint64_t guards_over; /* those that were too many: they are not guarded */
