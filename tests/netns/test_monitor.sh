@@ -102,6 +102,34 @@ metrics() {
 	is "alerts and dashboard use metrics that there are" "$(cat "$lab/names.out")" ""
 }
 
+# Prometheus itself, in the gateway's namespace; it speaks TCP only.
+scraped() {
+	if ! command -v prometheus >/dev/null; then
+		ok "Prometheus scrapes # SKIP no prometheus"
+		return
+	fi
+	cat >"$lab/prometheus.yml" <<-'YML'
+		scrape_configs:
+		  - job_name: gateway
+		    scrape_interval: 1s
+		    scrape_timeout: 1s
+		    static_configs: [{targets: ["127.0.0.1:9479"]}]
+	YML
+	in_ns_background gw socat TCP-LISTEN:9479,bind=127.0.0.1,reuseaddr,fork "UNIX-CONNECT:$lab/socket"
+	in_ns_background gw prometheus --config.file="$lab/prometheus.yml" \
+		--storage.tsdb.path="$lab/tsdb" --web.listen-address=127.0.0.1:9490
+	wait_for 40 query_is dbx_egress_generation
+	like "Prometheus scrapes and stores" "$(query dbx_egress_generation)" '"value":\[[0-9.]+,"1"\]'
+}
+
+query() { # EXPRESSION
+	in_ns gw curl -sS --max-time 5 "http://127.0.0.1:9490/api/v1/query?query=$1"
+}
+
+query_is() { # EXPRESSION
+	query "$1" | grep -q '"value"'
+}
+
 sum() { # METRIC
 	awk -v m="dbx_egress_$1_total{" 'index($0, m) == 1 { n += $NF } END { print n }' "$lab/metrics"
 }
@@ -123,6 +151,7 @@ ctl apply "$lab/docs" >"$lab/apply.out" 2>&1 || sed 's/^/# /' "$lab/apply.out"
 usage
 watched
 metrics
+scraped
 daemon_lives
 [ -z "${KEEP:-}" ] || { cat "$lab/all.out" "$lab/metrics" "$lab/daemon.log"; }
 done_testing
