@@ -125,6 +125,8 @@ static bool of_policy(const struct dbx_dest_set *v, const char *policy_id)
 	return !v->n_policy_ids;
 }
 
+static const char already_allowed[] = "is already allowed";
+
 /* What the documents that are added to already say; a blocked entry counts whatever its ports. */
 static const char *known(const struct dbx_model *m, const struct subject *s)
 {
@@ -135,13 +137,13 @@ static const char *known(const struct dbx_model *m, const struct subject *s)
 	    (g && in_sets(g->blocked, g->n_blocked, s)))
 		return "is blocked";
 	if (p && (in_dests(p->allowed, p->n_allowed, s) || in_storage(p, s)))
-		return "is already allowed";
+		return already_allowed;
 	for (size_t i = 0; g && i < g->n_allowed; i++) {
 		const struct dbx_dest_set *v = &g->allowed[i];
 
 		if (of_policy(v, s->f->policy_id) && in_sets(v, 1, s) &&
 		    (*s->name || in_ports(v, s->f)))
-			return "is already allowed";
+			return already_allowed;
 	}
 	return NULL;
 }
@@ -163,10 +165,14 @@ static bool is_listable(struct subject *s)
 
 static const char *judge_address(const struct dbx_propose_flow *f)
 {
+	const char *kind = f->has_addr ? dbx_isolated_kind(&f->addr) : NULL;
+
 	if (!f->has_addr)
 		return "has neither a name nor an address";
-	if (dbx_isolated_kind(&f->addr))
-		return dbx_isolated_kind(&f->addr);
+	if (kind && !strcmp(kind, "metadata"))
+		return "is an instance metadata or host service: never allowed";
+	if (kind)
+		return "is loopback, reserved, link-local or multicast: never allowed";
 	return f->proto ? NULL : "has no protocol that an entry could name";
 }
 
@@ -353,9 +359,10 @@ int dbx_propose_add(struct dbx_propose *p, const struct dbx_propose_flow *f)
 			return rc;
 	}
 	count(&p->list.v[number], 1, f->packets, f->first_ms, f->last_ms);
-	return s.kind == DBX_PROPOSE_NAME || s.kind == DBX_PROPOSE_STORAGE
-		       ? note_answers(p, f, number)
-		       : 0;
+	/* Its addresses need no entry of their own, whether the name is proposed or allowed. */
+	if (s.name[0] && (s.kind != DBX_PROPOSE_LEFT_OUT || s.why == already_allowed))
+		return note_answers(p, f, number);
+	return 0;
 }
 
 /* ---- grouping ---- */
