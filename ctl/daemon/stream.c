@@ -19,9 +19,11 @@
 #include "daemon/api.h"
 #include "daemon/log.h"
 
-#define BEAT_S          5
-#define UNREAD_MAX      (1u << 20) /* bytes that wait for the reader */
-#define SAID_MAX        65536      /* bytes that a reader may send, which nobody asked for */
+#define BEAT_S 5
+/* Bytes that wait for the reader: a burst may be large, but not for two beats. */
+#define UNREAD_MAX      (16u << 20)
+#define BEHIND          (1u << 20)
+#define SAID_MAX        65536 /* bytes that a reader may send, which nobody asked for */
 #define WRITE_TIMEOUT_S 30
 
 struct stream {
@@ -30,7 +32,7 @@ struct stream {
 	struct dbx_flowlog *flows;
 	struct event *beat;
 	struct evbuffer *chunk;
-	bool is_cut;
+	bool is_cut, was_behind;
 };
 
 static struct bufferevent *bev_of(const struct stream *s)
@@ -39,6 +41,11 @@ static struct bufferevent *bev_of(const struct stream *s)
 }
 
 /* ---- sending ---- */
+
+static size_t unread(const struct stream *s)
+{
+	return evbuffer_get_length(bufferevent_get_output(bev_of(s)));
+}
 
 static void send_line(struct stream *s, const char *line, size_t len)
 {
@@ -54,9 +61,8 @@ static void on_record(void *arg, const struct dbx_record *r, const char *line, s
 	(void)r;
 	if (s->is_cut)
 		return;
-	if (evbuffer_get_length(bufferevent_get_output(bev_of(s))) > UNREAD_MAX) {
+	if (unread(s) > UNREAD_MAX) {
 		s->is_cut = true;
-		dbx_log_warning("a reader of events is too slow: it is cut off");
 		event_active(s->beat, EV_TIMEOUT, 0);
 		return;
 	}
@@ -83,11 +89,17 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
 
+	bool is_behind = unread(s) > BEHIND;
+
 	(void)fd, (void)what;
-	if (s->is_cut || evbuffer_get_length(bufferevent_get_input(bev_of(s))) > SAID_MAX) {
+	if (s->is_cut || (is_behind && s->was_behind))
+		dbx_log_warning("a reader of events is too slow: it is cut off");
+	if (s->is_cut || (is_behind && s->was_behind) ||
+	    evbuffer_get_length(bufferevent_get_input(bev_of(s))) > SAID_MAX) {
 		evhttp_connection_free(s->conn);
 		return;
 	}
+	s->was_behind = is_behind;
 	send_line(s, "\n", 1);
 }
 

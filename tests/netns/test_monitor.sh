@@ -140,6 +140,29 @@ daemon_lives() {
 	exits "a reader that is killed leaves the daemon alone" 0 ctl status
 }
 
+# One that stops reading is cut off, while another goes on.
+slow_is_cut() {
+	watch slow.out
+	kill -STOP "$watcher"
+	in_ns ws1 "$PYTHON" - <<-'PY'
+		import socket
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		for port in range(1, 8001):
+		    s.sendto(b"x", ("198.51.100.88", port))
+	PY
+	if wait_for 20 holds daemon.log 'too slow: it is cut off'; then
+		ok "a reader that stops is cut off"
+	else
+		not_ok "a reader that stops is cut off" "$(tail -3 "$lab/daemon.log"; tail -1 "$lab/all.out")"
+	fi
+	wait_for 20 holds all.out '198\.51\.100\.88:'
+	like "others are served" "$(tail -1 "$lab/all.out")" '198\.51\.100\.88:'
+	kill -CONT "$watcher"
+	wait_for 20 ended "$watcher"
+	wait "$watcher"
+	is "it is told so" $? 3
+}
+
 lab_begin
 why=$(names_lack)
 [ -z "$why" ] || skip_all "$why"
@@ -153,5 +176,6 @@ watched
 metrics
 scraped
 daemon_lives
+slow_is_cut
 [ -z "${KEEP:-}" ] || { cat "$lab/all.out" "$lab/metrics" "$lab/daemon.log"; }
 done_testing
