@@ -157,12 +157,13 @@ static void add_plot(const struct dbx_report *r, struct dbx_strbuf *b)
 
 /* ---- bars and tables ---- */
 
-static void add_bars(const struct dbx_tally *t, const char *id, const char *title,
+static void add_bars(const struct dbx_tally *t, const char *id, const char *title, bool is_wide,
 		     struct dbx_strbuf *b)
 {
 	uint64_t top = t->rows.n ? t->rows.v[0].flows : 1;
 
-	dbx_strbuf_addf(b, "<div class=\"card\"><h2>%s</h2><table id=\"%s\">", title, id);
+	dbx_strbuf_addf(b, "<div class=\"card %s\"><h2>%s</h2><table id=\"%s\">",
+			is_wide ? "wide" : "", title, id);
 	dbx_strbuf_add(b, "<tr><th></th><th class=\"b\"></th><th class=\"r\">flows</th>"
 			  "<th class=\"r\">packets</th></tr>\n");
 	for (size_t i = 0; i < t->rows.n && i < N_BARS; i++) {
@@ -253,9 +254,9 @@ int dbx_report_html(const struct dbx_report *r, struct dbx_strbuf *b)
 	add_tile(b, "n-destinations", r->destinations.rows.n, "destinations");
 	dbx_strbuf_add(b, "</div><div class=\"grid\">\n");
 	add_plot(r, b);
-	add_bars(&r->destinations, "destinations", "Top destinations", b);
-	add_bars(&r->reasons, "reasons", "Reasons", b);
-	add_bars(&r->workspaces, "workspaces", "Workspaces", b);
+	add_bars(&r->destinations, "destinations", "Top destinations", true, b);
+	add_bars(&r->reasons, "reasons", "Reasons", false, b);
+	add_bars(&r->workspaces, "workspaces", "Workspaces", false, b);
 	add_policies(r, b);
 	return dbx_strbuf_add(b, "</div></main></body></html>\n");
 }
