@@ -208,7 +208,7 @@ static void add_policies(const struct dbx_report *r, struct dbx_strbuf *b)
 {
 	const struct dbx_tally *drop = &r->policies[0], *dry = &r->policies[1];
 
-	dbx_strbuf_add(b, "<div class=\"card\"><h2>Policy coverage</h2><table id=\"policies\">"
+	dbx_strbuf_add(b, "<div class=\"card wide\"><h2>Policy coverage</h2><table id=\"policies\">"
 			  "<tr><th>policy</th><th class=\"r\">dropped</th><th class=\"r\">dry-run"
 			  "</th><th class=\"r\">enforced</th></tr>\n");
 	for (size_t i = 0; i < drop->rows.n && i < N_BARS; i++)
