@@ -128,8 +128,8 @@ $(eval $(call variant,$(O)/fuzz,$(CLANG),$(FUZZ_SAN) -Wno-missing-prototypes,$(F
 $(foreach t,$(SRC_BENCH),$(eval $(call program,$(O),$(t:tests/bench/%.c=bench/%),$(call \
 	objs,$(O),$(t)),$(TOOL_ARCHIVES),$(TOOL_LIBS))))
 $(foreach t,$(SRC_FUZZ),$(eval $(call program,$(O)/fuzz,$(t:tests/fuzz/%.c=%),$(call \
-	objs,$(O)/fuzz,$(t)),libdbxtest.a libdbxwire.a $(PURE),-fsanitize=fuzzer $(LIBS_POLICY) \
-	$(LIBS_WIRE) -lm)))
+	objs,$(O)/fuzz,$(t)),libdbxtest.a libdbxreplay.a libdbxwire.a $(PURE),-fsanitize=fuzzer \
+	$(LIBS_POLICY) $(LIBS_WIRE) $(if $(HAVE_PCAP),-lpcap) -lm)))
 
 # ---- kernel programs ----------------------------------------------------------------------------
 
