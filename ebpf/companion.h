@@ -4,6 +4,7 @@
  *
  * egress_tc (ingress) carries out what XDP cannot: gives DNS queries to the resolver's sockets, sends
  * answers back, and drops what XDP judged without seeing a VLAN tag that the interface had hidden.
+ * Without it the stack drops queries (they are sealed) and answers (they are not for this host).
  * egress_back (egress) sees what servers answer, and notes in the flow what only they can prove.
  */
 #ifndef DBX_EBPF_COMPANION_H
@@ -112,12 +113,25 @@ static __always_inline int steer_query(struct __sk_buff *skb, const struct dbx_m
 	return 0;
 }
 
+/*
+ * Takes the seal off (seal() in scratch.h): the kernel has put it beside the frame, and puts the
+ * frame's own outer tag there in its place. When it is not there, the interface had hidden a tag.
+ */
+static __always_inline int unseal(struct __sk_buff *skb)
+{
+	if (!skb->vlan_present || (skb->vlan_tci & 0xffff) != DBX_SEAL_TCI)
+		return -1;
+	return bpf_skb_vlan_pop(skb) ? -1 : 0;
+}
+
 SEC("tc")
 int egress_tc(struct __sk_buff *skb)
 {
 	struct dbx_meta m;
 	int told = meta_read(skb, &m);
 
+	if ((m.what & DBX_META_DNS) && unseal(skb))
+		return shot(skb, DBX_REASON_VLAN_HIDDEN);
 	if (!tags_were_seen(skb, &m))
 		return shot(skb, DBX_REASON_VLAN_HIDDEN);
 	if (!told)
