@@ -148,7 +148,7 @@ race() {
 	local churner=$!
 	client bad ws1 bad $bad 8 10.66.1.66 fd66:1::66 &
 	local bads=$!
-	client foreign ws2 foreign $bad 8 10.66.2.10 fd66:2::10 &
+	client foreign ws2 foreign $bad 24 10.66.2.10 fd66:2::10 &
 	local foreigns=$!
 	client good ws1 good "$TRIALS" $THREADS 10.66.1.10 fd66:1::10
 	wait $bads $foreigns
