@@ -108,7 +108,8 @@ struct dbx_dp_ops {
 	 * Changes a flow, or makes one. Of a flow that is there, start_ns must be the same, else -ESTALE
 	 * (it was begun anew). policy_uid is always taken. The rest is taken when v is DENIED, or when v
 	 * is ALLOWED and the flow, HTTP or QUIC, waits for its decision; v of the same state as the flow
-	 * changes nothing else; any other v: -ESTALE, with policy_uid taken all the same.
+	 * changes nothing else; any other v: -ESTALE, with policy_uid taken all the same. A name that
+	 * lets its flow through this way counts as a hit where it is bound.
 	 */
 	int (*flow_set)(struct dbx_dp *dp, const struct dbx_flow_key *key,
 			const struct dbx_flow *v);

@@ -145,6 +145,7 @@ static bool read_quic(struct dbx_hellos *h, struct waiting *w, const struct dbx_
 	case DBX_QUIC_MORE:
 		return false;
 	case DBX_QUIC_BAD:
+	case DBX_QUIC_NONE:
 		out->reason = DBX_REASON_QUIC_REFUSED;
 		return true;
 	case DBX_QUIC_LONG:
@@ -166,10 +167,24 @@ static bool read_quic(struct dbx_hellos *h, struct waiting *w, const struct dbx_
 
 /* ---- the decision ---- */
 
-/* As the kernel program decides of a ClientHello: the name must be bound to the address. */
-static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, struct finding *f)
+/* Policies may have changed since the packet: that of its workspace now. */
+static uint64_t policy_of(struct dbx_hellos *h, const struct dbx_name_event *e)
 {
-	struct dbx_bound_key key = {.policy_uid = e->policy_uid, .name = f->name};
+	const struct dbx_view *v = dbx_namer_view_get(h->core->namer);
+	uint64_t uid = e->policy_uid;
+
+	if (!v)
+		return uid;
+	uid = dbx_names_policy_of(v->names, (int64_t)e->event.workspace_id);
+	dbx_namer_view_put(h->core->namer, v);
+	return uid;
+}
+
+/* As the kernel program decides of a ClientHello: the name must be bound to the address. */
+static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, uint64_t policy_uid,
+		    struct finding *f)
+{
+	struct dbx_bound_key key = {.policy_uid = policy_uid, .name = f->name};
 	struct dbx_bound bound;
 
 	if (f->reason)
@@ -237,7 +252,7 @@ static void decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 		   struct finding *f)
 {
 	struct dbx_flow v = {
-		.policy_uid = {e->policy_uid, 0},
+		.policy_uid = {policy_of(h, e), 0},
 		.workspace_id = e->event.workspace_id,
 		.start_ns = e->start_ns,
 		.last_ns = dbx_namer_now(),
@@ -247,7 +262,7 @@ static void decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 	};
 	bool is_http = e->kind == DBX_NAME_PORT_HTTP, dry_run = false;
 
-	look_up(h, e, f);
+	look_up(h, e, v.policy_uid[0], f);
 	v.reason = (uint8_t)f->reason;
 	if (f->reason) {
 		dry_run = is_dry_run(h, e);

@@ -113,6 +113,45 @@ static struct dbx_flow allowed(void)
 	return v;
 }
 
+static uint64_t hits(const struct dbx_flow *v)
+{
+	struct dbx_bound_key k = {.policy_uid = FLOWRUN_POLICY, .name = v->name};
+	struct dbx_flow_key flow;
+	struct dbx_bound b;
+
+	flowrun_key(&f, &flow);
+	memcpy(k.addr, flow.dst, sizeof(k.addr));
+	assert_int_equal(bpf_map_lookup_elem(bpfrun_map_fd(f.r, DBX_MAP_BOUND), &k, &b), 0);
+	return b.hits;
+}
+
+/* The name that lets a flow through is counted, once for the flow. */
+static void test_hits(void **state)
+{
+	static const char name[] = "a.example";
+	struct dbx_flow_cut c = cut_at(name, sizeof(name) - 1);
+	struct dbx_flow v;
+
+	(void)state;
+	assert_int_equal(flowrun_learn(&f, FLOWRUN_POLICY, name, 60), 0);
+	for (uint64_t n = 0; n < 3; n++) {
+		flowrun_next(&f);
+		flowrun_begin(&f);
+		assert_false(flowrun_send(&f, ACK, 0, request, sizeof(request) - 1));
+		v = allowed();
+		v.name = dbx_hash_value(&c.hash);
+		assert_int_equal(hits(&v), n);
+		assert_int_equal(order(&v), DBX_ORDER_DONE);
+		assert_int_equal(hits(&v), n + 1);
+		assert_int_equal(order(&v), DBX_ORDER_DONE); /* nothing new */
+		assert_int_equal(hits(&v), n + 1);
+		v.state = DBX_FLOW_DENIED;
+		assert_int_equal(order(&v), DBX_ORDER_DONE);
+		assert_int_equal(hits(&v), n + 1);
+	}
+	events();
+}
+
 static void test_http(void **state)
 {
 	const uint32_t n = sizeof(request) - 1;
@@ -333,9 +372,13 @@ int main(void)
 				  deny = DBX_NAME_PORT_QUIC_DENY, tls = DBX_NAME_PORT_TLS;
 	const struct CMUnitTest tests[] = {
 #define T(name, kind) cmocka_unit_test_prestate_setup_teardown(name, setup, teardown, &(kind))
-		T(test_http, http),         T(test_orders, http),
-		T(test_too_much, http),     T(test_quic, quic),
-		T(test_quic_refused, deny), T(test_denial_names_what_was_offered, tls),
+		T(test_http, http),
+		T(test_hits, http),
+		T(test_orders, http),
+		T(test_too_much, http),
+		T(test_quic, quic),
+		T(test_quic_refused, deny),
+		T(test_denial_names_what_was_offered, tls),
 #undef T
 	};
 
