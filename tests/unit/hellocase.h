@@ -3,8 +3,8 @@
  * hellocase.h -- a daemon's part that reads hellos, over the data plane in memory: two policies, learned
  * names, one flow at a time, and what is told of it.
  */
-#ifndef DBX_TESTS_HELLOCASE_H
-#define DBX_TESTS_HELLOCASE_H
+#ifndef DBX_TESTS_UNIT_HELLOCASE_H
+#define DBX_TESTS_UNIT_HELLOCASE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
