@@ -149,8 +149,11 @@ static __always_inline void flow_flag(struct dbx_flow_slot *slot, __u8 flag)
 
 static __always_inline void flow_touch(struct scratch *s, struct dbx_flow_slot *slot)
 {
-	if (s->now - slot->flow.last_ns > 1000000000ull)
+	if (s->now - slot->flow.last_ns > 1000000000ull) {
 		slot->flow.last_ns = s->now;
+		if (slot->flow.kind == DBX_NAME_PORT_QUIC && slot->flow.state == DBX_FLOW_ALLOWED)
+			slot->flow.n_cuts = 0; /* payloads for the daemon: so many a second */
+	}
 	if (s->flags & (TCP_FIN | TCP_RST))
 		flow_flag(slot, DBX_FLOW_F_CLOSING);
 }

@@ -7,7 +7,8 @@
 
 #include "flow.h"
 
-#define PAYLOADS_MAX 64 /* of one flow that the daemon is given before it must decide */
+#define QUIC_LONG    0x80u /* RFC 9000 section 17.2 */
+#define PAYLOADS_MAX 64    /* of one flow that the daemon is given before it must decide */
 
 /* Fields of the TCP header, which dbx_parse() found whole. */
 static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
@@ -27,6 +28,20 @@ static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
 	s->at = off + hlen;
 	s->len = s->pkt.l4_bytes - hlen;
 	return 0;
+}
+
+/* A QUIC datagram: its payload; QUIC_LONG in flags, where TCP has its own, for a long header. */
+static __always_inline void quic_read(struct xdp_md *ctx, struct scratch *s)
+{
+	__u32 off = (s->pkt.l4_offset & 0x7fff) + 8;
+	__u8 *p = frame_start(ctx);
+
+	s->at = off;
+	s->len = s->pkt.l4_bytes > 8 ? s->pkt.l4_bytes - 8 : 0;
+	s->seq = s->ack = s->flags = 0;
+	p += off;
+	if (s->len && p + 1 <= (__u8 *)frame_end(ctx))
+		s->flags = p[0] & QUIC_LONG;
 }
 
 static __always_inline void pass(struct scratch *s, __u8 reason)
@@ -227,6 +242,21 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 	name_event(s, s->seq, 0);
 }
 
+/*
+ * A QUIC packet with a long header in an allowed flow: it may begin another connection, with another
+ * name. The daemon sends on what does not; a client has no more to send so than this bound, a second.
+ */
+static __always_inline enum step judge_long(struct scratch *s, struct dbx_flow_slot *slot)
+{
+	held(s);
+	if (flow_take(s, slot, 0) || s->flow.state != DBX_FLOW_ALLOWED || s->len > DBX_QUIC_BYTES ||
+	    s->flow.n_cuts >= PAYLOADS_MAX)
+		return STEP_END;
+	slot->flow.n_cuts = s->flow.n_cuts + 1;
+	s->seq = 1;
+	return STEP_PAYLOAD;
+}
+
 /* An allowed flow: only what might say its hello again, differently, is looked at. */
 static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flow_slot *slot)
 {
@@ -242,6 +272,8 @@ static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flo
 		return STEP_END;
 	}
 	s->res.rule_uid = f->rule_uid;
+	if (s->pkt.proto == DBX_PROTO_UDP && (s->flags & QUIC_LONG))
+		return judge_long(s, slot);
 	if (s->pkt.proto != DBX_PROTO_TCP || (f->flags & DBX_FLOW_F_DELIVERED) ||
 	    (off >= f->n_hello && off < 1u << 31) || (!s->len && !(s->flags & TCP_URG))) {
 		pass(s, DBX_REASON_LISTED_NAME);
@@ -277,11 +309,8 @@ static __always_inline enum step judge_known(struct scratch *s, struct dbx_flow_
 /* QUIC that the daemon decrypts: the first packet begins the flow. */
 static __always_inline enum step judge_datagram(struct scratch *s, struct dbx_flow_slot *slot)
 {
-	s->at = (s->pkt.l4_offset & 0x7fff) + 8;
-	s->len = s->pkt.l4_bytes > 8 ? s->pkt.l4_bytes - 8 : 0;
 	if (slot && flow_fits(s, slot))
 		return judge_known(s, slot);
-	s->seq = 0;
 	flow_template(s);
 	s->flow.isn = 0;
 	if (slot ? flow_restart(s, slot) : flow_new(s))
@@ -305,8 +334,10 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 		return STEP_END;
 	}
 	slot = bpf_map_lookup_elem(&flows, &s->key);
-	if (s->res.flow == DBX_NAME_PORT_QUIC && s->pkt.proto == DBX_PROTO_UDP)
+	if (s->res.flow == DBX_NAME_PORT_QUIC && s->pkt.proto == DBX_PROTO_UDP) {
+		quic_read(ctx, s);
 		return judge_datagram(s, slot);
+	}
 	if (s->res.flow == DBX_NAME_PORT_QUIC || s->pkt.proto != DBX_PROTO_TCP) {
 		dbx_result_soft(&s->res, DBX_REASON_NAME_PORT, s->res.name_path);
 		return STEP_END;

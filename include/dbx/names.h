@@ -166,7 +166,8 @@ struct dbx_name_event {
 	dbx_u32 isn; /* of the flow; 0 for QUIC */
 	dbx_u64 policy_uid;
 	dbx_u64 start_ns; /* of the flow, to be given back by flow_set */
-	dbx_u32 seq; /* with payload: its sequence number; else what the server expects next (RST) */
+	dbx_u32 seq; /* with payload: its sequence number, QUIC: 1 = the flow is allowed already;
+		      * else what the server expects next (RST) */
 	dbx_u32 ack;
 	dbx_u8 n_name;
 	dbx_u8 kind;       /* enum dbx_name_port */

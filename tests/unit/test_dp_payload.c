@@ -247,35 +247,67 @@ static void test_too_much(void **state)
 	assert_reason(HELLO_TOO_LONG);
 }
 
+/*
+ * In an allowed flow: what has a long header might begin another connection, and goes to the daemon,
+ * so many a second; the rest passes.
+ */
+static void later_datagrams(uint8_t *initial, size_t n)
+{
+	struct timespec second = {1, 50000000};
+	int i;
+
+	assert_true(flowrun_udp(&f, "x", 1));
+	assert_reason(LISTED_NAME);
+	assert_true(f.res.rule_uid == FLOWRUN_RULE);
+	assert_true(flowrun_udp(&f, NULL, 0));
+	assert_false(flowrun_udp(&f, initial, n));
+	assert_reason(HELLO_HELD);
+	assert_int_equal(events(), 1);
+	assert_int_equal(last.seq, 1);
+	assert_int_equal(last.n_payload, n);
+	assert_memory_equal(last.payload, initial, n);
+	assert_false(flowrun_udp(&f, "\x80", 1));
+	assert_int_equal(events(), 1);
+	assert_false(flowrun_udp(&f, initial, 1501));
+	assert_int_equal(events(), 0);
+	for (i = 0; i < 100; i++)
+		assert_false(flowrun_udp(&f, initial, 40));
+	assert_in_range(events(), 1, 62 + 64); /* a second may pass meanwhile */
+	nanosleep(&second, NULL);
+	assert_false(flowrun_udp(&f, initial, 40));
+	assert_int_equal(events(), 1);
+	assert_true(flowrun_udp(&f, "\x40", 1));
+	assert_int_equal(events(), 0);
+}
+
 static void test_quic(void **state)
 {
-	uint8_t initial[1200];
+	static uint8_t initial[1501];
 	struct dbx_flow v;
 
 	(void)state;
 	memset(initial, 0xc3, sizeof(initial));
 	flowrun_next(&f);
-	assert_false(flowrun_udp(&f, initial, sizeof(initial)));
+	assert_false(flowrun_udp(&f, initial, 1200));
 	assert_reason(HELLO_HELD);
 	assert_int_equal(events(), 1);
+	assert_int_equal(last.seq, 0);
 	assert_int_equal(last.kind, DBX_NAME_PORT_QUIC);
-	assert_int_equal(last.n_payload, sizeof(initial));
-	assert_memory_equal(last.payload, initial, sizeof(initial));
+	assert_int_equal(last.n_payload, 1200);
+	assert_memory_equal(last.payload, initial, 1200);
 	assert_true(flowrun_get(&f, &v));
 	assert_true(v.start_ns == last.start_ns);
 	v.state = DBX_FLOW_ALLOWED;
 	v.rule_uid = FLOWRUN_RULE;
 	assert_int_equal(order(&v), DBX_ORDER_DONE);
-	assert_true(flowrun_udp(&f, initial, sizeof(initial)));
-	assert_reason(LISTED_NAME);
-	assert_true(flowrun_udp(&f, "x", 1));
+	later_datagrams(initial, 1200);
 	flowrun_next(&f);
-	assert_false(flowrun_udp(&f, initial, sizeof(initial)));
+	assert_false(flowrun_udp(&f, initial, 1200));
 	assert_true(flowrun_get(&f, &v));
 	v.state = DBX_FLOW_DENIED;
 	v.reason = DBX_REASON_NAME_MISMATCH;
 	assert_int_equal(order(&v), DBX_ORDER_DONE);
-	assert_false(flowrun_udp(&f, initial, sizeof(initial)));
+	assert_false(flowrun_udp(&f, initial, 1200));
 	assert_reason(NAME_MISMATCH);
 	assert_int_equal(f.action, XDP_PASS); /* the ICMP */
 }
