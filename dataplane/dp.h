@@ -92,6 +92,8 @@ struct dbx_dp_ops {
 	int (*forget_addr)(struct dbx_dp *dp, const struct dbx_learned_key *key);
 	int (*bound_get)(struct dbx_dp *dp, const struct dbx_bound_key *key,
 			 struct dbx_bound *out); /* -ENOENT */
+	int (*learned_get)(struct dbx_dp *dp, const struct dbx_learned_key *key,
+			   struct dbx_learned *out); /* -ENOENT */
 	int (*learned_each)(struct dbx_dp *dp,
 			    int (*fn)(void *arg, const struct dbx_learned_key *k,
 				      const struct dbx_learned *v),

@@ -190,6 +190,20 @@ int dp_mem_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct 
 	return v ? 0 : -ENOENT;
 }
 
+int dp_mem_learned_get(struct dbx_dp *dp, const struct dbx_learned_key *key,
+		       struct dbx_learned *out)
+{
+	const struct dbx_learned *v;
+
+	(void)dp;
+	pthread_mutex_lock(&lock);
+	v = find(&learned, key);
+	if (v)
+		*out = *v;
+	pthread_mutex_unlock(&lock);
+	return v ? 0 : -ENOENT;
+}
+
 int dp_mem_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key)
 {
 	(void)dp;
