@@ -21,7 +21,8 @@ static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
 	const char *src = cli->opt[DBX_OPT_SRC];
 	uint64_t workspace = 0;
 
-	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST]};
+	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST],
+					.name = cli->opt[DBX_OPT_NAME]};
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
 		return DBX_EXIT_USAGE;
@@ -130,6 +131,8 @@ static json_t *query_json(const struct dbx_cli *cli, const struct dbx_explain_qu
 
 	if (!is_bad && q->has_src)
 		is_bad = json_object_set_new(j, "src", dbx_json_text(cli->opt[DBX_OPT_SRC]));
+	if (!is_bad && q->name)
+		is_bad = json_object_set_new(j, "name", dbx_json_text(q->name));
 	if (!is_bad && q->product >= 0)
 		is_bad = json_object_set_new(
 			j, "product",
@@ -228,22 +231,29 @@ static int say_steps(const json_t *steps)
 	return code;
 }
 
-/* What the daemon adds for a name: the resolver's verdict, and the addresses that it was learned with. */
+/* Of a name: the resolver's verdict, and what is known of it at the moment. */
 static void say_name(const json_t *e)
 {
-	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned"), *a;
+	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned"), *l;
 	size_t i;
 
-	if (!json_is_object(dns))
-		return;
-	dbx_say("%-10s  ", "dns");
-	dbx_say_in(stdout, colour_of(dbx_json_str(dns, "verdict")), "%s",
-		   dbx_json_str(dns, "verdict"));
-	dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
-	dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
-	json_array_foreach(learned, i, a)
-		say_line(i ? "" : "learned", json_is_string(a) ? json_string_value(a) : "?");
-	if (!json_array_size(learned))
+	if (strcmp(dbx_json_str(e, "name"), dbx_json_str(e, "dst")) != 0)
+		say_line("says", dbx_json_str(e, "name"));
+	if (json_is_object(dns)) {
+		dbx_say("%-10s  ", "dns");
+		dbx_say_in(stdout, colour_of(dbx_json_str(dns, "verdict")), "%s",
+			   dbx_json_str(dns, "verdict"));
+		dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
+		dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
+	}
+	json_array_foreach(learned, i, l) {
+		dbx_say("%-10s  ", i ? "" : "learned");
+		dbx_say_in(stdout, DBX_PLAIN, "%s for %s", dbx_json_str(l, "address"),
+			   dbx_json_str(l, "name"));
+		dbx_say(", %lld s more\n", dbx_json_int(l, "expires_in_s"));
+	}
+	if (json_is_object(dns) && json_is_true(json_object_get(e, "is_live")) &&
+	    !json_array_size(learned))
 		say_line("learned", "no address at the moment");
 }
 

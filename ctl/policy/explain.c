@@ -13,22 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/judge.h"
-
-void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *result,
-		     const struct dbx_where *where, const char *fmt, ...)
+static void add_step(struct dbx_explain_ctx *c, const char *name, const char *result,
+		     const char *doc, const char *ptr, char *text)
 {
-	struct dbx_explain_step s = {0};
-	va_list ap;
+	struct dbx_explain_step s = {.text = text};
 
-	va_start(ap, fmt);
-	if (vasprintf(&s.text, fmt, ap) < 0)
-		s.text = NULL;
-	va_end(ap);
 	s.name = strdup(name);
 	s.result = strdup(result);
-	s.doc = strdup(where ? dbx_model_doc_name(c->m, where) : "");
-	s.ptr = strdup(where && where->ptr ? where->ptr : "");
+	s.doc = strdup(doc);
+	s.ptr = strdup(ptr);
 	if (!c->err && s.text && s.name && s.result && s.doc && s.ptr &&
 	    dbx_vec_push(&c->steps, s) == 0)
 		return;
@@ -38,6 +31,33 @@ void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *re
 	free(s.text);
 	free(s.doc);
 	free(s.ptr);
+}
+
+void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *result,
+		     const struct dbx_where *where, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	add_step(c, name, result, where ? dbx_model_doc_name(c->m, where) : "",
+		 where && where->ptr ? where->ptr : "", text);
+}
+
+void dbx_explain_say_of(struct dbx_explain_ctx *c, const char *name, const char *result,
+			const struct dbx_name_decision *d, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	add_step(c, name, result, d->rule_doc, d->rule_ptr, text);
 }
 
 char *dbx_explain_proto(uint8_t proto, uint16_t port, char buf[DBX_PROTO_STRLEN])
@@ -173,10 +193,25 @@ static int read_destination(struct dbx_explain_ctx *c)
 	return -EINVAL;
 }
 
+static int read_said(struct dbx_explain_ctx *c)
+{
+	const char *why = "";
+
+	if (!c->q->name && c->is_name)
+		strcpy(c->said, c->name);
+	if (!c->q->name || dbx_name_canon(c->q->name, c->said, &why) == 0)
+		return 0;
+	dbx_diag_add(c->d, DBX_SEV_ERROR, "bad-query", "", "", "explain name \"%s\": it %s",
+		     c->q->name, why);
+	return -EINVAL;
+}
+
 static int read_query(struct dbx_explain_ctx *c)
 {
 	int rc = read_destination(c);
 
+	if (!rc)
+		rc = read_said(c);
 	if (rc)
 		return rc;
 	c->ws = dbx_model_workspace(c->m, c->q->workspace_id);
@@ -239,7 +274,11 @@ static void take_rule(struct dbx_explain_ctx *c, const struct dbx_result *res)
 		dup_image_string(c->img, res->policy < n_policies ? policies[res->policy].id : 0);
 	if (res->rule && res->rule <= n_rules)
 		r = &rules[res->rule - 1];
-	if (r == &none && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
+	if (c->rule_of) {
+		o->rule = strdup(c->rule_of->rule_text);
+		o->rule_doc = strdup(c->rule_of->rule_doc);
+		o->rule_ptr = strdup(c->rule_of->rule_ptr);
+	} else if (r == &none && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
 		take_name_rule(c);
 	} else {
 		o->rule = dup_image_string(c->img, r->text);
@@ -264,6 +303,7 @@ static void judge(struct dbx_explain_ctx *c, struct dbx_result *res)
 	dbx_judge_addr(&c->t.src, pkt.src);
 	dbx_judge_addr(&c->t.dst, pkt.dst);
 	dbx_judge_tuple(c->img, &pkt, DBX_PORT_ANY, res);
+	dbx_judge_learned(c->img, &pkt, DBX_PORT_ANY, &c->if_learned);
 }
 
 /* A verdict that nobody can explain is worth more than a smooth story. */
@@ -292,10 +332,74 @@ static void describe(struct dbx_explain_ctx *c)
 	o->src = strdup(dbx_addr_format(&c->t.src, text));
 	o->dst = strdup(c->is_name ? c->name : dbx_addr_format(&c->t.dst, text));
 	o->dst_is_name = c->is_name;
+	o->said = strdup(c->said);
+	o->is_live = c->q->is_live;
 	o->port = c->t.dport;
 	o->proto = c->t.proto;
-	if (!o->src || !o->dst)
+	if (!o->src || !o->dst || !o->said)
 		c->err = -ENOMEM;
+}
+
+/* What the resolver says, and what was learned: for programs, beside the steps. */
+static void describe_names(struct dbx_explain_ctx *c)
+{
+	struct dbx_explanation *o = c->out;
+
+	o->dns_verdict = c->asked.verdict;
+	o->dns_reason = c->asked.reason;
+	o->dns_rule = strdup(o->has_dns ? c->asked.rule_text : "");
+	o->dns_doc = strdup(o->has_dns ? c->asked.rule_doc : "");
+	o->dns_ptr = strdup(o->has_dns ? c->asked.rule_ptr : "");
+	o->learned = calloc(c->q->n_learned + 1, sizeof(*o->learned));
+	for (size_t i = 0; o->learned && i < c->q->n_learned; i++) {
+		o->learned[i] = c->q->learned[i];
+		o->learned[i].name = strdup(c->q->learned[i].name);
+		if (!o->learned[i].name)
+			c->err = -ENOMEM;
+		o->n_learned++;
+	}
+	if (!o->dns_rule || !o->dns_doc || !o->dns_ptr || !o->learned)
+		c->err = -ENOMEM;
+}
+
+/* The steps; what names decide replaces the verdict on the bare packet. */
+static void tell(struct dbx_explain_ctx *c, const struct dbx_result *res)
+{
+	bool by_name = c->if_learned.reason != res->reason;
+
+	if (res->reason == DBX_REASON_DNS_STEERED) {
+		dbx_explain_flow_query_steps(c);
+		return;
+	}
+	compare(c, res);
+	if (c->is_name && c->m->gateway.dns.has) {
+		dbx_explain_flow_name_steps(c);
+	} else if (c->is_name) {
+		dbx_explain_name_steps(c);
+	} else {
+		c->names_decide = by_name &&
+				  (c->said[0] || dbx_explain_learned_at(c, NULL, &c->t.dst));
+		if (c->said[0] && !c->names_decide)
+			dbx_explain_say(c, "name", "continue", NULL,
+					"%s is not looked at: the address alone decides", c->said);
+		dbx_explain_addr_steps(c);
+		if (c->names_decide)
+			dbx_explain_flow_addr_steps(c);
+	}
+}
+
+static int open_names(struct dbx_explain_ctx *c, struct dbx_names **own)
+{
+	int product = c->source ? (int)dbx_eval_product(c->ws, c->source) : 0;
+	int rc = c->q->names ? 0 : dbx_names_new(c->m, own);
+
+	if (rc)
+		return rc;
+	c->names = c->q->names ? c->q->names : *own;
+	dbx_names_decide(c->names, c->ws->id, product, c->said, &c->saying);
+	dbx_names_decide(c->names, c->ws->id, product, c->is_name ? c->name : c->said, &c->asked);
+	c->out->has_dns = c->m->gateway.dns.has && (c->is_name || c->said[0]);
+	return 0;
 }
 
 int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
@@ -303,19 +407,19 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 {
 	struct dbx_explanation e = {0};
 	struct dbx_explain_ctx c = {.m = m, .img = img, .q = q, .d = d, .out = &e};
+	struct dbx_names *own = NULL;
 	struct dbx_result res;
 	int rc = read_query(&c);
 
+	if (!rc)
+		rc = open_names(&c, &own);
 	if (rc)
 		return rc;
 	judge(&c, &res);
-	compare(&c, &res);
 	describe(&c);
+	describe_names(&c);
 	take_verdict(&c, &res);
-	if (c.is_name)
-		dbx_explain_name_steps(&c);
-	else
-		dbx_explain_addr_steps(&c);
+	tell(&c, &res);
 	take_rule(&c, &res);
 	e.steps = c.steps.v;
 	e.n_steps = c.steps.n;
@@ -327,6 +431,7 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 		dbx_explanation_fini(&e);
 	else
 		*out = e;
+	dbx_names_free(&own);
 	return rc;
 }
 
@@ -343,6 +448,13 @@ void dbx_explanation_fini(struct dbx_explanation *e)
 	}
 	for (i = 0; i < e->n_tags; i++)
 		free(e->tags[i]);
+	for (i = 0; i < e->n_learned; i++)
+		free(e->learned[i].name);
+	free(e->learned);
+	free(e->said);
+	free(e->dns_rule);
+	free(e->dns_doc);
+	free(e->dns_ptr);
 	free(e->steps);
 	free(e->tags);
 	free(e->src);

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * explain_name.c -- what the policy says on a DNS name, and how packets fare meanwhile.
+ * explain_name.c -- which address stands for a DNS name; what is said of one where nothing is learned.
  *
- * Names are compiled, but a packet carries none: until names are learned from DNS, packets to a
- * name are judged by their address. The verdict is therefore that of the private address of the
- * name, if it has one, else that of an address that no entry contains.
+ * A packet carries no name. With a resolver, explain_flow.c tells how it gets to one; without, no
+ * address is ever learned, and packets to a name are judged by their address alone: the private one of
+ * the name, if it has one, else one that no entry contains.
  */
 #include "policy/explain_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* How packets to the name fare, apart from the name's own verdict. */
-static const char *waiting(const struct dbx_explain_ctx *c)
-{
-	return c->m->gateway.dns.has
-		       ? "the resolver answers by this, and learns the addresses that it answers with"
-		       : "names are compiled and wait for name learning";
-}
+#define NO_DNS "the gateway document has no dns object, so no name is learned"
 
 static int is_same_name(void *arg, const char *name)
 {
@@ -103,6 +97,16 @@ static bool is_isolated(const struct dbx_explain_ctx *c)
 void dbx_explain_name_pick(struct dbx_explain_ctx *c)
 {
 	c->pe = find_endpoint(c);
+	for (size_t i = 0; c->m->gateway.dns.has && !c->at && i < c->q->n_learned; i++) {
+		const struct dbx_explain_learned *l = &c->q->learned[i];
+
+		if (strcmp(l->name, c->name) == 0 && l->addr.is_v6 == c->t.src.is_v6)
+			c->at = l;
+	}
+	if (c->at) {
+		c->t.dst = c->at->addr;
+		return;
+	}
 	c->pe_is_judged = c->pe && private_address(c, &c->t.dst) && !is_isolated(c);
 	if (!c->pe_is_judged)
 		c->t.dst = unlisted_address(c);
@@ -155,9 +159,9 @@ static void tell_blocked(struct dbx_explain_ctx *c)
 		where = &set->where;
 	if (where)
 		dbx_explain_say(c, "blocked", "match", where,
-				"%s is blocked%s%s; %s; until then packets to it are judged by "
-				"address alone",
-				c->name, set ? " by " : "", set ? set->label : "", waiting(c));
+				"%s is blocked%s%s; " NO_DNS
+				", and packets to it are judged by address alone",
+				c->name, set ? " by " : "", set ? set->label : "");
 	else
 		dbx_explain_say(c, "blocked", "no match", NULL, "no blocked destination names %s",
 				c->name);
@@ -193,8 +197,8 @@ static void tell_implicit(struct dbx_explain_ctx *c)
 		set = find_set(c, g->storage, g->n_storage, &near);
 	if (set) {
 		c->by_name = &set->where;
-		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s; %s", set->label,
-				c->name, waiting(c));
+		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s", set->label,
+				c->name);
 	} else {
 		dbx_explain_say(c, "implicit", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -235,8 +239,8 @@ static void tell_listed(struct dbx_explain_ctx *c)
 	if (where && !c->by_name)
 		c->by_name = where;
 	if (where)
-		dbx_explain_say(c, "listed", "match", where, "%s%s %s; %s", what,
-				set ? " names" : "", c->name, waiting(c));
+		dbx_explain_say(c, "listed", "match", where, "%s%s %s", what, set ? " names" : "",
+				c->name);
 	else
 		dbx_explain_say(c, "listed", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -247,11 +251,10 @@ static void tell_listed(struct dbx_explain_ctx *c)
 static void tell_default(struct dbx_explain_ctx *c)
 {
 	if (c->by_name)
-		dbx_explain_say(c, "default", dbx_explain_result(c), c->by_name,
-				"%s is allowed by name; %s; until then packets to it are judged as "
-				"%s: %s",
-				c->name, waiting(c), dbx_reason_slug(c->out->reason),
-				dbx_reason_text(c->out->reason));
+		dbx_explain_say(
+			c, "default", dbx_explain_result(c), c->by_name,
+			"%s is allowed by name, but " NO_DNS "; packets to it are judged as %s: %s",
+			c->name, dbx_reason_slug(c->out->reason), dbx_reason_text(c->out->reason));
 	else
 		dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where,
 				"%s is not allowed by name; packets to it are judged as %s: %s",

@@ -57,6 +57,35 @@ static void add_steps(struct dbx_strbuf *s, const struct dbx_explanation *e)
 	dbx_strbuf_addc(s, ']');
 }
 
+/* What the resolver says, null when no name was asked about; and what is known by that name. */
+static void add_names(struct dbx_strbuf *s, const struct dbx_explanation *e)
+{
+	char text[DBX_ADDR_STRLEN];
+	size_t i;
+
+	add_member(s, "name", e->said);
+	if (e->has_dns) {
+		dbx_strbuf_add(s, ",\"dns\":{\"verdict\":");
+		add_string(s, dbx_verdict_name(e->dns_verdict));
+		add_member(s, "reason", dbx_reason_slug(e->dns_reason));
+		add_member(s, "rule", e->dns_rule);
+		add_member(s, "rule_doc", e->dns_doc);
+		add_member(s, "rule_ptr", e->dns_ptr);
+		dbx_strbuf_addc(s, '}');
+	} else {
+		dbx_strbuf_add(s, ",\"dns\":null");
+	}
+	dbx_strbuf_addf(s, ",\"is_live\":%s,\"needs_lookup\":%s,\"learned\":[",
+			e->is_live ? "true" : "false", e->needs_lookup ? "true" : "false");
+	for (i = 0; i < e->n_learned; i++) {
+		dbx_strbuf_add(s, i ? ",{\"name\":" : "{\"name\":");
+		add_string(s, e->learned[i].name);
+		add_member(s, "address", dbx_addr_format(&e->learned[i].addr, text));
+		dbx_strbuf_addf(s, ",\"expires_in_s\":%" PRIu64 "}", e->learned[i].expires_in_s);
+	}
+	dbx_strbuf_addc(s, ']');
+}
+
 char *dbx_explanation_json(const struct dbx_explanation *e)
 {
 	char proto[DBX_PROTO_STRLEN];
@@ -86,6 +115,7 @@ char *dbx_explanation_json(const struct dbx_explanation *e)
 		add_string(&s, e->tags[i]);
 	}
 	dbx_strbuf_addc(&s, ']');
+	add_names(&s, e);
 	add_member(&s, "advice", e->advice);
 	add_steps(&s, e);
 	dbx_strbuf_addc(&s, '}');

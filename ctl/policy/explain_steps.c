@@ -216,9 +216,9 @@ static enum decided tell_endpoint(struct dbx_explain_ctx *c)
 		return NOT_YET;
 	}
 	c->pe = r;
-	dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), r ? &r->where : NULL,
-			"the address of private endpoint rule %s (%s)%s: %s", r ? r->rule_id : "?",
-			r ? dbx_pe_state_name(r->state) : "?",
+	dbx_explain_say(c, "private-endpoint", c->names_decide ? "continue" : dbx_explain_result(c),
+			r ? &r->where : NULL, "the address of private endpoint rule %s (%s)%s: %s",
+			r ? r->rule_id : "?", r ? dbx_pe_state_name(r->state) : "?",
 			is_own ? "" : " of another NCC than the workspace's",
 			dbx_reason_text(c->out->reason));
 	return HERE;
@@ -333,14 +333,17 @@ static enum decided tell_listed(struct dbx_explain_ctx *c)
 
 static enum decided tell_default(struct dbx_explain_ctx *c)
 {
-	const char *why = is_reason(c, DBX_REASON_NAME_NOT_LEARNED)
-				  ? "; names that the policy allows are compiled and wait for name "
-				    "learning"
-				  : "";
+	const char *why =
+		!is_reason(c, DBX_REASON_NAME_NOT_LEARNED) ? ""
+		: c->names_decide                          ? "; what was learned is looked at next"
+		: c->q->is_live ? "; addresses are learned from the resolver's answers"
+		: c->m->gateway.dns.has
+			? "; addresses are learned while the daemon runs, from its resolver's answers"
+			: "; the gateway document has no dns object, so none ever is";
 
-	dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where, "%s%s%s",
-			dbx_reason_text(c->out->reason), why,
-			c->out->verdict == DBX_VERDICT_DRY_RUN
+	dbx_explain_say(c, "default", c->names_decide ? "continue" : dbx_explain_result(c),
+			&c->policy->where, "%s%s%s", dbx_reason_text(c->out->reason), why,
+			c->out->verdict == DBX_VERDICT_DRY_RUN && !c->names_decide
 				? "; it leaves, because the policy is in dry-run for this product"
 				: "");
 	return HERE;
@@ -374,5 +377,6 @@ void dbx_explain_addr_steps(struct dbx_explain_ctx *c)
 		if (steps[i](c) == HERE)
 			break;
 	}
-	dbx_explain_path_step(c);
+	if (!c->names_decide)
+		dbx_explain_path_step(c);
 }

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * explain_flow.c -- a flow by name, step by step: the lookup, the address, the name that it says.
+ *
+ * The resolver's own index says what becomes of the lookup, the classifier what becomes of packets to
+ * an address that is learned; the last step is the check of the hello. An address that has still to be
+ * learned is taken for learned when its lookup would be answered: the verdict is then that on the flow
+ * that follows the lookup, and needs_lookup says so.
+ */
+#include "policy/explain_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/strbuf.h"
+
+#define LIST_MAX 8 /* addresses, or names, that a step tells */
+
+const struct dbx_explain_learned *dbx_explain_learned_at(const struct dbx_explain_ctx *c,
+							 const char *name,
+							 const struct dbx_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < c->q->n_learned; i++) {
+		const struct dbx_explain_learned *l = &c->q->learned[i];
+
+		if ((!name || strcmp(l->name, name) == 0) && dbx_addr_cmp(&l->addr, addr) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static void conclude(struct dbx_explain_ctx *c, enum dbx_verdict verdict, enum dbx_reason reason,
+		     enum dbx_path path)
+{
+	c->out->verdict = verdict;
+	c->out->reason = reason;
+	c->out->path = verdict == DBX_VERDICT_DROP ? DBX_PATH_NONE : path;
+}
+
+static void conclude_soft(struct dbx_explain_ctx *c, enum dbx_reason reason)
+{
+	conclude(c, c->if_learned.dry_run ? DBX_VERDICT_DRY_RUN : DBX_VERDICT_DROP, reason,
+		 (enum dbx_path)c->if_learned.name_path);
+}
+
+/* The verdict on the packet, should its address be learned. */
+static void conclude_learned(struct dbx_explain_ctx *c)
+{
+	conclude(c, (enum dbx_verdict)c->if_learned.verdict, (enum dbx_reason)c->if_learned.reason,
+		 (enum dbx_path)c->if_learned.path);
+}
+
+/* ---- DNS ---- */
+
+static const char *blocked_only_there(const struct dbx_explain_ctx *c)
+{
+	if (!c->policy || c->policy->mode != DBX_MODE_FULL_ACCESS)
+		return "";
+	return "; under FULL_ACCESS that is all: packets to its addresses leave, if the client knows "
+	       "them";
+}
+
+/* False: the lookup is refused, and that decides. */
+static bool tell_lookup(struct dbx_explain_ctx *c)
+{
+	const struct dbx_name_decision *d = &c->asked;
+	const char *slug = dbx_reason_slug(d->reason), *text = dbx_reason_text(d->reason);
+
+	if (d->verdict == DBX_VERDICT_DROP) {
+		conclude(c, DBX_VERDICT_DROP, d->reason, DBX_PATH_NONE);
+		c->rule_of = d;
+		dbx_explain_say_of(c, "dns", "deny", d,
+				   "the resolver answers NXDOMAIN, and asks nobody: %s: %s%s", slug,
+				   text, blocked_only_there(c));
+		return false;
+	}
+	if (d->verdict == DBX_VERDICT_DRY_RUN)
+		dbx_explain_say_of(c, "dns", "continue", d,
+				   "%s: %s; answered and recorded all the same, because the policy "
+				   "is in dry-run for this product; nothing is learned",
+				   slug, text);
+	else if (d->needs_learning)
+		dbx_explain_say_of(c, "dns", "match", d, "the resolver answers: %s, by %s", slug,
+				   d->rule_text);
+	else
+		dbx_explain_say_of(c, "dns", "continue", d,
+				   "the resolver answers: %s; nothing need be learned", slug);
+	return true;
+}
+
+/* Beside an address: what a lookup of the name that the flow says would come to. */
+static void tell_lookup_aside(struct dbx_explain_ctx *c)
+{
+	const struct dbx_name_decision *d = &c->asked;
+
+	if (!c->m->gateway.dns.has)
+		dbx_explain_say(c, "dns", "no match", NULL,
+				"the gateway document has no dns object, so no name is learned");
+	else if (d->verdict == DBX_VERDICT_PASS)
+		dbx_explain_say_of(c, "dns", "match", d, "a lookup of %s is answered: %s, by %s",
+				   c->said, dbx_reason_slug(d->reason), d->rule_text);
+	else
+		dbx_explain_say_of(c, "dns", "no match", d,
+				   "a lookup of %s teaches nothing: %s: %s", c->said,
+				   dbx_reason_slug(d->reason), dbx_reason_text(d->reason));
+}
+
+void dbx_explain_flow_query_steps(struct dbx_explain_ctx *c)
+{
+	if (!dbx_explain_source_step(c))
+		return;
+	dbx_explain_say(
+		c, "dns", "allow", &c->m->gateway.dns.where,
+		"a DNS query, to whatever server: the gateway's resolver answers it, by the "
+		"policy of the workspace");
+	dbx_explain_path_step(c);
+}
+
+/* ---- the address ---- */
+
+/* "192.0.2.1 (55 s), 192.0.2.2 (55 s) and 3 more" of a name; or the names of an address. */
+static char *list_learned(const struct dbx_explain_ctx *c, const char *name,
+			  const struct dbx_addr *addr)
+{
+	char text[DBX_ADDR_STRLEN];
+	struct dbx_strbuf s;
+	size_t i, n = 0;
+
+	dbx_strbuf_init(&s);
+	for (i = 0; i < c->q->n_learned; i++) {
+		const struct dbx_explain_learned *l = &c->q->learned[i];
+
+		if (name ? strcmp(l->name, name) != 0 : dbx_addr_cmp(&l->addr, addr) != 0)
+			continue;
+		if (n++ < LIST_MAX)
+			dbx_strbuf_addf(&s, "%s%s (%" PRIu64 " s)", n > 1 ? ", " : "",
+					name ? dbx_addr_format(&l->addr, text) : l->name,
+					l->expires_in_s);
+	}
+	if (n > LIST_MAX)
+		dbx_strbuf_addf(&s, " and %zu more", n - LIST_MAX);
+	return dbx_strbuf_steal(&s);
+}
+
+static bool names_are_asked(const struct dbx_explain_ctx *c)
+{
+	switch (c->if_learned.reason) {
+	case DBX_REASON_NAME_HANDSHAKE:
+	case DBX_REASON_NAME_UNVERIFIED:
+	case DBX_REASON_NAME_PORT:
+	case DBX_REASON_QUIC_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where the packets of a name go. */
+static void tell_where(struct dbx_explain_ctx *c)
+{
+	char *list;
+
+	if (c->at) {
+		list = list_learned(c, c->name, NULL);
+		dbx_explain_say(c, "address", "match", NULL, "learned for %s: %s", c->name,
+				list ? list : "");
+		if (!list)
+			c->err = -ENOMEM;
+		free(list);
+		return;
+	}
+	c->out->needs_lookup = true;
+	dbx_explain_say(c, "address", "continue", NULL,
+			c->q->is_live
+				? "not learned yet: a lookup of %s has to come first; the "
+				  "addresses of its answer are learned before it is given"
+				: "would be learned from the DNS answer for %s, before that is "
+				  "given",
+			c->name);
+}
+
+/* False: it decides, whatever name the flow says. */
+static bool tell_address(struct dbx_explain_ctx *c)
+{
+	char text[DBX_ADDR_STRLEN];
+
+	if (c->asked.needs_learning)
+		tell_where(c);
+	if (c->asked.needs_learning && names_are_asked(c))
+		return true;
+	if (c->asked.needs_learning)
+		conclude_learned(c);
+	dbx_explain_say(c, "address", dbx_explain_result(c), NULL,
+			"packets to %s%s are judged as %s: %s, whatever name they say",
+			c->at || c->pe_is_judged ? "" : "an address that nothing lists, like ",
+			dbx_addr_format(&c->t.dst, text), dbx_reason_slug(c->out->reason),
+			dbx_reason_text(c->out->reason));
+	return false;
+}
+
+static void tell_endpoint(struct dbx_explain_ctx *c)
+{
+	char text[DBX_ADDR_STRLEN];
+
+	if (!c->pe)
+		return;
+	dbx_addr_format(&c->t.dst, text);
+	dbx_explain_say(c, "private-endpoint", c->pe_is_judged ? "match" : "no match",
+			&c->pe->where, "private endpoint rule %s (%s) has %s; %s%s", c->pe->rule_id,
+			dbx_pe_state_name(c->pe->state), c->name,
+			c->pe_is_judged ? "judged as if the answer were its address "
+			: c->at         ? "the answer was another address"
+					: "the gateway document has no private address for it",
+			c->pe_is_judged ? text : "");
+}
+
+/* Of an address: who learned it. False: nothing did, and the verdict on the packet stays. */
+static bool tell_who(struct dbx_explain_ctx *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	bool is_known = dbx_explain_learned_at(c, NULL, &c->t.dst);
+	char *list, text[DBX_ADDR_STRLEN];
+
+	dbx_addr_format(&c->t.dst, text);
+	if (is_known) {
+		list = list_learned(c, NULL, &c->t.dst);
+		dbx_explain_say(c, "address", "match", NULL, "%s is learned for %s", text,
+				list ? list : "");
+		if (!list)
+			c->err = -ENOMEM;
+		free(list);
+		return true;
+	}
+	if (!c->q->is_live && g->dns.has && c->asked.needs_learning) {
+		dbx_explain_say(c, "address", "continue", NULL,
+				"would be learned from the DNS answer for %s, if that has %s",
+				c->said, text);
+		return true;
+	}
+	dbx_explain_say(c, "address", dbx_explain_result(c), NULL,
+			"%s %s%s, so packets to it are judged as %s: %s", text,
+			c->q->is_live ? "is learned for no name" : "is not learned by that",
+			c->asked.needs_learning && g->dns.has
+				? "; a lookup whose answer has it must come first"
+				: "",
+			dbx_reason_slug(c->out->reason), dbx_reason_text(c->out->reason));
+	return false;
+}
+
+/* ---- the name that the flow says ---- */
+
+static const struct {
+	const char *step, *must;
+} kinds[DBX_NAME_PORT_MAX] = {
+	[DBX_NAME_PORT_TLS] = {"tls", "its ClientHello must name"},
+	[DBX_NAME_PORT_HTTP] = {"http", "the Host of its only request must be"},
+	[DBX_NAME_PORT_QUIC] = {"quic", "the ClientHello in its Initial must name"},
+};
+
+static bool is_bound(const struct dbx_explain_ctx *c)
+{
+	if (dbx_explain_learned_at(c, c->said, &c->t.dst))
+		return true;
+	if (c->is_name) /* still to be looked up: then its answer binds it */
+		return !c->at && strcmp(c->said, c->name) == 0;
+	return !c->q->is_live && c->saying.needs_learning;
+}
+
+static void tell_hello(struct dbx_explain_ctx *c)
+{
+	const char *step = kinds[c->if_learned.flow].step, *must = kinds[c->if_learned.flow].must;
+
+	if (!c->said[0]) {
+		conclude_learned(c);
+		dbx_explain_say(c, step, "allow", NULL,
+				"the handshake passes; then %s a name that was learned for the "
+				"address",
+				must);
+	} else if (is_bound(c)) {
+		conclude(c, DBX_VERDICT_PASS, DBX_REASON_LISTED_NAME,
+			 (enum dbx_path)c->if_learned.path);
+		c->rule_of = &c->saying;
+		dbx_explain_say_of(c, step, "allow", &c->saying,
+				   "the handshake passes; then %s %s, as here", must, c->said);
+	} else {
+		conclude_soft(c, DBX_REASON_NAME_MISMATCH);
+		dbx_explain_say_of(c, step, dbx_explain_result(c), &c->saying,
+				   "the handshake passes; then %s a name that was learned for the "
+				   "address, and %s was not",
+				   must, c->said);
+	}
+}
+
+static void tell_flow(struct dbx_explain_ctx *c)
+{
+	char proto[DBX_PROTO_STRLEN];
+
+	dbx_explain_proto(c->t.proto, c->t.dport, proto);
+	if (c->if_learned.reason == DBX_REASON_NAME_HANDSHAKE) {
+		tell_hello(c);
+		return;
+	}
+	conclude_learned(c);
+	if (c->out->reason == DBX_REASON_QUIC_REFUSED)
+		dbx_explain_say(
+			c, "quic", dbx_explain_result(c), NULL,
+			"%s to a learned address is QUIC, and refused with an ICMP error, so "
+			"that clients fall back to TCP at once",
+			proto);
+	else if (c->out->reason == DBX_REASON_NAME_UNVERIFIED)
+		dbx_explain_say(c, "port", "allow", &c->m->gateway.names.where,
+				"unverified_ports has %s: the flow need not say a name", proto);
+	else
+		dbx_explain_say(c, "port", dbx_explain_result(c), NULL,
+				"%s carries no name that can be checked: neither tls_ports nor "
+				"http_ports nor unverified_ports has it",
+				proto);
+	if (c->out->reason == DBX_REASON_NAME_UNVERIFIED && c->is_name)
+		c->rule_of = &c->asked;
+}
+
+/* ---- all of it ---- */
+
+void dbx_explain_flow_name_steps(struct dbx_explain_ctx *c)
+{
+	if (!dbx_explain_source_step(c))
+		return;
+	dbx_explain_say(c, "isolation", "continue", NULL,
+			"a name: the addresses that it resolves to are judged when packets come");
+	if (c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED)
+		dbx_explain_policy_step(c, "continue");
+	if (!tell_lookup(c))
+		return;
+	tell_endpoint(c);
+	if (tell_address(c))
+		tell_flow(c);
+	dbx_explain_path_step(c);
+}
+
+void dbx_explain_flow_addr_steps(struct dbx_explain_ctx *c)
+{
+	if (c->said[0])
+		tell_lookup_aside(c);
+	if (tell_who(c))
+		tell_flow(c);
+	dbx_explain_path_step(c);
+}
