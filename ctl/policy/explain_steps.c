@@ -336,10 +336,9 @@ static enum decided tell_default(struct dbx_explain_ctx *c)
 	const char *why =
 		!is_reason(c, DBX_REASON_NAME_NOT_LEARNED) ? ""
 		: c->names_decide                          ? "; what was learned is looked at next"
-		: c->q->is_live ? "; addresses are learned from the resolver's answers"
-		: c->m->gateway.dns.has
-			? "; addresses are learned while the daemon runs, from its resolver's answers"
-			: "; the gateway document has no dns object, so none ever is";
+		: !c->m->gateway.dns.has
+			? "; the gateway document has no dns object, so none ever is"
+			: "; addresses are learned from the answers of the gateway's resolver";
 
 	dbx_explain_say(c, "default", c->names_decide ? "continue" : dbx_explain_result(c),
 			&c->policy->where, "%s%s%s", dbx_reason_text(c->out->reason), why,

@@ -185,58 +185,56 @@ static void test_long_names(void **state)
 	"\",\"azure_storage_service\":\"" s "\"}"
 #define GCS(b) "{\"storage_destination_type\":\"GOOGLE_CLOUD_STORAGE\",\"bucket_name\":\"" b "\"}"
 
+static const char *const storage_passing[] = {
+	"contoso-drop.s3.us-east-1.amazonaws.com",
+	"contoso-drop.s3.dualstack.us-east-1.amazonaws.com",
+	"contoso-drop.s3-us-east-1.amazonaws.com",
+	"contoso-drop.s3.amazonaws.com",
+	"s3-contoso.s3.eu-west-1.amazonaws.com",
+	"contoso-cn.s3.cn-north-1.amazonaws.com.cn",
+	"contosolake.dfs.core.windows.net",
+	"contosolake.blob.core.windows.net",
+	"contoso-gcs.storage.googleapis.com",
+};
+static const struct {
+	const char *name;
+	enum dbx_reason reason;
+} storage_denied[] = {
+	{"other.s3.us-east-1.amazonaws.com", DBX_REASON_DNS_DENIED},
+	{"contoso-drop.s3.eu-west-1.amazonaws.com", DBX_REASON_DNS_DENIED},
+	{"x.contoso-drop.s3.us-east-1.amazonaws.com", DBX_REASON_DNS_DENIED},
+	{"contoso-cn.s3.amazonaws.com.cn", DBX_REASON_DNS_DENIED},
+	{"s3-other.s3.eu-west-1.amazonaws.com", DBX_REASON_DNS_DENIED},
+	{"s3-other.s3-us-west-2.amazonaws.com", DBX_REASON_DNS_DENIED},
+	{"s3.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"s3.dualstack.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"s3-us-west-2.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"s3-fips.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"s3-accelerate.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"s3.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
+	{"S3.AMAZONAWS.COM.", DBX_REASON_DNS_PATH_STYLE},
+	{"s3.cn-north-1.amazonaws.com.cn", DBX_REASON_DNS_PATH_STYLE},
+	{"s3.example.com", DBX_REASON_DNS_DENIED},
+	{"s3.amazonaws.com.example.net", DBX_REASON_DNS_DENIED},
+	{"ap-123456789012.s3-accesspoint.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
+	{"ap-1.s3-accesspoint.dualstack.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
+	{"ap-1.s3-accesspoint-fips.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
+	{"ap-1.s3-accesspoint.cn-north-1.amazonaws.com.cn", DBX_REASON_DNS_ACCESS_POINT},
+	{"s3-contoso.s3-accesspoint.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
+	{"mrap.accesspoint.s3-global.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
+	{"ap-1.s3-accesspoint.example.com", DBX_REASON_DNS_DENIED},
+	{"contosolake.queue.core.windows.net", DBX_REASON_DNS_DENIED},
+	{"otherlake.dfs.core.windows.net", DBX_REASON_DNS_DENIED},
+	{"contosolake-secondary.dfs.core.windows.net", DBX_REASON_DNS_DENIED},
+	{"dfs.core.windows.net", DBX_REASON_DNS_DENIED},
+	{"other.storage.googleapis.com", DBX_REASON_DNS_DENIED},
+	{"storage.googleapis.com", DBX_REASON_DNS_BARE_STORAGE},
+	{"storage.mtls.googleapis.com", DBX_REASON_DNS_BARE_STORAGE},
+	{"www.googleapis.com", DBX_REASON_DNS_DENIED},
+};
+
 static void test_storage(void **state)
 {
-	static const char *const passing[] = {
-		"contoso-drop.s3.us-east-1.amazonaws.com",
-		"contoso-drop.s3.dualstack.us-east-1.amazonaws.com",
-		"contoso-drop.s3-us-east-1.amazonaws.com",
-		"contoso-drop.s3.amazonaws.com",
-		"s3-contoso.s3.eu-west-1.amazonaws.com",
-		"contoso-cn.s3.cn-north-1.amazonaws.com.cn",
-		"contosolake.dfs.core.windows.net",
-		"contosolake.blob.core.windows.net",
-		"contoso-gcs.storage.googleapis.com",
-	};
-	static const struct {
-		const char *name;
-		enum dbx_reason reason;
-	} denied[] = {
-		{"other.s3.us-east-1.amazonaws.com", DBX_REASON_DNS_DENIED},
-		{"contoso-drop.s3.eu-west-1.amazonaws.com", DBX_REASON_DNS_DENIED},
-		{"x.contoso-drop.s3.us-east-1.amazonaws.com", DBX_REASON_DNS_DENIED},
-		{"contoso-cn.s3.amazonaws.com.cn", DBX_REASON_DNS_DENIED},
-		{"s3-other.s3.eu-west-1.amazonaws.com", DBX_REASON_DNS_DENIED},
-		{"s3-other.s3-us-west-2.amazonaws.com", DBX_REASON_DNS_DENIED},
-		{"s3.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"s3.dualstack.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"s3-us-west-2.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"s3-fips.us-east-1.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"s3-accelerate.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"s3.amazonaws.com", DBX_REASON_DNS_PATH_STYLE},
-		{"S3.AMAZONAWS.COM.", DBX_REASON_DNS_PATH_STYLE},
-		{"s3.cn-north-1.amazonaws.com.cn", DBX_REASON_DNS_PATH_STYLE},
-		{"s3.example.com", DBX_REASON_DNS_DENIED},
-		{"s3.amazonaws.com.example.net", DBX_REASON_DNS_DENIED},
-		{"ap-123456789012.s3-accesspoint.us-east-1.amazonaws.com",
-		 DBX_REASON_DNS_ACCESS_POINT},
-		{"ap-1.s3-accesspoint.dualstack.us-east-1.amazonaws.com",
-		 DBX_REASON_DNS_ACCESS_POINT},
-		{"ap-1.s3-accesspoint-fips.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
-		{"ap-1.s3-accesspoint.cn-north-1.amazonaws.com.cn", DBX_REASON_DNS_ACCESS_POINT},
-		{"s3-contoso.s3-accesspoint.us-east-1.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
-		{"mrap.accesspoint.s3-global.amazonaws.com", DBX_REASON_DNS_ACCESS_POINT},
-		{"ap-1.s3-accesspoint.example.com", DBX_REASON_DNS_DENIED},
-		{"contosolake.queue.core.windows.net", DBX_REASON_DNS_DENIED},
-		{"otherlake.dfs.core.windows.net", DBX_REASON_DNS_DENIED},
-		{"contosolake-secondary.dfs.core.windows.net", DBX_REASON_DNS_DENIED},
-		{"dfs.core.windows.net", DBX_REASON_DNS_DENIED},
-		{"other.storage.googleapis.com", DBX_REASON_DNS_DENIED},
-		{"storage.googleapis.com", DBX_REASON_DNS_BARE_STORAGE},
-		{"storage.mtls.googleapis.com", DBX_REASON_DNS_BARE_STORAGE},
-		{"www.googleapis.com", DBX_REASON_DNS_DENIED},
-	};
-
 	(void)state;
 	begin_policy(POLICY(
 		"np",
@@ -245,10 +243,10 @@ static void test_storage(void **state)
 			"cn-north-1") "," AZ("ContosoLake",
 					     "dfs") "," AZ("contosolake",
 							   "blob") "," GCS("contoso-gcs"))));
-	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
-		PASSES(passing[i]);
-	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
-		is_denied(denied[i].name, denied[i].reason, __LINE__);
+	for (size_t i = 0; i < sizeof(storage_passing) / sizeof(storage_passing[0]); i++)
+		PASSES(storage_passing[i]);
+	for (size_t i = 0; i < sizeof(storage_denied) / sizeof(storage_denied[0]); i++)
+		is_denied(storage_denied[i].name, storage_denied[i].reason, __LINE__);
 	assert_string_equal(ask("contosolake.blob.core.windows.net").rule_ptr,
 			    "/egress/network_access/allowed_storage_destinations/4");
 	end();
