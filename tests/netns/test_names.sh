@@ -24,6 +24,29 @@ dns() {
 	like "the denial has the name" "$(sleep 0.5 && ctl denials)" 'dns-denied.*other\.test'
 }
 
+# The address expires within two seconds: looked up and tried until the hello is what is refused.
+refused_by_v6() {
+	names_address ws1 good.test AAAA >/dev/null
+	names_get ws1 other.test "[$NAMES_SHARED6]"
+	[ $? -eq 35 ]
+}
+
+wan_v6() {
+	tcpdump -nr "$lab/wan.pcap" "ip6 and dst host $NAMES_SHARED6" 2>/dev/null
+}
+
+told_v6() {
+	wan_v6 | grep -q 'Flags \[R'
+}
+
+tls_v6() {
+	wait_for 20 refused_by_v6
+	ok "by IPv6 another name is refused as well" $?
+	wait_for 10 told_v6
+	ok "the server was told" $?
+	unlike "and had no byte of it" "$(wan_v6)" 'length [1-9]'
+}
+
 tls() {
 	like "an allowed name passes" "$(names_get ws1 good.test $NAMES_SHARED)" '^good\.test$'
 	like "and by IPv6" "$(names_get ws1 good.test "[$NAMES_SHARED6]")" '^good\.test$'
@@ -40,6 +63,7 @@ tls() {
 		'length [1-9]'
 	like "the server was told" "$(tcpdump -nr "$lab/wan.pcap" "dst host $NAMES_SHARED" 2>/dev/null)" 'Flags \[R'
 	like "the denial says why" "$(ctl denials)" 'name-mismatch.*other\.test'
+	tls_v6
 	names_get ws1 good.test $NAMES_FAR -m 2 >/dev/null
 	is "an address that was not learned, with a listed name" $? 28
 	like "it is not known" "$(ctl denials --reason name-not-learned)" "$NAMES_FAR"
