@@ -256,9 +256,11 @@ static bool tell_who(struct dbx_explain_ctx *c)
 static const struct {
 	const char *step, *must;
 } kinds[DBX_NAME_PORT_MAX] = {
-	[DBX_NAME_PORT_TLS] = {"tls", "its ClientHello must name"},
-	[DBX_NAME_PORT_HTTP] = {"http", "the Host of its only request must be"},
-	[DBX_NAME_PORT_QUIC] = {"quic", "the ClientHello in its Initial must name"},
+	[DBX_NAME_PORT_TLS] = {"tls", "the TCP handshake passes; then its ClientHello must name"},
+	[DBX_NAME_PORT_HTTP] =
+		{"http", "the TCP handshake passes; then the Host of its only request must be"},
+	[DBX_NAME_PORT_QUIC] = {"quic",
+				"its packets are held until the ClientHello in its Initial names"},
 };
 
 static bool is_bound(const struct dbx_explain_ctx *c)
@@ -277,19 +279,16 @@ static void tell_hello(struct dbx_explain_ctx *c)
 	if (!c->said[0]) {
 		conclude_learned(c);
 		dbx_explain_say(c, step, "allow", NULL,
-				"the handshake passes; then %s a name that was learned for the "
-				"address",
-				must);
+				"%s a name that was learned for the address", must);
 	} else if (is_bound(c)) {
 		conclude(c, DBX_VERDICT_PASS, DBX_REASON_LISTED_NAME,
 			 (enum dbx_path)c->if_learned.path);
 		c->rule_of = &c->saying;
-		dbx_explain_say_of(c, step, "allow", &c->saying,
-				   "the handshake passes; then %s %s, as here", must, c->said);
+		dbx_explain_say_of(c, step, "allow", &c->saying, "%s %s, as here", must, c->said);
 	} else {
 		conclude_soft(c, DBX_REASON_NAME_MISMATCH);
 		dbx_explain_say_of(c, step, dbx_explain_result(c), &c->saying,
-				   "the handshake passes; then %s a name that was learned for the "
+				   "%s a name that was learned for the "
 				   "address, and %s was not",
 				   must, c->said);
 	}

@@ -273,7 +273,7 @@ static void test_quic_inspect(void **state)
 		DBX_REASON_LISTED_NAME,
 		NAME_STEPS "match address:continue quic:allow path:nat",
 		LIST "0",
-		"the ClientHello in its Initial must name api.example.com",
+		"held until the ClientHello in its Initial names api.example.com",
 		""};
 	static const struct case_of off = {1,
 					   "api.example.com",
