@@ -250,9 +250,9 @@ static void tell(struct dbx_hellos *h, const struct dbx_name_event *e, const str
 	free(said);
 }
 
-/* w: HTTP. Whether the flow may go on. */
-static bool decide(struct dbx_hellos *h, const struct waiting *w, const struct dbx_name_event *e,
-		   struct finding *f)
+/* w: HTTP. 1: the flow may go on, 0: it may not, -1: it is another one by now. */
+static int decide(struct dbx_hellos *h, const struct waiting *w, const struct dbx_name_event *e,
+		  struct finding *f)
 {
 	struct dbx_flow v = {
 		.policy_uid = {policy_of(h, e), 0},
@@ -286,7 +286,7 @@ static bool decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 	*(is_http     ? f->reason ? &h->http_denied : &h->http_allowed
 	  : f->reason ? &h->quic_denied
 		      : &h->quic_allowed) += 1;
-	return !rc && v.state == DBX_FLOW_ALLOWED;
+	return rc ? -1 : v.state == DBX_FLOW_ALLOWED;
 }
 
 static void quic_event(struct dbx_hellos *h, const struct dbx_name_event *e)
@@ -297,10 +297,14 @@ static void quic_event(struct dbx_hellos *h, const struct dbx_name_event *e)
 
 	if (!read_quic(h, e, &f, &said, &conn))
 		return;
-	if (!decide(h, NULL, e, &f))
+	switch (decide(h, NULL, e, &f)) {
+	case 0:
 		dbx_quics_deny(h->quics, e);
-	else if (conn)
-		dbx_quics_allow(h->quics, conn);
+		break;
+	case 1:
+		dbx_quics_allow(h->quics, e, conn);
+		break;
+	}
 }
 
 void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e)

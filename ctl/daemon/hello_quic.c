@@ -167,8 +167,13 @@ const struct dbx_hello *dbx_quics_hello(const struct dbx_quic_conn *conn)
 	return &conn->quic.hello;
 }
 
-void dbx_quics_allow(struct dbx_quics *q, struct dbx_quic_conn *conn)
+void dbx_quics_allow(struct dbx_quics *q, const struct dbx_name_event *e,
+		     struct dbx_quic_conn *conn)
 {
+	if (!conn) {
+		send_on(q, e);
+		return;
+	}
 	conn->allowed = true;
 	for (size_t i = 0; i < conn->n_held; i++) {
 		dbx_relay_send(q->relay, &conn->key, conn->held[i]->b, conn->held[i]->n);

@@ -30,8 +30,9 @@ void dbx_quics_free(struct dbx_quics **q);
 enum dbx_quics_step dbx_quics_add(struct dbx_quics *q, const struct dbx_name_event *e,
 				  struct dbx_quic_conn **conn);
 const struct dbx_hello *dbx_quics_hello(const struct dbx_quic_conn *conn);
-/* What was held of it goes on, and what will come. */
-void dbx_quics_allow(struct dbx_quics *q, struct dbx_quic_conn *conn);
+/* What was held of it goes on, and what will come; without a connection (dry-run), the event's datagram. */
+void dbx_quics_allow(struct dbx_quics *q, const struct dbx_name_event *e,
+		     struct dbx_quic_conn *conn);
 /* All connections of the event's flow are forgotten; the client is told. */
 void dbx_quics_deny(struct dbx_quics *q, const struct dbx_name_event *e);
 void dbx_quics_sweep(struct dbx_quics *q); /* once a second */

@@ -138,6 +138,19 @@ inspected() {
 	denied "no name has its reason" "name-missing.* $NAMES_FAR +udp +443"
 }
 
+# Nothing is refused, all is recorded, and the first datagram gets through, too.
+dry() {
+	names_policy np-one good.test far.test |
+		sed 's/"network_access":{/&"policy_enforcement":{"enforcement_mode":"DRY_RUN"},/' >"$lab/docs/np-one.json"
+	gateway '{"quic": "inspect"}'
+	is "dry-run: all passes" "$(lying allowed other two-other garbage later-other)" \
+		$'allowed echo\nother echo\ntwo-other none echo\ngarbage echo\nlater-other echo echo echo'
+	denied "recorded with the name" "DRY_RUN_DENIAL +name-mismatch.* $NAMES_FAR +udp +443 +other\.test"
+	denied "and what is no QUIC" "DRY_RUN_DENIAL +quic-refused.* $NAMES_FAR +udp"
+	gateway '{}'
+	is "dry-run of the default" "$(lying allowed garbage)" $'allowed echo\ngarbage echo'
+}
+
 # Initials of the recording, opened: which names the internet was told.
 names_out() {
 	"$PYTHON" tests/netns/quic_names.py "$lab/wan.pcap" | sort -u
@@ -167,5 +180,6 @@ real
 wait_for 20 sh -c "tcpdump -nr '$lab/wan.pcap' 2>/dev/null | grep -q $NAMES_SHARED"
 is "the internet was told no other name" "$(names_out)" $'far.test\ngood.test'
 like "hits are counted" "$(ctl names)" "np-one +far.test +$NAMES_FAR +[0-9]+ s +[1-9]"
+dry
 [ -z "${KEEP:-}" ] || { ctl status; ctl names; ctl denials; cat "$lab/daemon.log" "$lab/background.log"; }
 done_testing
