@@ -45,8 +45,8 @@ static const char *const docs[] = {
 	"'RESTRICTED_ACCESS','allowed_internet_destinations':["
 	"{'destination':'api.example.com','internet_destination_type':'DNS_NAME'}],"
 	"'policy_enforcement':{'enforcement_mode':'DRY_RUN'}}}}",
-	"{'network_policy_id':'np-full','egress':{'network_access':{"
-	"'restriction_mode':'FULL_ACCESS'}}}",
+	("{'network_policy_id':'np-full','egress':{'network_access':{"
+	 "'restriction_mode':'FULL_ACCESS'}}}"),
 	"{'workspace_id':1,'network_policy_id':'np'}",
 	"{'workspace_id':2,'network_policy_id':'np-dry'}",
 	"{'workspace_id':3,'network_policy_id':'np-full'}",
