@@ -175,7 +175,7 @@ static unsigned int reason_of(const struct hello_said *said)
 {
 	if (said->status == DBX_HELLO_DONE)
 		return said->reason ? (unsigned int)said->reason : DBX_REASON_NAME_MISMATCH;
-	return DBX_REASON_NOT_TLS;
+	return said->status == DBX_HELLO_LONG ? DBX_REASON_HELLO_TOO_LONG : DBX_REASON_NOT_TLS;
 }
 
 static bool judge(struct hello *h)
@@ -185,8 +185,8 @@ static bool judge(struct hello *h)
 	bool good;
 
 	hello_naive(h->b, h->n, &said);
-	if (said.status == DBX_HELLO_MORE || said.status == DBX_HELLO_LONG) {
-		printf("skipped: %s\n", said.status == DBX_HELLO_MORE ? "not whole" : "long");
+	if (said.status == DBX_HELLO_MORE) {
+		printf("not whole\n");
 		return true;
 	}
 	h->n = said.n_used;
