@@ -63,7 +63,8 @@ uint64_t dbx_namer_hash(const struct dbx_namer *n, const char *name)
 
 /* ---- the lock ---- */
 
-#define SLICE 128 /* entries; with a few system calls each, some hundred microseconds */
+#define SLICE   32     /* entries between two looks at the clock */
+#define HOLD_NS 300000 /* the lock is had for so long and a slice while the resolver waits */
 
 static void lock_at_once(struct dbx_namer *n)
 {
@@ -72,26 +73,33 @@ static void lock_at_once(struct dbx_namer *n)
 	atomic_fetch_sub(&n->n_waiting, 1);
 }
 
-/* A mutex is not fair: without a rest, its owner takes it again before another has woken up. */
-void dbx_namer_pause(struct dbx_namer *n)
+/*
+ * A mutex is not fair: without a rest, its owner takes it again before another has woken up. On a
+ * machine that is busy a rest may last for milliseconds, so there are only as many as there must be.
+ */
+void dbx_namer_pause(struct dbx_namer *n, uint64_t *since_ns)
 {
 	const struct timespec rest = {.tv_nsec = 20000};
 
+	if (!atomic_load(&n->n_waiting) || dbx_namer_now() - *since_ns < HOLD_NS)
+		return;
 	pthread_mutex_unlock(&n->lock);
-	if (atomic_load(&n->n_waiting))
-		nanosleep(&rest, NULL);
+	nanosleep(&rest, NULL);
 	pthread_mutex_lock(&n->lock);
+	*since_ns = dbx_namer_now();
 }
 
 int dbx_namer_walk(struct dbx_namer *n, int (*fn)(void *arg, struct dbx_lesson_entry *e), void *arg)
 {
+	uint64_t since_ns;
 	size_t at = 0;
 	int rc;
 
 	pthread_mutex_lock(&n->lock);
+	since_ns = dbx_namer_now();
 	rc = dbx_lessons_some(&n->table, &at, SLICE, fn, arg);
 	while (!rc && at < n->table.n_buckets) {
-		dbx_namer_pause(n);
+		dbx_namer_pause(n, &since_ns);
 		rc = dbx_lessons_some(&n->table, &at, SLICE, fn, arg);
 	}
 	pthread_mutex_unlock(&n->lock);

@@ -46,10 +46,11 @@ int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_
 void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);
 /* Of one that has expired: all but its text goes. */
 void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e);
-/* All entries, a few at a time: the resolver waits for those few, never for all. */
+/* All entries, a few at a time: the resolver waits for some of them, never for all. */
 int dbx_namer_walk(struct dbx_namer *n, int (*fn)(void *arg, struct dbx_lesson_entry *e),
 		   void *arg);
-void dbx_namer_pause(struct dbx_namer *n); /* lets others have the lock that the caller has */
+/* Lets the resolver have the lock, which the caller has had since then, if it waits long for it. */
+void dbx_namer_pause(struct dbx_namer *n, uint64_t *since_ns);
 int dbx_namer_set_view(struct dbx_namer *n, struct dbx_view_parts *parts);
 void dbx_namer_sweep_addrs(struct dbx_namer *n); /* forgets addresses without a binding */
 

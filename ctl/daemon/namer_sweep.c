@@ -136,15 +136,17 @@ static void forget_expired(struct dbx_namer *n, uint64_t now)
 {
 	struct expired x = {.now = now};
 	struct dbx_learned v;
+	uint64_t since_ns;
 
 	n->ops->learned_each(n->dp, is_expired, &x);
 	pthread_mutex_lock(&n->lock);
+	since_ns = dbx_namer_now();
 	for (size_t i = 0; i < x.keys.n; i++) {
 		/* It may have been learned again since. */
 		if (!n->ops->learned_get(n->dp, &x.keys.v[i], &v) && v.expires_ns <= now)
 			n->ops->forget_addr(n->dp, &x.keys.v[i]);
-		if (i % 64 == 63)
-			dbx_namer_pause(n);
+		if (i % 32 == 31)
+			dbx_namer_pause(n, &since_ns);
 	}
 	pthread_mutex_unlock(&n->lock);
 	dbx_vec_fini(&x.keys);
