@@ -33,16 +33,16 @@ names_nginx_config() {
 # ---- clients: what each prints of the server's answer --------------------------------------------
 
 curl_get() { # NAME
-	in_ns ws1 curl -skm 8 --resolve "$1:443:$NAMES_SHARED" "https://$1/"
+	in_ns ws1 curl -skm 20 --resolve "$1:443:$NAMES_SHARED" "https://$1/"
 }
 
 openssl_get() { # NAME
-	printf 'GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" | in_ns ws1 timeout 8 \
+	printf 'GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" | in_ns ws1 timeout 20 \
 		openssl s_client -quiet -connect $NAMES_SHARED:443 -servername "$1" 2>&1
 }
 
 gnutls_get() { # NAME
-	printf 'GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" | in_ns ws1 timeout 8 \
+	printf 'GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" | in_ns ws1 timeout 20 \
 		gnutls-cli --insecure --sni-hostname "$1" $NAMES_SHARED -p 443 2>&1
 }
 
@@ -55,7 +55,7 @@ go_build() {
 }
 
 go_get() { # NAME
-	in_ns ws1 timeout 8 "$lab/go/client" $NAMES_SHARED:443 "$1" 2>&1
+	in_ns ws1 timeout 20 "$lab/go/client" $NAMES_SHARED:443 "$1" 2>&1
 }
 
 # It is told the address, asks no resolver, and there is nothing else that it could reach.
@@ -173,7 +173,7 @@ recordings() {
 
 # The same name from the gateway itself, where nobody looks: the capture shows it.
 control() {
-	in_ns gw curl -skm 8 --resolve "$OTHER:443:$NAMES_SHARED" "https://$OTHER/" >/dev/null
+	in_ns gw curl -skm 20 --resolve "$OTHER:443:$NAMES_SHARED" "https://$OTHER/" >/dev/null
 	settle
 	is "what arrives is seen" "$(arrived other)" 1
 }
