@@ -78,6 +78,11 @@ no_table() {
 	in_ns gw ip route flush table 3509 && in_ns gw ip -6 route flush table 3509
 }
 
+# The XDP link of ws1: another number means that it was off for a while.
+link_id() {
+	bpftool link show pinned "$lab"/bpf/dbx-egress/*ws1 | sed -n 's/^\([0-9]*\): xdp.*/\1/p'
+}
+
 names_servers_start || { sed 's/^/# /' "$lab/background.log" "$lab/unbound.log"; exit 1; }
 names_documents
 daemon_start || exit 1
@@ -96,10 +101,13 @@ wait_for 10 test -s "$lab/wan.pcap"
 queries_start
 wait_for 20 more_asked 0
 is "queries are under way" $? 0
+link=$(link_id)
+like "XDP is linked" "$link" '^[0-9]+$'
 removed "the clsact qdisc" no_clsact
 removed "the filter" no_ingress
 removed "the rule" no_rule
 removed "its table" no_table
+is "XDP was on all the time" "$(link_id)" "$link"
 wait_for 20 in_ns gw dig +time=1 +tries=1 @$OUTSIDE4 good.test
 wait_for 10 sh -c "tcpdump -nr '$lab/wan.pcap' src host 192.0.2.1 2>/dev/null | grep -q good.test"
 is "the capture sees what does go out: the gateway's own query" $? 0
