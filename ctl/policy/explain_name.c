@@ -262,15 +262,44 @@ static void tell_default(struct dbx_explain_ctx *c)
 				dbx_reason_text(c->out->reason));
 }
 
+/* No address is free of entries: a workspace or a block has them all. */
+static void tell_taken(struct dbx_explain_ctx *c, const char *step)
+{
+	char addr[DBX_ADDR_STRLEN];
+
+	dbx_explain_say(c, step, dbx_explain_result(c), NULL,
+			"a name, judged as any address is, like %s: %s: %s",
+			dbx_addr_format(&c->t.dst, addr), dbx_reason_slug(c->out->reason),
+			dbx_reason_text(c->out->reason));
+}
+
+/* False: it was the last step. */
+static bool tell_mode(struct dbx_explain_ctx *c)
+{
+	bool is_full = c->policy && c->policy->mode == DBX_MODE_FULL_ACCESS;
+	bool is_blocked = is_full && c->out->reason == DBX_REASON_BLOCKED;
+
+	dbx_explain_policy_step(c, c->pe_is_judged || is_blocked ? "continue" : "allow");
+	if (!is_blocked || c->pe_is_judged)
+		return c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED;
+	tell_taken(c, "address");
+	return false;
+}
+
 void dbx_explain_name_steps(struct dbx_explain_ctx *c)
 {
 	if (!dbx_explain_source_step(c))
 		return;
+	if (!c->pe_is_judged && c->out->reason >= DBX_REASON_MARTIAN &&
+	    c->out->reason <= DBX_REASON_LISTED_WORKSPACE) {
+		tell_taken(c, "isolation");
+		dbx_explain_path_step(c);
+		return;
+	}
 	dbx_explain_say(c, "isolation", "continue", NULL,
 			"a name: the addresses that it resolves to are judged when packets come");
 	tell_blocked(c);
-	dbx_explain_policy_step(c, c->pe_is_judged ? "continue" : "allow");
-	if (c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED) {
+	if (tell_mode(c)) {
 		tell_endpoint(c);
 		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged) {
 			tell_implicit(c);

@@ -455,6 +455,39 @@ static void test_bad_name(void **state)
 	dbx_diag_fini(&d);
 }
 
+/* Where a workspace or a block has every address, there is none that stands for a name. */
+static void test_no_address_is_free(void **state)
+{
+	static const char *const gateways[] = {
+		"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.1.0.0/24'}]},"
+		"{'workspace_id':2,'sources':[{'prefix':'0.0.0.0/0'}]}]}}",
+		"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'10.1.0.0/24'}]}],"
+		"'blocked_destinations':[{'label':'all','prefixes':['0.0.0.0/0']}]}}",
+		"{'gateway':{'workspaces':[{'workspace_id':1,'sources':[{'prefix':'0.0.0.0/0'}]}]}}",
+	};
+	static const struct case_of cases[] = {
+		{1, "x.example.net", NULL, TCP, 443, 'o', DROP, DBX_REASON_WORKSPACE_ISOLATION,
+		 "isolation:deny", "", NULL, "workspace_ids"},
+		{1, "x.example.net", NULL, TCP, 443, 'o', DROP, DBX_REASON_BLOCKED,
+		 "isolation:continue blocked:no match mode:continue address:deny",
+		 "/gateway/blocked_destinations/0", NULL, "remove"},
+		{1, "x.example.net", NULL, TCP, 443, 'o', PASS, DBX_REASON_SAME_WORKSPACE,
+		 "isolation:allow path:local", "", NULL, ""},
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		vec_world_fini(&world);
+		assert_int_equal(vec_world_init(&world), 0);
+		add("gw.json", gateways[i]);
+		add("full.json", docs[2]);
+		add("option.json", "{'workspace_id':1,'network_policy_id':'np-full'}");
+		assert_int_equal(vec_world_build(&world), 0);
+		check(&cases[i]);
+	}
+	vec_world_fini(&world);
+	setup(state);
+}
+
 static const char *text_of(const json_t *j, const char *key)
 {
 	const char *s = json_string_value(json_object_get(j, key));
@@ -514,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_address_decides),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_another_name_is_said),
+		cmocka_unit_test(test_no_address_is_free),
 		cmocka_unit_test(test_bad_name),
 		cmocka_unit_test(test_json),
 	};
