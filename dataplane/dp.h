@@ -36,7 +36,8 @@ struct dbx_dp_state {
 	uint64_t generation; /* of the active image */
 	uint64_t content_hash;
 	uint32_t checksum;
-	char program_id[64]; /* kernel's program id and tag */
+	char program_id[64];  /* kernel's program id and tag */
+	uint64_t counters_id; /* another one: the counters began anew; unique until a reboot */
 };
 
 struct dbx_dp_link {
@@ -119,6 +120,12 @@ struct dbx_dp_ops {
 	/* Sockets that take steered queries (transparent, bound, listening); -1 = none. */
 	int (*steer)(struct dbx_dp *dp, int udp4, int tcp4, int udp6, int tcp6,
 		     struct dbx_dp_error *err);
+	/*
+	 * Interfaces to which packets that need no mark may be redirected (all others go through the
+	 * host's stack); replaces the set. An interface that cannot take them is left out, not an error.
+	 */
+	int (*forward)(struct dbx_dp *dp, const uint32_t *ifindex, size_t n,
+		       struct dbx_dp_error *err);
 	int (*name_event_fd)(struct dbx_dp *dp);
 	int (*poll_name_events)(struct dbx_dp *dp,
 				void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);

@@ -15,6 +15,7 @@
 
 #include "dataplane/dp_util.h"
 #include "dbx/image.h"
+#include "dbx/program.h"
 
 #define LINKS_MAX    64u
 #define COUNTERS_MAX 1024u
@@ -39,10 +40,14 @@ static struct machine {
 	struct dbx_event ring[RING_MAX];
 	size_t n_ring, ring_max;
 	int event_fd; /* + 1, 0 = none */
+	uint32_t forward[DBX_FORWARD_MAX];
+	size_t n_forward;
 	unsigned int fail_in[DBX_DP_MEM_CALL_MAX];
 	int fail_rc[DBX_DP_MEM_CALL_MAX];
 	unsigned int n_calls[DBX_DP_MEM_CALL_MAX];
 } machine;
+
+static uint64_t n_resets;
 
 void dbx_dp_mem_reset(void)
 {
@@ -50,6 +55,7 @@ void dbx_dp_mem_reset(void)
 	if (machine.event_fd)
 		close(machine.event_fd - 1);
 	memset(&machine, 0, sizeof(machine));
+	n_resets++;
 	dp_mem_names_reset();
 }
 
@@ -148,6 +154,7 @@ static int mem_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 		state->checksum = hdr->checksum;
 	}
 	snprintf(state->program_id, sizeof(state->program_id), "in memory");
+	state->counters_id = n_resets + 1;
 	return 0;
 }
 
@@ -335,6 +342,28 @@ static int mem_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg)
 	return 0;
 }
 
+static int mem_forward(struct dbx_dp *dp, const uint32_t *ifindex, size_t n,
+		       struct dbx_dp_error *err)
+{
+	int rc = dp_mem_fault(DBX_DP_MEM_FORWARD, "forward", err);
+
+	(void)dp;
+	if (rc)
+		return rc;
+	if (n > DBX_FORWARD_MAX)
+		return dp_fail(err, -ENOSPC, "forward: more than %u interfaces", DBX_FORWARD_MAX);
+	if (n)
+		memcpy(machine.forward, ifindex, n * sizeof(*ifindex));
+	machine.n_forward = n;
+	return 0;
+}
+
+const uint32_t *dbx_dp_mem_forward(size_t *n)
+{
+	*n = machine.n_forward;
+	return machine.forward;
+}
+
 static int mem_uninstall(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
 {
 	(void)o;
@@ -373,6 +402,7 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.flow_set = dp_mem_flow_set,
 	.flow_del = dp_mem_flow_del,
 	.steer = dp_mem_steer,
+	.forward = mem_forward,
 	.name_event_fd = dp_mem_name_event_fd,
 	.poll_name_events = dp_mem_poll_name_events,
 	.uninstall = mem_uninstall,

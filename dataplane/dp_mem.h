@@ -18,6 +18,7 @@ enum dbx_dp_mem_call {
 	DBX_DP_MEM_COMMIT,
 	DBX_DP_MEM_LEARN,
 	DBX_DP_MEM_STEER,
+	DBX_DP_MEM_FORWARD,
 	DBX_DP_MEM_CALL_MAX,
 };
 
@@ -38,6 +39,8 @@ void dbx_dp_mem_flow(const struct dbx_flow_key *key, const struct dbx_flow *v);
 void dbx_dp_mem_name_event(const struct dbx_name_event *e);
 /* What steer() was given last: udp4, tcp4, udp6, tcp6. */
 const int *dbx_dp_mem_socks(void);
+/* What forward() was given last. */
+const uint32_t *dbx_dp_mem_forward(size_t *n);
 /* Events wait for poll_events up to this number (0 = the default, 1,024); more are lost. */
 void dbx_dp_mem_ring(unsigned int n_events);
 

@@ -128,7 +128,7 @@ static int learn_locked(const struct dbx_bound_key *key, const struct dbx_bound 
 	const struct dbx_bound *had = find(&bound, key);
 	struct dbx_bound old = had ? *had : *v;
 	const struct dbx_learned *known;
-	struct dbx_learned l = {0, 0};
+	struct dbx_learned l = {0};
 	struct dbx_learned_key k;
 	int rc = put(&bound, key, v);
 
@@ -142,6 +142,8 @@ static int learn_locked(const struct dbx_bound_key *key, const struct dbx_bound 
 		l = *known;
 	if (l.expires_ns < v->expires_ns)
 		l.expires_ns = v->expires_ns;
+	if (v->flags & DBX_BOUND_F_PRIVATE)
+		l.flags |= DBX_LEARNED_F_GUARD;
 	rc = put(&learned, &k, &l);
 	if (rc && had)
 		put(&bound, key, &old);

@@ -145,6 +145,8 @@ static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 {
 	const struct dp_prog *p = dp->next_is_larger ? &dp->live : target(dp);
 	struct dbx_image_header hdr = {0};
+	struct bpf_map_info info = {.id = 0};
+	uint32_t n_info = sizeof(info);
 	int rc = dp_image_active(dp->pin_dir, p->map[DBX_MAP_IMAGES], &hdr);
 
 	if (rc && rc != -ENOENT && rc != -EPROTO)
@@ -162,6 +164,8 @@ static int xdp_state(struct dbx_dp *dp, struct dbx_dp_state *state)
 		 "id %u tag %02x%02x%02x%02x%02x%02x%02x%02x", dp->live.id, dp->live.tag[0],
 		 dp->live.tag[1], dp->live.tag[2], dp->live.tag[3], dp->live.tag[4],
 		 dp->live.tag[5], dp->live.tag[6], dp->live.tag[7]);
+	if (bpf_obj_get_info_by_fd(dp->live.map[DBX_MAP_COUNTERS], &info, &n_info) == 0)
+		state->counters_id = info.id;
 	return 0;
 }
 
@@ -397,6 +401,7 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.flow_set = dp_xdp_flow_set,
 	.flow_del = dp_xdp_flow_del,
 	.steer = dp_xdp_steer,
+	.forward = dp_xdp_forward,
 	.name_event_fd = dp_xdp_name_event_fd,
 	.poll_name_events = dp_xdp_poll_name_events,
 	.uninstall = xdp_uninstall,

@@ -174,6 +174,9 @@ int dp_xdp_name_event_fd(struct dbx_dp *dp);
 int dp_xdp_poll_name_events(struct dbx_dp *dp,
 			    void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 
+/* ---- dp_xdp_forward.c: where packets may be redirected to ---- */
+int dp_xdp_forward(struct dbx_dp *dp, const uint32_t *ifindex, size_t n, struct dbx_dp_error *err);
+
 /* ---- dp_xdp_stats.c: counters and events ---- */
 int dp_ring_open(struct dbx_dp *dp);
 void dp_ring_close(struct dbx_dp *dp);

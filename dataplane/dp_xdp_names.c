@@ -56,17 +56,21 @@ static int full(int rc)
 	return rc == -E2BIG ? -ENOSPC : rc;
 }
 
-static int learn_addr(int fd, const struct dbx_bound_key *key, uint64_t expires_ns)
+static int learn_addr(int fd, const struct dbx_bound_key *key, const struct dbx_bound *b)
 {
-	struct dbx_learned v = {0, 0};
+	uint64_t flags = b->flags & DBX_BOUND_F_PRIVATE ? DBX_LEARNED_F_GUARD : 0;
+	struct dbx_learned v = {0};
 	struct dbx_learned_key k;
 
 	memset(&k, 0, sizeof(k));
 	k.policy_uid = key->policy_uid;
 	memcpy(k.addr, key->addr, sizeof(k.addr));
-	if (!bpf_map_lookup_elem(fd, &k, &v) && v.expires_ns >= expires_ns)
+	if (!bpf_map_lookup_elem(fd, &k, &v) && v.expires_ns >= b->expires_ns &&
+	    (v.flags & flags) == flags)
 		return 0;
-	v.expires_ns = expires_ns;
+	if (v.expires_ns < b->expires_ns)
+		v.expires_ns = b->expires_ns;
+	v.flags |= flags;
 	return bpf_map_update_elem(fd, &k, &v, BPF_ANY);
 }
 
@@ -81,7 +85,7 @@ int dp_xdp_learn(struct dbx_dp *dp, const struct dbx_bound_key *key, const struc
 	rc = bpf_map_update_elem(fd, key, &v, BPF_ANY);
 	if (rc)
 		return full(rc);
-	rc = learn_addr(map_of(dp, DBX_MAP_LEARNED), key, bound->expires_ns);
+	rc = learn_addr(map_of(dp, DBX_MAP_LEARNED), key, bound);
 	if (rc && had)
 		bpf_map_update_elem(fd, key, &old, BPF_ANY);
 	else if (rc)

@@ -113,12 +113,15 @@ int dp_prog_build(const char *object_path, uint64_t *build, struct dbx_dp_error 
 static bool same_shape(const struct bpf_map *want, int fd, bool any_size)
 {
 	struct bpf_map_info info = {0};
-	uint32_t n = sizeof(info);
+	uint32_t n = sizeof(info), flags;
 
-	return !bpf_obj_get_info_by_fd(fd, &info, &n) && info.type == bpf_map__type(want) &&
-	       info.key_size == bpf_map__key_size(want) &&
-	       info.value_size == bpf_map__value_size(want) &&
-	       info.map_flags == bpf_map__map_flags(want) &&
+	if (bpf_obj_get_info_by_fd(fd, &info, &n))
+		return false;
+	flags = info.map_flags;
+	if (info.type == BPF_MAP_TYPE_DEVMAP_HASH)
+		flags &= ~(uint32_t)BPF_F_RDONLY_PROG; /* the kernel's own addition */
+	return info.type == bpf_map__type(want) && info.key_size == bpf_map__key_size(want) &&
+	       info.value_size == bpf_map__value_size(want) && flags == bpf_map__map_flags(want) &&
 	       (any_size || info.max_entries == bpf_map__max_entries(want));
 }
 

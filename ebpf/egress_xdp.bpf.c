@@ -27,11 +27,11 @@ const volatile struct dbx_program_id program_id SEC(DBX_PROGRAM_ID_SECT) = {
  * A function of its own, so that the verifier walks the parser once, and the classifier once, not
  * the classifier after each way through the parser.
  */
-__attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pkt)
+__attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pkt, __u32 offset)
 {
 	if (!pkt)
 		return DBX_REASON_TRUNCATED;
-	return dbx_parse(frame_start(ctx), frame_end(ctx), pkt);
+	return dbx_parse_at(frame_start(ctx), frame_end(ctx), offset & DBX_INNER_MAX, pkt);
 }
 
 static __always_inline __u64 port_of(__u32 ifindex)
@@ -48,57 +48,109 @@ static __always_inline __u64 port_of(__u32 ifindex)
 	return port ? *port : 0;
 }
 
-static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res)
+/* What of the image matters once the verdict is known. The flow's own verdict keeps the path. */
+static __always_inline void find_way(const struct dbx_env *env, const struct dbx_image_header *hdr,
+				     const struct dbx_result *res, struct way *way)
+{
+	const struct dbx_quota *q;
+
+	way->image_flags = hdr->name_flags;
+	way->reject_per_s = hdr->reject_per_s;
+	way->mark = dbx_path_mark(env, hdr, res);
+	if (!res->quota)
+		return;
+	q = dbx_item(env, &hdr->sec[DBX_SEC_QUOTAS], res->quota - 1, DBX_QUOTA_SHIFT, sizeof(*q));
+	way->bytes_per_s = q ? q->bytes_per_s : 1; /* an image that cannot be: next to nothing */
+	way->flows_per_s = q ? q->flows_per_s : 1;
+	way->burst_ms = q ? q->burst_ms : 0;
+}
+
+static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res,
+				  struct way *way)
 {
 	__u32 slot = 0;
 	struct dbx_env env = {
 		.image = bpf_map_lookup_elem(&images, &slot),
 		.port = port_of(ctx->ingress_ifindex),
 	};
+	const struct dbx_image_header *hdr = dbx_classify_start(&env, res);
+	struct dbx_inner inner;
+	int stop;
 
 	__builtin_memset(pkt, 0, sizeof(*pkt));
-	dbx_classify_parsed(&env, parse_frame(ctx, pkt), pkt, res);
+	__builtin_memset(way, 0, sizeof(*way));
+	stop = parse_frame(ctx, pkt, 0);
+	if (!hdr)
+		return;
+	stop = dbx_tunnel_open(&env, hdr, frame_start(ctx), frame_end(ctx), stop, pkt, &inner);
+	if (inner.offset) {
+		stop = parse_frame(ctx, pkt, inner.offset);
+		stop = dbx_tunnel_enter(&inner, stop, pkt);
+	}
+	dbx_classify_parsed(&env, hdr, stop, pkt, res);
+	find_way(&env, hdr, res, way);
 }
 
-/* The flow has to be looked at: egress_flow goes on from here. */
-static __always_inline int hand_over(struct xdp_md *ctx, const struct dbx_pkt *pkt,
-				     struct dbx_result *res, __u32 bytes)
+/* The programs that go on find all of it in scratch memory. */
+static __always_inline struct scratch *hand_over(struct xdp_md *ctx, const struct dbx_pkt *pkt,
+						 const struct dbx_result *res,
+						 const struct way *way)
 {
 	struct scratch *s = scratch_get();
 
-	if (s) {
-		s->pkt = *pkt;
-		s->res = *res;
-		s->frame = bytes;
-		s->ifindex = ctx->ingress_ifindex;
-		s->token = 0;
-		s->seq = s->ack = s->flags = s->at = s->len = s->n_known = 0;
-		s->reply = REPLY_NONE;
-		s->event_out = 0;
-		s->event.n_name = 0;
-		bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
-	}
-	dbx_result_deny(res, DBX_REASON_FLOW_TABLE_FULL);
-	record_packet(res, pkt, ctx->ingress_ifindex, bytes);
-	return XDP_DROP;
+	if (!s)
+		return 0;
+	s->pkt = *pkt;
+	s->res = *res;
+	s->way = *way;
+	s->frame = frame_end(ctx) - frame_start(ctx);
+	s->ifindex = ctx->ingress_ifindex;
+	s->token = 0;
+	s->seq = s->ack = s->flags = s->at = s->len = s->n_known = 0;
+	s->reply = REPLY_NONE;
+	s->event.n_name = 0;
+	return s;
+}
+
+/* Nothing is to be said of it, limited or answered: conclude() would do no more than record it. */
+static __always_inline int is_plain(const struct dbx_pkt *pkt, const struct dbx_result *res,
+				    const struct way *way)
+{
+	if (res->verdict == DBX_VERDICT_DROP)
+		return !res->reject;
+	return res->reason != DBX_REASON_DNS_STEERED && !pkt->n_tags &&
+	       !(way->image_flags & DBX_IMAGE_F_FORWARD) &&
+	       !(way->mark | way->flows_per_s | way->bytes_per_s);
 }
 
 SEC("xdp")
 int egress_xdp(struct xdp_md *ctx)
 {
-	__u32 bytes = frame_end(ctx) - frame_start(ctx), what = 0;
 	struct dbx_result res;
+	struct scratch *s;
 	struct dbx_pkt pkt;
+	struct way way;
+	int action;
 
-	judge(ctx, &pkt, &res);
-	if (res.flow)
-		return hand_over(ctx, &pkt, &res, bytes);
-	if (res.reason == DBX_REASON_DNS_STEERED)
-		what = DBX_META_DNS;
-	if (res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &pkt, what))
-		dbx_result_deny(&res, what ? DBX_REASON_DNS_NOT_READY : DBX_REASON_VLAN_HIDDEN);
-	record_packet(&res, &pkt, ctx->ingress_ifindex, bytes);
-	return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	judge(ctx, &pkt, &res, &way);
+	if (res.flow) { /* the flow has to be looked at: egress_flow goes on from here */
+		if (hand_over(ctx, &pkt, &res, &way))
+			bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
+		dbx_result_deny(&res, DBX_REASON_FLOW_TABLE_FULL);
+	}
+	if (is_plain(&pkt, &res, &way)) {
+		record_packet(&res, &pkt, ctx->ingress_ifindex, frame_end(ctx) - frame_start(ctx));
+		return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	}
+	action = conclude(ctx, &pkt, &res, &way);
+	if (action != CONCLUDE_REJECT)
+		return action;
+	s = hand_over(ctx, &pkt, &res, &way);
+	if (s) {
+		s->reply = REPLY_REJECT;
+		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
+	}
+	return XDP_DROP;
 }
 
 /* For tests alone, never loaded in production: the same judgement, with the result left to read. */
@@ -121,9 +173,10 @@ int egress_probe(struct xdp_md *ctx)
 	struct dbx_result res;
 	struct dbx_probe *out;
 	struct dbx_pkt pkt;
+	struct way way;
 	__u32 slot = 0;
 
-	judge(ctx, &pkt, &res);
+	judge(ctx, &pkt, &res, &way);
 	out = bpf_map_lookup_elem(&probe, &slot);
 	if (out) {
 		out->result = res;

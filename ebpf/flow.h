@@ -7,12 +7,16 @@
  *   - they begin where the server thinks that the stream begins: data is looked at only when the
  *     server's SYN-ACK has named isn (CONFIRMED, companion.h), and a new SYN begins anew;
  *   - no urgent pointer takes a byte out of them;
- *   - once the server has them all (DELIVERED) nothing of this matters any more.
+ *   - once the server has them all (DELIVERED) nothing of this matters any more;
+ *   - the flow is free when the server has answered with a ServerHello (watch). Until then only records
+ *     that say no name leave behind the hello; after a HelloRetryRequest a second hello, which is held
+ *     until it is whole as the first, and must say the same name (RFC 8446 section 4.1.2);
+ *   - a SYN passes only where its flow begins anew: none reopens, on the server, what is free here.
  */
 #ifndef DBX_EBPF_FLOW_H
 #define DBX_EBPF_FLOW_H
 
-#include "scratch.h"
+#include "conclude.h"
 
 static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_key *key)
 {
@@ -24,6 +28,23 @@ static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_
 	key->sport = pkt->sport;
 	key->dport = pkt->dport;
 	key->proto = pkt->proto;
+}
+
+/*
+ * A denial of the flow's. Where names decide it is as soft as the policy; of a guarded resource never,
+ * and where all but a guarded resource is allowed, neither is what keeps its name from being seen.
+ */
+static __always_inline int is_hard(const struct scratch *s, __u8 reason)
+{
+	return s->res.guarded || reason == DBX_REASON_PRIVATE_REQUIRED;
+}
+
+static __always_inline void refuse(struct scratch *s, __u8 reason)
+{
+	if (is_hard(s, reason))
+		dbx_result_deny(&s->res, reason);
+	else
+		dbx_result_soft(&s->res, reason, s->res.name_path);
 }
 
 static __always_inline int flow_fits(const struct scratch *s, const struct dbx_flow_slot *slot)
@@ -59,7 +80,7 @@ static __always_inline int flow_new(struct scratch *s)
 	if (rc == -17) /* EEXIST: another CPU was faster; the sender repeats */
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 	else
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_TABLE_FULL, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
 	return -1;
 }
 
@@ -96,6 +117,7 @@ static __always_inline int flow_take(struct scratch *s, struct dbx_flow_slot *sl
 	}
 	s->flow = slot->flow;
 	bpf_spin_unlock(&slot->lock);
+	s->watch = s->flow.watch;
 	s->token = lease && !busy ? token : 0;
 	return busy ? -1 : 0;
 }
@@ -114,11 +136,15 @@ static __always_inline int flow_commit(struct scratch *s)
 	s->flow.last_ns = s->now;
 	bpf_spin_lock(&slot->lock);
 	ours = slot->lease == s->token && slot->flow.start_ns == s->flow.start_ns &&
-	       slot->flow.state == DBX_FLOW_HELLO;
+	       slot->flow.watch == s->watch &&
+	       (slot->flow.state == DBX_FLOW_HELLO ||
+		(slot->flow.state == DBX_FLOW_ALLOWED && s->watch));
 	if (ours) {
 		s->flow.policy_uid[0] = slot->flow.policy_uid[0];
 		s->flow.policy_uid[1] = slot->flow.policy_uid[1];
 		s->flow.flags |= slot->flow.flags;
+		s->flow.server_next = slot->flow.server_next;
+		s->flow.n_answer = slot->flow.n_answer;
 		slot->flow = s->flow;
 		slot->lease = 0;
 	}
@@ -165,18 +191,21 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 	__u64 n = n_payload > DBX_QUIC_BYTES ? DBX_QUIC_BYTES : n_payload;
 
 	record_fill(&e->event, &s->res, &s->pkt, s->ifindex, s->frame);
+	if (s->res.guarded)
+		e->event.flags |= DBX_EVENT_F_GUARDED;
 	e->key = s->key;
 	e->isn = s->flow.isn;
 	e->policy_uid = s->res.policy_uid;
 	e->start_ns = s->flow.start_ns;
 	e->seq = seq;
 	e->ack = s->ack;
+	e->mark = s->way.mark;
 	e->kind = s->flow.kind;
 	e->n_payload = n;
 	if (bpf_ringbuf_output(&name_events, e, offsetof(struct dbx_name_event, payload) + n, 0))
 		record_total(DBX_TOTAL_EVENTS_LOST, s->frame);
 	else if (!n_payload)
-		s->event_out = 1;
+		s->way.event_out = 1;
 }
 
 /*
@@ -186,7 +215,8 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 static __always_inline void flow_deny(struct scratch *s, __u8 reason, __u32 server_seq)
 {
 	s->flow.reason = reason;
-	if (s->res.dry_run) {
+	s->flow.watch = 0;
+	if (s->res.dry_run && !is_hard(s, reason)) {
 		s->flow.state = DBX_FLOW_ALLOWED;
 		s->flow.flags |= DBX_FLOW_F_DRY_RUN | DBX_FLOW_F_DELIVERED;
 	} else {
@@ -197,7 +227,7 @@ static __always_inline void flow_deny(struct scratch *s, __u8 reason, __u32 serv
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 		return;
 	}
-	dbx_result_soft(&s->res, reason, s->res.name_path);
+	refuse(s, reason);
 	if (s->res.verdict == DBX_VERDICT_DROP)
 		s->reply = s->pkt.proto == DBX_PROTO_TCP ? REPLY_RST : REPLY_ICMP;
 	if (s->n_known)

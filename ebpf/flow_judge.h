@@ -44,27 +44,38 @@ static __always_inline void quic_read(struct xdp_md *ctx, struct scratch *s)
 		s->flags = p[0] & QUIC_LONG;
 }
 
+/* The packet leaves: as the name allows it, or, where all but a resource is allowed, as it was. */
 static __always_inline void pass(struct scratch *s, __u8 reason)
 {
-	dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
+	if (s->res.guarded)
+		s->res = s->was;
+	else
+		dbx_result_set(&s->res, DBX_VERDICT_PASS, reason, s->res.name_path);
 }
 
 /* A SYN begins a flow, or repeats the one that did. */
 static __always_inline void judge_syn(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	if (s->flags & TCP_ACK) {
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_UNKNOWN, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_UNKNOWN);
 		return;
 	}
 	if (s->len || (s->flags & (TCP_FIN | TCP_RST | TCP_URG))) {
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 		return;
 	}
-	if (slot && flow_fits(s, slot) && slot->flow.isn == s->seq + 1 &&
-	    slot->flow.state != DBX_FLOW_DENIED) {
-		slot->flow.last_ns = s->now;
-		pass(s, DBX_REASON_NAME_HANDSHAKE);
-		return;
+	if (slot && flow_fits(s, slot) && slot->flow.isn == s->seq + 1) {
+		if (slot->flow.state == DBX_FLOW_HELLO) {
+			slot->flow.last_ns = s->now;
+			pass(s, DBX_REASON_NAME_HANDSHAKE);
+			return;
+		}
+		/* A late copy, or another connection after a RST, with a hello to be judged. */
+		if (slot->flow.state == DBX_FLOW_ALLOWED &&
+		    !(slot->flow.flags & DBX_FLOW_F_CLOSING)) {
+			dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
+			return;
+		}
 	}
 	flow_template(s);
 	if (slot ? flow_restart(s, slot) : flow_new(s))
@@ -121,8 +132,8 @@ static __always_inline int hello_load(struct scratch *s)
 	h->n = h->want = 0;
 	h->rec_left = 0;
 	h->n_hdr = 0;
-	h->status = DBX_HELLO_MORE;
-	if (!s->flow.n_seen)
+	h->status = s->watch ? DBX_HELLO_BETWEEN : DBX_HELLO_MORE;
+	if (s->watch ? !(s->watch & DBX_WATCH_PART) : !s->flow.n_seen)
 		return 0;
 	had = bpf_map_lookup_elem(&hellos, &s->key);
 	return had ? bpf_map_update_elem(&work, &zero, had, BPF_ANY) : -1;
@@ -133,13 +144,21 @@ static __always_inline void held(struct scratch *s)
 	dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 }
 
+/* Where the stream begins is not known yet. In dry-run nothing shall wait for it. */
+static __always_inline int unconfirmed(const struct scratch *s, const struct dbx_flow_slot *slot)
+{
+	if (slot->flow.flags & DBX_FLOW_F_CONFIRMED)
+		return 0;
+	return !s->res.dry_run || s->res.guarded;
+}
+
 /* Data of a flow that has not said its name. */
 static __always_inline enum step judge_hello(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	__u32 off = s->seq - slot->flow.isn;
 
 	held(s);
-	if (!(slot->flow.flags & DBX_FLOW_F_CONFIRMED) && !s->res.dry_run)
+	if (unconfirmed(s, slot))
 		return STEP_END;
 	if (s->flags & TCP_RST || secret_get(s))
 		return STEP_END;
@@ -172,7 +191,7 @@ static __always_inline enum step judge_payload(struct scratch *s, struct dbx_flo
 {
 	held(s);
 	if (s->pkt.proto == DBX_PROTO_TCP) {
-		if (!(slot->flow.flags & DBX_FLOW_F_CONFIRMED) && !s->res.dry_run)
+		if (unconfirmed(s, slot))
 			return STEP_END;
 		if (!s->len || (s->flags & TCP_RST))
 			return STEP_END;
@@ -200,7 +219,7 @@ static __always_inline enum step judge_payload(struct scratch *s, struct dbx_flo
 static __always_inline void judge_denied(struct scratch *s, struct dbx_flow_slot *slot)
 {
 	s->res.rule_uid = 0;
-	dbx_result_soft(&s->res, slot->flow.reason, s->res.name_path);
+	refuse(s, slot->flow.reason);
 	if (s->res.verdict == DBX_VERDICT_DROP && !(s->flags & TCP_RST))
 		s->reply = s->pkt.proto == DBX_PROTO_TCP ? REPLY_RST : REPLY_ICMP;
 }
@@ -225,7 +244,7 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 	was_allowed = slot->flow.state == DBX_FLOW_ALLOWED && s->flow.start_ns;
 	if (was_allowed) {
 		slot->flow.reason = DBX_REASON_HTTP_NEXT_REQUEST;
-		if (s->res.dry_run)
+		if (s->res.dry_run && !s->res.guarded)
 			slot->flow.flags |= DBX_FLOW_F_DRY_RUN | DBX_FLOW_F_DELIVERED;
 		else
 			slot->flow.state = DBX_FLOW_DENIED;
@@ -236,7 +255,7 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 		return;
 	}
 	s->res.rule_uid = s->flow.rule_uid;
-	dbx_result_soft(&s->res, DBX_REASON_HTTP_NEXT_REQUEST, s->res.name_path);
+	refuse(s, DBX_REASON_HTTP_NEXT_REQUEST);
 	if (s->res.verdict == DBX_VERDICT_DROP)
 		s->reply = REPLY_RST;
 	name_event(s, s->seq, 0);
@@ -257,6 +276,32 @@ static __always_inline enum step judge_long(struct scratch *s, struct dbx_flow_s
 	return STEP_PAYLOAD;
 }
 
+/*
+ * Data of a flow that has said a name, and might say another one (DBX_WATCH_*). It is read on from
+ * where the first hello ended, in order, as that was.
+ */
+static __always_inline enum step judge_watched(struct scratch *s, struct dbx_flow_slot *slot)
+{
+	__u32 off = s->seq - slot->flow.isn;
+
+	held(s);
+	if ((s->flags & (TCP_URG | TCP_RST)) || secret_get(s) || flow_take(s, slot, 1))
+		return STEP_END;
+	s->n_known = s->flow.n_seen;
+	if (s->flow.state != DBX_FLOW_ALLOWED || !s->flow.watch || off > s->n_known ||
+	    find_cut(s, off) || hello_load(s)) {
+		flow_release(s);
+		return STEP_END;
+	}
+	return STEP_HELLO;
+}
+
+/* In dry-run nothing is held: the name of a second hello is not looked at. */
+static __always_inline int is_watched(const struct scratch *s, const struct dbx_flow *f)
+{
+	return f->watch && !(s->res.dry_run && !s->res.guarded);
+}
+
 /* An allowed flow: only what might say its hello again, differently, is looked at. */
 static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flow_slot *slot)
 {
@@ -274,6 +319,8 @@ static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flo
 	s->res.rule_uid = f->rule_uid;
 	if (s->pkt.proto == DBX_PROTO_UDP && (s->flags & QUIC_LONG))
 		return judge_long(s, slot);
+	if (is_watched(s, f) && (s->len || (s->flags & TCP_URG)))
+		return judge_watched(s, slot);
 	if (s->pkt.proto != DBX_PROTO_TCP || (f->flags & DBX_FLOW_F_DELIVERED) ||
 	    (off >= f->n_hello && off < 1u << 31) || (!s->len && !(s->flags & TCP_URG))) {
 		pass(s, DBX_REASON_LISTED_NAME);
@@ -328,6 +375,8 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 	struct dbx_flow_slot *slot;
 
 	flow_key(&s->pkt, &s->key);
+	if (s->res.guarded)
+		s->was = s->res;
 	s->now = bpf_ktime_get_ns();
 	if (s->res.flow == DBX_NAME_PORT_QUIC_DENY) {
 		s->reply = REPLY_ICMP;
@@ -339,7 +388,7 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 		return judge_datagram(s, slot);
 	}
 	if (s->res.flow == DBX_NAME_PORT_QUIC || s->pkt.proto != DBX_PROTO_TCP) {
-		dbx_result_soft(&s->res, DBX_REASON_NAME_PORT, s->res.name_path);
+		refuse(s, DBX_REASON_NAME_PORT);
 		return STEP_END;
 	}
 	if (tcp_read(ctx, s)) {
@@ -351,7 +400,9 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 		return STEP_END;
 	}
 	if (!slot || !flow_fits(s, slot)) {
-		dbx_result_soft(&s->res, DBX_REASON_FLOW_UNKNOWN, s->res.name_path);
+		refuse(s, DBX_REASON_FLOW_UNKNOWN);
+		if (s->res.guarded && !(s->flags & TCP_RST))
+			s->reply = REPLY_RST; /* it was allowed until now: the client begins anew */
 		return STEP_END;
 	}
 	return judge_known(s, slot);

@@ -48,7 +48,8 @@ static __always_inline int dbx_env_learned(const struct dbx_env *env,
 	if (!v || v->expires_ns <= bpf_ktime_get_ns())
 		return 0;
 	v->hits++;
-	return 1;
+	_Static_assert(DBX_LEARNED_F_GUARD << 1 == DBX_ENV_GUARDED, "without a branch");
+	return DBX_ENV_LEARNED | (v->flags & DBX_LEARNED_F_GUARD) << 1;
 }
 
 static __always_inline int dbx_env_dns_ready(const struct dbx_env *env)

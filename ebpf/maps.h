@@ -136,4 +136,27 @@ struct {
 	__type(value, __u32);
 } steer SEC(".maps");
 
+/* Allocated whole, as all that a packet adds to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DBX_BUCKETS_MAX);
+	__type(key, __u64);
+	__type(value, struct dbx_bucket);
+} buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DBX_RECENT_MAX);
+	__type(key, struct dbx_flow_key);
+	__type(value, __u64);
+} recent SEC(".maps");
+
+/* A device that goes leaves by itself. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, DBX_FORWARD_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} forward SEC(".maps");
+
 #endif

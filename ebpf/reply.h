@@ -9,7 +9,7 @@
 #ifndef DBX_EBPF_REPLY_H
 #define DBX_EBPF_REPLY_H
 
-#include "scratch.h"
+#include "flow_judge.h"
 
 #define ICMP_EACH_NS 1000000ull /* per CPU: at most one a millisecond */
 
@@ -167,6 +167,14 @@ static __always_inline __u64 sum_quote(const __u8 *p, const __u8 *end, __u32 n)
 	return sum;
 }
 
+/* Type and code: port unreachable; administratively prohibited (RFC 1812 section 5.2.7.1, RFC 4443). */
+static __always_inline __u32 icmp_type(const struct scratch *s, int is_v6)
+{
+	if (s->reply == REPLY_REJECT)
+		return is_v6 ? 0x0101 : 0x030d;
+	return is_v6 ? 0x0104 : 0x0303;
+}
+
 /*
  * head: of IP and ICMP that go in front of the quoted packet. Ethernet and tags move to the new
  * front; the frame is cut behind the quote.
@@ -174,7 +182,7 @@ static __always_inline __u64 sum_quote(const __u8 *p, const __u8 *end, __u32 n)
 static __always_inline int make_icmp(struct xdp_md *ctx, struct scratch *s, int is_v6)
 {
 	const __u32 ip = is_v6 ? 40 : 20, head = ip + 8;
-	__u32 l3, quote, type = is_v6 ? 0x0104 : 0x0303;
+	__u32 l3, quote, type = icmp_type(s, is_v6);
 	__u8 ether[22], *p = frame_start(ctx), *end = frame_end(ctx);
 	__u64 sum;
 	int i;
@@ -226,24 +234,44 @@ static __always_inline int icmp_allowed(const struct scratch *s)
 	return 1;
 }
 
+/* What answers a denied packet of a policy that has its denials answered; REPLY_NONE: nothing. */
+static __always_inline enum reply reject_with(struct xdp_md *ctx, struct scratch *s)
+{
+	__u8 *p = frame_start(ctx);
+
+	/* RFC 1122 section 3.2.2: nothing that came as a link broadcast or multicast */
+	if (p + 14 > (__u8 *)frame_end(ctx) || (p[0] & 1))
+		return REPLY_NONE;
+	/* of a first fragment the length is not known, which a RST would have to acknowledge */
+	if (s->pkt.proto != DBX_PROTO_TCP || s->pkt.frag != DBX_FRAG_NONE)
+		return REPLY_ICMP;
+	return tcp_read(ctx, s) || (s->flags & TCP_RST) ? REPLY_NONE : REPLY_RST;
+}
+
 SEC("xdp")
 int egress_reply(struct xdp_md *ctx)
 {
 	struct scratch *s = scratch_get();
+	enum reply kind;
 	int rc, is_v6;
 
 	if (!s)
 		return XDP_DROP;
 	is_v6 = s->pkt.flags & DBX_PKT_F_IPV6;
-	if (s->reply == REPLY_RST)
+	kind = s->reply;
+	if (kind == REPLY_REJECT) /* conclude() has seen to the rate */
+		kind = reject_with(ctx, s);
+	else if (kind == REPLY_ICMP && !icmp_allowed(s))
+		kind = REPLY_NONE;
+	if (kind == REPLY_RST)
 		rc = is_v6 ? make_rst(ctx, s, 1) : make_rst(ctx, s, 0);
-	else if (icmp_allowed(s))
+	else if (kind == REPLY_ICMP)
 		rc = is_v6 ? make_icmp(ctx, s, 1) : make_icmp(ctx, s, 0);
 	else
 		rc = -1;
 	if (rc)
 		return XDP_DROP;
-	return tell_companion(ctx, &s->pkt, DBX_META_REPLY) ? XDP_TX : XDP_PASS;
+	return tell_companion(ctx, &s->pkt, DBX_META_REPLY, 0) ? XDP_TX : XDP_PASS;
 }
 
 #endif

@@ -25,6 +25,22 @@ enum reply {
 	REPLY_NONE,
 	REPLY_RST,
 	REPLY_ICMP,
+	REPLY_REJECT, /* RST or administratively prohibited, as the packet is */
+};
+
+/*
+ * What the image says on how the packet leaves, or on the answer to its denial; read with the
+ * verdict, so that no packet sees two generations.
+ */
+struct way {
+	__u32 mark;         /* of its path, 0 = none */
+	__u32 image_flags;  /* DBX_IMAGE_F_* */
+	__u32 reject_per_s; /* answers to denials */
+	__u32 event_out;    /* a name event says it all: no packet event */
+	/* quota, as in struct dbx_quota; 0 = none */
+	__u64 bytes_per_s;
+	__u32 flows_per_s;
+	__u32 burst_ms;
 };
 
 /* What a step of a flow's judgement asks for next. */
@@ -35,9 +51,18 @@ enum step {
 	STEP_PAYLOAD, /* give the payload to the daemon; the packet is held */
 };
 
+/* A draw on one of the buckets; rate 0: none. */
+struct draw {
+	__u64 rate; /* units a second */
+	__u64 cost; /* units, in time at one unit a second; then the rest of the division */
+	__u64 at; /* what the bucket holds, as the time that it takes to fill; then when it is full */
+};
+
 struct scratch {
 	struct dbx_pkt pkt;
 	struct dbx_result res;
+	struct dbx_result was; /* of a guarded flow, before it was looked at */
+	struct way way;
 	struct dbx_flow_key key;
 	__u32 frame; /* bytes */
 	__u64 now;
@@ -53,16 +78,23 @@ struct scratch {
 	__u32 cut;     /* cuts[cut] is the next one to be passed; pos was on a cut when on_cut */
 	__u32 on_cut;
 	__u32 differs;
+	__u32 watch; /* of the flow when it was taken */
 	__u32 reply;          /* enum reply */
-	__u32 event_out;      /* the name event says it all: no packet event */
 	struct dbx_hash hash; /* of the stream up to pos */
 	struct dbx_secret secret;
 	/* as struct dbx_flow_slot: the kernel refuses a lock in a per-CPU map */
-	__u32 lock, zero;
+	__u32 lock __attribute__((aligned(8)));
+	__u32 zero;
 	__u64 lease;
 	struct dbx_flow flow; /* a copy */
 	struct dbx_said said;
 	struct dbx_name_event event;
+	struct bpf_fib_lookup fib;
+	struct draw draw[2]; /* by enum dbx_limit */
+	struct dbx_flow_key recent;
+	__u32 zero2;
+	/* never written: a bucket that nothing was taken of; no lock may be in a per-CPU map */
+	__u64 full[sizeof(struct dbx_bucket) / 8];
 };
 
 _Static_assert(offsetof(struct scratch, flow) - offsetof(struct scratch, lock) ==
@@ -150,7 +182,8 @@ static __always_inline struct dbx_hello *work_get(void)
 /*
  * A query gets an outer tag that no interface can have (IEEE 802.1Q: VID 4095 is reserved, and Linux
  * makes no device for it): the stack drops it unless egress_tc takes the tag off. So nothing that is
- * meant for the resolver passes by it when somebody has removed egress_tc.
+ * meant for the resolver passes by it when somebody has removed egress_tc. A packet that has to leave
+ * by a path of its own is sealed likewise: without its mark it would leave by another.
  */
 static __always_inline int seal(struct xdp_md *ctx)
 {
@@ -175,28 +208,31 @@ static __always_inline int seal(struct xdp_md *ctx)
  * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
  * to say. A driver that cannot carry it: -1, and the frame must not go on.
  */
-static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what)
+static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_pkt *pkt, __u32 what,
+					  __u32 mark)
 {
-	struct dbx_meta m = {.what = DBX_META_MAGIC | what};
+	struct dbx_meta m = {.what = DBX_META_MAGIC | what, .mark = mark};
 	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
 	struct dbx_meta *out;
 	__u16 type;
 
+	if (mark)
+		m.what |= DBX_META_MARK;
 	if (p + 18 > end)
-		return what ? -1 : 0;
+		return what || mark ? -1 : 0;
 	type = dbx_rd16(p + 12);
 	if (type == 0x8100 || type == 0x88a8) {
 		m.what |= DBX_META_TAGGED;
 		m.tci = dbx_rd16(p + 14);
 		type = dbx_rd16(p + 16);
 		m.n_tags = type == 0x8100 || type == 0x88a8 ? 2 : 1;
-	} else if (!what) {
+	} else if (!what && !mark) {
 		return 0;
 	}
 	m.l4_offset = pkt->l4_offset;
 	m.proto = pkt->proto;
 	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
-	if ((what & DBX_META_DNS) && seal(ctx))
+	if (((what & DBX_META_DNS) || mark) && seal(ctx))
 		return -1;
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
 		return -1;
@@ -207,22 +243,6 @@ static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_p
 		return -1;
 	*out = m;
 	return 0;
-}
-
-/* The end of every program: records the verdict, once, and does as it says. */
-static __always_inline int finish(struct xdp_md *ctx, struct scratch *s)
-{
-	if (s->res.verdict != DBX_VERDICT_DROP && tell_companion(ctx, &s->pkt, 0))
-		dbx_result_deny(&s->res, DBX_REASON_VLAN_HIDDEN);
-	if (s->res.reason == DBX_REASON_HELLO_HELD || s->event_out)
-		record_counts(&s->res, s->frame);
-	else
-		record_packet(&s->res, &s->pkt, s->ifindex, s->frame);
-	if (s->res.verdict != DBX_VERDICT_DROP)
-		return XDP_PASS;
-	if (s->reply)
-		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
-	return XDP_DROP;
 }
 
 #endif

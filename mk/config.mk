@@ -11,7 +11,7 @@ PKG_CONFIG ?= pkg-config
 # ---- libraries: what each program may link ------------------------------------------------------
 
 PKG_CTL    := jansson libcurl zlib
-PKG_DAEMON := libbpf libelf zlib libnl-3.0 libnl-route-3.0 jansson libevent sqlite3 libsystemd
+PKG_DAEMON := libbpf libelf zlib libnl-3.0 libnl-route-3.0 jansson libevent sqlite3 libsystemd libnftables
 PKG_WIRE   := ldns libcrypto
 PKG_TEST   := cmocka
 PKG_ALL    := $(sort $(PKG_CTL) $(PKG_DAEMON) $(PKG_WIRE) $(PKG_TEST))

@@ -166,10 +166,17 @@ static int read_image(const struct dbx_cli *cli, const char **name, char **bytes
 static json_t *header_json(const struct dbx_image *img)
 {
 	static const char *const names[DBX_SEC_MAX] = {
-		"dst4_root", "dst4_runs",  "dst6_root",  "src4_root", "src6_root",
-		"runs32",    "bindings",   "profiles",   "cells",     "rulesets",
-		"outcomes",  "interfaces", "workspaces", "policies",  "nccs",
-		"rules",     "classes",    "class_sets", "sets",      "strings",
+		[DBX_SEC_DST4_ROOT] = "dst4_root",   [DBX_SEC_DST4_RUNS] = "dst4_runs",
+		[DBX_SEC_DST6_ROOT] = "dst6_root",   [DBX_SEC_SRC4_ROOT] = "src4_root",
+		[DBX_SEC_SRC6_ROOT] = "src6_root",   [DBX_SEC_RUNS32] = "runs32",
+		[DBX_SEC_BINDINGS] = "bindings",     [DBX_SEC_PROFILES] = "profiles",
+		[DBX_SEC_CELLS] = "cells",           [DBX_SEC_RULESETS] = "rulesets",
+		[DBX_SEC_OUTCOMES] = "outcomes",     [DBX_SEC_QUOTAS] = "quotas",
+		[DBX_SEC_INTERFACES] = "interfaces", [DBX_SEC_WORKSPACES] = "workspaces",
+		[DBX_SEC_POLICIES] = "policies",     [DBX_SEC_NCCS] = "nccs",
+		[DBX_SEC_RULES] = "rules",           [DBX_SEC_CLASSES] = "classes",
+		[DBX_SEC_CLASS_SETS] = "class_sets", [DBX_SEC_SETS] = "sets",
+		[DBX_SEC_STRINGS] = "strings",
 	};
 	const struct dbx_image_header *h = img->hdr;
 	json_t *sections = json_object(), *j;

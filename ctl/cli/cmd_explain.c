@@ -22,7 +22,8 @@ static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
 	uint64_t workspace = 0;
 
 	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST],
-					.name = cli->opt[DBX_OPT_NAME]};
+					.name = cli->opt[DBX_OPT_NAME],
+					.now_ms = dbx_offline_now_ms()};
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
 		return DBX_EXIT_USAGE;
@@ -231,11 +232,35 @@ static int say_steps(const json_t *steps)
 	return code;
 }
 
+/* Addresses and the names that they go with. */
+static void say_learned(const char *label, const json_t *list)
+{
+	const json_t *l;
+	size_t i;
+
+	json_array_foreach(list, i, l) {
+		dbx_say("%-10s  ", i ? "" : label);
+		dbx_say_in(stdout, DBX_PLAIN, "%s for %s", dbx_json_str(l, "address"),
+			   dbx_json_str(l, "name"));
+		if (json_object_get(l, "expires_in_s"))
+			dbx_say(", %lld s more", dbx_json_int(l, "expires_in_s"));
+		dbx_say("\n");
+	}
+}
+
+static void say_list(const char *label, const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		say_line(i ? "" : label, json_is_string(v) ? json_string_value(v) : "?");
+}
+
 /* Of a name: the resolver's verdict, and what is known of it at the moment. */
 static void say_name(const json_t *e)
 {
-	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned"), *l;
-	size_t i;
+	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned");
 
 	if (strcmp(dbx_json_str(e, "name"), dbx_json_str(e, "dst")) != 0)
 		say_line("says", dbx_json_str(e, "name"));
@@ -245,16 +270,14 @@ static void say_name(const json_t *e)
 			   dbx_json_str(dns, "verdict"));
 		dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
 		dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
+		say_line("alias", dbx_json_str(dns, "alias"));
+		say_list("answer", json_object_get(dns, "answer"));
 	}
-	json_array_foreach(learned, i, l) {
-		dbx_say("%-10s  ", i ? "" : "learned");
-		dbx_say_in(stdout, DBX_PLAIN, "%s for %s", dbx_json_str(l, "address"),
-			   dbx_json_str(l, "name"));
-		dbx_say(", %lld s more\n", dbx_json_int(l, "expires_in_s"));
-	}
+	say_learned("learned", learned);
 	if (json_is_object(dns) && json_is_true(json_object_get(e, "is_live")) &&
-	    !json_array_size(learned))
+	    !json_array_size(learned) && !json_object_get(dns, "answer"))
 		say_line("learned", "no address at the moment");
+	say_learned("guarded", json_object_get(e, "guarded"));
 }
 
 static int print_text(const json_t *e)
@@ -276,6 +299,7 @@ static int print_text(const json_t *e)
 		dbx_say("\n");
 	}
 	say_line("path", dbx_json_str(e, "path"));
+	say_line("via", dbx_json_str(e, "via"));
 	say_tags(json_object_get(e, "tags"));
 	code = say_steps(json_object_get(e, "steps"));
 	if (*advice) {

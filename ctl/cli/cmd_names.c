@@ -7,14 +7,15 @@
 #include "cli/out.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int print_names(const json_t *names)
 {
 	static const struct dbx_column cols[] = {
-		{"policy", false},    {"name", false}, {"address", false},
-		{"expires in", true}, {"hits", true},  {"rule", false},
+		{"policy", false}, {"name", false},      {"address", false}, {"verdict", false},
+		{"ncc", false},    {"expires in", true}, {"hits", true},     {"rule", false},
 	};
 	struct dbx_table t;
 	const json_t *v;
@@ -23,11 +24,15 @@ static int print_names(const json_t *names)
 
 	dbx_table_init(&t, cols, COUNT(cols));
 	json_array_foreach(names, i, v) {
-		const char *name = dbx_json_str(v, "name");
+		const char *name = dbx_json_str(v, "name"), *ncc = dbx_json_str(v, "ncc");
+		bool is_guard = !strcmp(dbx_json_str(v, "kind"), "guard");
 
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "policy"));
 		dbx_table_cell(&t, DBX_BOLD, "%s", *name ? name : "?");
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "address"));
+		dbx_table_cell(&t, is_guard ? DBX_RED : DBX_GREEN, "%s",
+			       is_guard ? "private-required" : "allowed");
+		dbx_table_cell(&t, DBX_PLAIN, "%s", *ncc ? ncc : "-");
 		dbx_table_cell(&t, DBX_PLAIN, "%lld s", dbx_json_int(v, "expires_in_s"));
 		dbx_table_cell(&t, DBX_PLAIN, "%lld", dbx_json_int(v, "hits"));
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "rule"));

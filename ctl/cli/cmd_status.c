@@ -99,6 +99,72 @@ static int print_interfaces(const json_t *interfaces)
 	return code;
 }
 
+static void cell_list(struct dbx_table *t, const json_t *list, const char *none)
+{
+	struct dbx_strbuf b;
+	const json_t *v;
+	size_t i;
+
+	dbx_strbuf_init(&b);
+	json_array_foreach(list, i, v)
+		dbx_strbuf_addf(&b, "%s%s", i ? " " : "",
+				json_is_string(v) ? json_string_value(v) : "?");
+	dbx_table_cell(t, DBX_PLAIN, "%s", b.len ? b.s : none);
+	dbx_strbuf_fini(&b);
+}
+
+static void cell_path_state(struct dbx_table *t, const char *state)
+{
+	bool is_up = strcmp(state, "up") == 0;
+
+	dbx_table_cell(t, is_up ? DBX_GREEN : DBX_YELLOW, "%s", state);
+}
+
+/* Warnings are sentences: under the table, not in it. */
+static void say_path_warnings(const json_t *routes)
+{
+	const json_t *r, *w;
+	size_t i, k;
+
+	json_array_foreach(routes, i, r) {
+		json_array_foreach(json_object_get(r, "warnings"), k, w) {
+			dbx_say_in(stdout, DBX_YELLOW, "path %s (%s): %s", dbx_json_str(r, "path"),
+				   dbx_json_str(r, "mark"),
+				   json_is_string(w) ? json_string_value(w) : "?");
+			dbx_say("\n");
+		}
+	}
+}
+
+static int print_paths(const json_t *paths)
+{
+	static const struct dbx_column cols[] = {
+		{"path", false}, {"ncc", false},    {"mark", false}, {"interface", false},
+		{"by", false},   {"source", false}, {"IPv4", false}, {"IPv6", false}};
+	const json_t *routes = json_object_get(paths, "routes"), *v;
+	struct dbx_table t;
+	size_t i;
+	int code;
+
+	dbx_table_init(&t, cols, 8);
+	json_array_foreach(routes, i, v) {
+		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(v, "path"));
+		cell_list(&t, json_object_get(v, "ncc_ids"), "any");
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "mark"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "interface"));
+		cell_list(&t, json_object_get(v, "next_hops"), "the link");
+		cell_list(&t, json_object_get(v, "source_addresses"), "the workload's");
+		cell_path_state(&t, dbx_json_str(v, "ipv4"));
+		cell_path_state(&t, dbx_json_str(v, "ipv6"));
+	}
+	if (t.n)
+		dbx_say("\n");
+	code = dbx_table_print(&t, stdout);
+	dbx_table_fini(&t);
+	say_path_warnings(routes);
+	return code;
+}
+
 static int print_feeds(const json_t *feeds)
 {
 	static const struct dbx_column cols[] = {{"feed", false},
@@ -134,6 +200,8 @@ static int print_text(const json_t *s)
 	int code;
 
 	say_degraded(dbx_json_str(s, "degraded"));
+	say_degraded(dbx_json_str(json_object_get(s, "paths"), "error"));
+	say_degraded(dbx_json_str(json_object_get(s, "fast_forward"), "error"));
 	say_key("version", json_object_get(s, "version"));
 	say_key("driver", json_object_get(s, "driver"));
 	say_key("program", json_object_get(s, "program"));
@@ -150,6 +218,8 @@ static int print_text(const json_t *s)
 	say_lost(s);
 	say_dry_run(json_object_get(s, "dry_run_policies"));
 	code = print_interfaces(json_object_get(s, "interfaces"));
+	if (!code)
+		code = print_paths(json_object_get(s, "paths"));
 	return code ? code : print_feeds(json_object_get(s, "feeds"));
 }
 

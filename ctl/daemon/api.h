@@ -30,6 +30,7 @@ struct dbx_daemon {
 	double started_ms;             /* monotonic */
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
 	size_t n_interfaces;
+	char forward_error[256]; /* of fast forward, "" = none */
 };
 
 enum dbx_method {
@@ -74,6 +75,8 @@ bool dbx_query_get(const char *query, const char *key, char *out, size_t n_out);
 void dbx_out_string(struct dbx_strbuf *b, const char *key, const char *value);
 void dbx_out_findings(struct dbx_strbuf *b, const struct dbx_diag *d); /* "findings":[...] */
 void dbx_out_apply(struct dbx_strbuf *b, const struct dbx_apply_result *res, bool dry_run);
+void dbx_out_paths(struct dbx_daemon *d,
+		   struct dbx_strbuf *b); /* "paths":..., "fast_forward":... */
 void dbx_out_diff(struct dbx_strbuf *b, const struct dbx_diff *diff); /* members, no braces */
 
 __attribute__((format(printf, 4, 5))) void
@@ -104,6 +107,7 @@ DBX_HANDLER(status);
 DBX_HANDLER(stats);
 DBX_HANDLER(denials);
 DBX_HANDLER(names);
+DBX_HANDLER(usage);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
 

@@ -99,7 +99,8 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 	const json_t *v;
 	int64_t n;
 
-	*q = (struct dbx_explain_query){.product = -1, .proto = IPPROTO_TCP};
+	*q = (struct dbx_explain_query){
+		.product = -1, .proto = IPPROTO_TCP, .now_ms = dbx_now_ms()};
 	if (!json_is_object(j))
 		return bad(reply, "the body must be one JSON object: {\"workspace_id\", \"dst\", "
 				  "\"port\", \"protocol\", \"src\", \"product\", \"name\"}");
@@ -138,6 +139,7 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 
 /* ---- what was learned ---- */
 
+/* Learned names, and guards. */
 struct lessons {
 	char dst[DBX_NAME_SIZE], said[DBX_NAME_SIZE]; /* canonical, "" = none */
 	bool has_addr;                                /* dst is an address */
@@ -147,18 +149,23 @@ struct lessons {
 	int err;
 };
 
-/* Of the workspace's policy: what is known by one of the names, or of the address. */
+/*
+ * Of the workspace's scope: what is known by one of the names, or of the address. A guard stays after
+ * its time, until the resolver has looked again.
+ */
 static void collect(void *arg, const struct dbx_learned_name *l)
 {
 	struct lessons *x = arg;
-	struct dbx_explain_learned e = {.addr = l->addr};
+	struct dbx_explain_learned e = {.addr = l->addr, .is_guard = l->is_guard};
 
-	if (l->policy_uid != x->policy_uid || !l->name[0] || l->expires_ns <= x->now_ns)
+	if (l->policy_uid != x->policy_uid || !l->name[0] ||
+	    (!l->is_guard && l->expires_ns <= x->now_ns))
 		return;
 	if (strcmp(l->name, x->dst) && strcmp(l->name, x->said) &&
 	    (!x->has_addr || dbx_addr_cmp(&x->addr, &l->addr)))
 		return;
-	e.expires_in_s = (l->expires_ns - x->now_ns) / 1000000000u;
+	if (!l->is_guard)
+		e.expires_in_s = (l->expires_ns - x->now_ns) / 1000000000u;
 	e.name = strdup(l->name);
 	if (e.name && !dbx_vec_push(&x->v, e))
 		return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * api_names.c -- GET names: what was learned, for whom, until when, and how often it was used.
+ * api_names.c -- GET names: what was learned, for whom, until when, and how often it was used; and
+ * what is guarded.
  */
 #include "daemon/api.h"
 
@@ -16,30 +17,33 @@ struct entry {
 	uint64_t policy_uid, rule_uid, expires_ns;
 	struct dbx_addr addr;
 	char *name;
-	const char *policy; /* id */
+	bool is_guard;
+	const char *policy, *ncc; /* ids, of the view */
 };
 
 struct entries {
 	struct dbx_daemon *d;
-	const char *policy, *name; /* filters, "" = any */
+	const struct dbx_view *view; /* or NULL */
+	const char *policy, *name;   /* filters, "" = any */
 	DBX_VEC(struct entry) v;
 	int err;
 };
 
-static const char *policy_id(const struct dbx_core *c, uint64_t uid)
-{
-	for (size_t i = 0; i < c->model->n_policies; i++)
-		if (dbx_policy_uid(c->model->policies[i].id) == uid)
-			return c->model->policies[i].id;
-	return "";
-}
-
 static void collect(void *arg, const struct dbx_learned_name *l)
 {
 	struct entries *es = arg;
-	struct entry e = {l->policy_uid, l->rule_uid, l->expires_ns, l->addr, NULL, NULL};
+	struct entry e = {
+		.policy_uid = l->policy_uid,
+		.rule_uid = l->rule_uid,
+		.expires_ns = l->expires_ns,
+		.addr = l->addr,
+		.is_guard = l->is_guard,
+		.policy = "",
+		.ncc = "",
+	};
 
-	e.policy = policy_id(&es->d->core, l->policy_uid);
+	if (es->view)
+		dbx_names_scope(es->view->names, l->policy_uid, &e.policy, &e.ncc);
 	if ((es->policy[0] && strcmp(es->policy, e.policy)) ||
 	    (es->name[0] && strcmp(es->name, l->name)))
 		return;
@@ -55,6 +59,8 @@ static int by_name(const void *x, const void *y)
 	const struct entry *a = x, *b = y;
 	int c = strcmp(a->policy, b->policy);
 
+	if (!c)
+		c = strcmp(a->ncc, b->ncc);
 	if (!c)
 		c = strcmp(a->name, b->name);
 	return c ? c : dbx_addr_cmp(&a->addr, &b->addr);
@@ -77,6 +83,10 @@ static void out_entry(struct dbx_daemon *d, struct dbx_strbuf *b, const struct e
 	dbx_strbuf_addc(b, '{');
 	dbx_out_string(b, "policy", e->policy[0] ? e->policy : NULL);
 	dbx_strbuf_addc(b, ',');
+	dbx_out_string(b, "ncc", e->ncc[0] ? e->ncc : NULL);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_string(b, "kind", e->is_guard ? "guard" : "name");
+	dbx_strbuf_addc(b, ',');
 	dbx_out_string(b, "name", e->name[0] ? e->name : NULL);
 	dbx_strbuf_addc(b, ',');
 	dbx_out_string(b, "address", dbx_addr_format(&e->addr, text));
@@ -96,8 +106,10 @@ void dbx_api_names(struct dbx_daemon *d, const struct dbx_request *req, struct d
 
 	dbx_query_get(req->query, "policy", policy, sizeof(policy));
 	dbx_query_get(req->query, "name", name, sizeof(name));
-	if (d->core.namer)
+	if (d->core.namer) {
+		es.view = dbx_namer_view_get(d->core.namer);
 		dbx_namer_each(d->core.namer, collect, &es);
+	}
 	if (es.v.n)
 		qsort(es.v.v, es.v.n, sizeof(*es.v.v), by_name);
 	dbx_strbuf_add(b, "{\"names\":[");
@@ -106,6 +118,8 @@ void dbx_api_names(struct dbx_daemon *d, const struct dbx_request *req, struct d
 		out_entry(d, b, &es.v.v[i]);
 	}
 	dbx_strbuf_add(b, "]}");
+	if (es.view)
+		dbx_namer_view_put(d->core.namer, es.view);
 	if (es.err)
 		b->err = es.err;
 	dbx_vec_for_each(&es.v, e)

@@ -116,10 +116,10 @@ static void out_namer(struct dbx_daemon *d, struct dbx_strbuf *b)
 	dbx_namer_stats(d->core.namer, &s);
 	dbx_strbuf_addf(b,
 			"\"names\":{\"bound\":%zu,\"bound_max\":%zu,\"lessons\":%" PRIu64
-			",\"refused_full\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"expired\":%" PRIu64
-			",\"revoked_flows\":%" PRIu64,
-			s.n_bound, s.bound_max, s.learned, s.refused_full, s.failed, s.swept,
-			s.revoked_flows);
+			",\"guards\":%zu,\"refused_full\":%" PRIu64 ",\"failed\":%" PRIu64
+			",\"expired\":%" PRIu64 ",\"revoked_flows\":%" PRIu64,
+			s.n_bound, s.bound_max, s.learned, s.n_guards, s.refused_full, s.failed,
+			s.swept, s.revoked_flows);
 	if (d->naming) {
 		struct dbx_naming_stats n;
 
@@ -155,7 +155,8 @@ static void out_dns(struct dbx_daemon *d, struct dbx_strbuf *b)
 	OUT(commits), OUT(commit_failures), OUT(cache_hits), OUT(cache_entries), OUT(cache_bytes);
 	OUT(cache_evictions), OUT(upstream_queries), OUT(upstream_timeouts), OUT(upstream_tcp);
 	OUT(upstream_bad), OUT(over_limit), OUT(send_failures), OUT(tcp_accepted);
-	OUT(tcp_refused), OUT(tcp_open), OUT(outstanding);
+	OUT(tcp_refused), OUT(tcp_open), OUT(outstanding), OUT(answered_privately);
+	OUT(guards), OUT(guards_over), OUT(guard_lookups), OUT(guard_failures);
 #undef OUT
 	dbx_strbuf_addc(b, '}');
 }
@@ -192,6 +193,8 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	(void)req;
 	out_core(d, b);
 	out_interfaces(b, d->links);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_paths(d, b);
 	dbx_strbuf_addc(b, ',');
 	out_feeds(d, b);
 	dbx_strbuf_addc(b, ',');

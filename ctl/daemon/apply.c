@@ -2,7 +2,7 @@
 /*
  * apply.c -- the transaction: documents in, another generation in force, or nothing changed.
  *
- *	read -> resolve -> check -> compile -> prepare -> store commit -> flip
+ *	read -> resolve -> check -> compile -> prepare -> names, paths -> store commit -> flip
  *
  * Everything before the store's commit can fail and is undone by forgetting. The flip is one
  * pointer; should it fail after all, the store gets a further revision that restores the one before,
@@ -19,6 +19,7 @@
 
 #include "daemon/core_names.h"
 #include "daemon/log.h"
+#include "daemon/paths.h"
 #include "lib/hash.h"
 #include "policy/check.h"
 
@@ -399,6 +400,8 @@ static void adopt(struct work *w, const struct dbx_revision *r)
 	w->model = NULL;
 	c->stats = w->res->stats;
 	c->degraded[0] = '\0';
+	if (c->paths)
+		dbx_paths_settle(c->paths);
 	if (w->view.release) {
 		w->view.generation = r->generation;
 		dbx_namer_settle(c->namer, &w->view);
@@ -436,6 +439,28 @@ static int prepare_names(struct work *w)
 	return rc;
 }
 
+static void revert(struct work *w)
+{
+	if (w->c->namer)
+		dbx_namer_revert(w->c->namer);
+	if (w->c->paths)
+		dbx_paths_revert(w->c->paths);
+}
+
+/* The routes to come beside those in force; on failure all is undone. */
+static int prepare_paths(struct work *w)
+{
+	struct dbx_core *c = w->c;
+	int rc = c->paths ? dbx_paths_prepare(c->paths, w->model, &w->res->fail) : 0;
+
+	if (!rc)
+		return 0;
+	revert(w);
+	if (w->image_differs)
+		c->ops->abort(c->dp);
+	return rc;
+}
+
 static int enact(struct work *w)
 {
 	struct dbx_apply_result *res = w->res;
@@ -457,14 +482,16 @@ static int enact(struct work *w)
 				    " stays in force",
 				    e.text, c->generation);
 	rc = prepare_names(w);
+	if (!rc)
+		rc = prepare_paths(w);
 	if (rc)
 		return rc;
 	describe(w, &r);
 	rc = commit(w, &r);
 	if (!rc)
 		adopt(w, &r);
-	else if (c->namer)
-		dbx_namer_revert(c->namer);
+	else
+		revert(w);
 	return rc;
 }
 

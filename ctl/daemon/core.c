@@ -17,6 +17,8 @@
 
 #include "daemon/core_names.h"
 #include "daemon/log.h"
+#include "daemon/paths.h"
+#include "daemon/usage.h"
 #include "policy/read.h"
 
 int64_t dbx_now_ms(void)
@@ -260,7 +262,14 @@ static int restore(struct dbx_core *c, struct dbx_fail *f)
 		dbx_model_free(&c->model);
 		c->model = m;
 		m = NULL;
+		rc = c->paths ? dbx_paths_prepare(c->paths, c->model, f) : 0;
+	}
+	if (!rc) {
 		rc = converge(c, found, f);
+		if (c->paths && !rc)
+			dbx_paths_settle(c->paths);
+		else if (c->paths)
+			dbx_paths_revert(c->paths);
 	}
 	if (!rc)
 		rc = dbx_core_names_restore(c, f);
@@ -299,10 +308,16 @@ int dbx_core_open(struct dbx_core *c, const struct dbx_core_opts *o, struct dbx_
 		rc = open_dp(c, o, f);
 	if (!rc)
 		rc = dbx_core_names_open(c, f);
+	if (!rc && o->paths)
+		rc = dbx_paths_open(&c->paths, o->paths, f);
+	if (!rc)
+		rc = dbx_usage_open(&c->usage, c->store, c->ops, c->dp, f);
 	if (rc) {
 		dbx_core_close(c);
 		return rc;
 	}
+	/* Before a commit, by which counters may begin anew. What fails is logged, and not lost. */
+	dbx_usage_sample(c->usage, dbx_now_ms() / 1000, f);
 	c->generation = c->dp_state.has_image ? c->dp_state.generation : 0;
 	if (c->head.rev == 0) {
 		if (c->dp_state.has_image)
@@ -322,7 +337,13 @@ int dbx_core_open(struct dbx_core *c, const struct dbx_core_opts *o, struct dbx_
 
 void dbx_core_close(struct dbx_core *c)
 {
+	struct dbx_fail f;
+
 	dbx_namer_free(&c->namer);
+	dbx_paths_close(&c->paths);
+	if (c->usage)
+		dbx_usage_sample(c->usage, dbx_now_ms() / 1000, &f);
+	dbx_usage_close(&c->usage);
 	if (c->dp)
 		c->ops->close(&c->dp);
 	dbx_store_close(&c->store);

@@ -29,6 +29,9 @@ struct dbx_built {
 };
 
 struct dbx_namer;
+struct dbx_paths;
+struct dbx_paths_ops;
+struct dbx_usage;
 
 struct dbx_core {
 	struct dbx_store *store;
@@ -36,6 +39,8 @@ struct dbx_core {
 	struct dbx_dp *dp;
 	struct dbx_dp_state dp_state; /* as found at start */
 	struct dbx_namer *namer;      /* NULL: the driver knows no names */
+	struct dbx_paths *paths;      /* NULL: nothing carries out what marks ask for (tests) */
+	struct dbx_usage *usage;
 	struct dbx_revision head;
 	struct dbx_model *model; /* never NULL after open */
 	struct dbx_built now;
@@ -52,6 +57,7 @@ struct dbx_core_opts {
 	const char *state_path; /* of the database */
 	const struct dbx_dp_ops *ops;
 	struct dbx_dp_opts dp;
+	const struct dbx_paths_ops *paths; /* NULL: the host's routing is left alone */
 };
 
 /*

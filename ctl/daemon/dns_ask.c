@@ -251,6 +251,35 @@ static int settle(struct dbx_dns *d, const struct dns_client *c, const struct db
 	return -ESTALE;
 }
 
+/* The endpoint's addresses are the answer, and no upstream is asked; the image lets packets there. */
+static void give_privately(struct dbx_dns *d, const struct dns_client *c,
+			   const struct dbx_dns_query *q, struct dns_judgement *j,
+			   uint64_t start_ns)
+{
+	size_t cap;
+	uint8_t *out;
+
+	DNS_COUNT(d, answered_privately);
+	if (j->d.verdict == DBX_VERDICT_DRY_RUN) {
+		struct dbx_dns_answer a = {.addrs = (struct dbx_addr *)j->d.addrs,
+					   .n_addrs = j->d.n_addrs};
+
+		DNS_COUNT(d, dry_run);
+		record(d, c, q, j, DBX_DNS_NOERROR, &a);
+	} else {
+		DNS_COUNT(d, allowed);
+	}
+	count_latency(d, start_ns);
+	if (c->is_tcp && !c->conn)
+		return;
+	out = dns_reply_begin(d, c, &cap);
+	if (!c->is_tcp && cap > q->udp_bytes)
+		cap = q->udp_bytes;
+	dns_reply_end(d, c,
+		      dbx_dns_private_write(q, j->d.cname, j->d.addrs, j->d.n_addrs,
+					    DNS_PRIVATE_TTL_S, out, cap));
+}
+
 static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx_dns_query *q,
 		 struct dns_judgement *j, struct dns_entry *e, uint64_t start_ns)
 {
@@ -266,6 +295,10 @@ static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 	}
 	if (j->d.verdict == DBX_VERDICT_DROP) {
 		refuse(d, c, q, j);
+		return;
+	}
+	if (j->d.is_private) {
+		give_privately(d, c, q, j, start_ns);
 		return;
 	}
 	if (j->d.verdict == DBX_VERDICT_DRY_RUN) {
@@ -289,6 +322,10 @@ static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 
 static void ask_free(struct dbx_dns *d, struct dns_ask *ask)
 {
+	if (ask->is_guard) {
+		free(ask);
+		return;
+	}
 	if (ask->client.conn)
 		dns_conn_ask_remove(ask);
 	--*dns_share(d, &ask->client.src);
@@ -306,9 +343,16 @@ void dns_ask_finish(struct dbx_dns *d, struct dns_ask *ask, struct dns_entry *e)
 {
 	struct dns_judgement j;
 
+	if (ask->is_guard) { /* what there was to learn has been */
+		dns_guards_done(d, &ask->q, e);
+		ask_free(d, ask);
+		return;
+	}
 	judge(d, &ask->client, &ask->q, &j);
 	if (j.d.verdict == DBX_VERDICT_DROP)
 		refuse(d, &ask->client, &ask->q, &j);
+	else if (j.d.is_private)
+		give_privately(d, &ask->client, &ask->q, &j, ask->start_ns);
 	else if (!e)
 		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK,
 		     "no upstream gave an answer that can be used");
@@ -338,6 +382,7 @@ static void forward(struct dbx_dns *d, const struct dns_client *c, const struct 
 	ask->client = *c;
 	ask->q = d->q;
 	ask->start_ns = d->now_ns;
+	ask->is_guard = false;
 	++*share;
 	d->n_asks++;
 	DNS_SET(d, outstanding, d->n_asks);
@@ -375,6 +420,10 @@ void dns_query_handle(struct dbx_dns *d, const struct dns_client *c, const uint8
 	judge(d, c, &d->q, &j);
 	if (j.d.verdict == DBX_VERDICT_DROP) {
 		refuse(d, c, &d->q, &j);
+		return;
+	}
+	if (j.d.is_private) {
+		give_privately(d, c, &d->q, &j, d->now_ns);
 		return;
 	}
 	k = dns_cache_key(d->cache, &d->q);

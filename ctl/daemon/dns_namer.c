@@ -49,6 +49,14 @@ static int learn(void *arg, const struct dbx_lesson *l)
 	return dbx_namer_learn(arg, l);
 }
 
+static void each_guard(const struct dbx_view *v,
+		       void (*fn)(void *arg, uint64_t policy_uid, uint64_t rule_uid,
+				  const char *name),
+		       void *arg)
+{
+	dbx_names_each_guard(v->names, fn, arg);
+}
+
 const struct dbx_dns_hooks dbx_dns_namer_hooks = {
 	.view_get = view_get,
 	.view_put = view_put,
@@ -56,4 +64,5 @@ const struct dbx_dns_hooks dbx_dns_namer_hooks = {
 	.decide = decide,
 	.options = options,
 	.learn = learn,
+	.each_guard = each_guard,
 };

@@ -36,6 +36,7 @@ struct dbx_dns_task;
 #define DNS_ATTEMPTS_MAX     16u
 #define DNS_DEAD_MS          10000u
 #define DNS_DEAD_AFTER       3u    /* timeouts in a row */
+#define DNS_PRIVATE_TTL_S    10u   /* of answers for private endpoints: they may change any time */
 #define DNS_ENTRY_BYTES      1024u /* memory of the cache: this for each entry that it may have */
 
 #define DNS_COUNT(d, field) \
@@ -63,6 +64,7 @@ struct dns_ask {
 	struct dns_client client;
 	struct dbx_dns_query q;
 	uint64_t start_ns;
+	bool is_guard; /* our own: there is no client */
 };
 LIST_HEAD(dns_asks, dns_ask);
 
@@ -162,6 +164,17 @@ void dns_query_handle(struct dbx_dns *d, const struct dns_client *c, const uint8
 void dns_ask_finish(struct dbx_dns *d, struct dns_ask *ask, struct dns_entry *e);
 void dns_ask_drop(struct dbx_dns *d, struct dns_ask *ask);
 
+/* ---- guards ---- */
+
+struct dns_guards;
+int dns_guards_init(struct dbx_dns *d);
+void dns_guards_fini(struct dbx_dns *d);
+void dns_guards_take(struct dbx_dns *d); /* those of the view: all are looked up now */
+/* An upstream answered q; whoever asked. */
+void dns_guards_heard(struct dbx_dns *d, const struct dbx_dns_query *q, const struct dns_entry *e);
+/* A look-up of ours is over. e NULL: no upstream answered. */
+void dns_guards_done(struct dbx_dns *d, const struct dbx_dns_query *q, const struct dns_entry *e);
+
 /* ---- sockets ---- */
 
 /* A buffer for a reply of at most *cap octets, then its length. */
@@ -212,6 +225,7 @@ struct dbx_dns {
 	struct dbx_dns_rules rules;
 	struct dns_cache *cache;
 	struct dns_tasks *tasks;
+	struct dns_guards *guards;
 	size_t n_asks, n_upstream_tcp;
 	uint16_t shares[DNS_SHARES];
 	uint8_t tcp_buf[2 + DBX_DNS_MSG_MAX]; /* of a reply */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,7 @@ void dbx_dns_enter(struct dbx_dns *d)
 		return;
 	d->options_stale = false;
 	take_options(d);
+	dns_guards_take(d);
 }
 
 void dbx_dns_look_again(struct dbx_dns *d)
@@ -116,10 +118,36 @@ void dns_reply_end(struct dbx_dns *d, const struct dns_client *c, size_t n)
 		dns_udp_end(c->src.is_v6 ? d->udp6 : d->udp4, c, n);
 }
 
+enum { WAKE_CHANGE = 'c', WAKE_STOP = 's' };
+
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
-	event_base_loopbreak(((struct dbx_dns *)arg)->base);
+	struct dbx_dns *d = arg;
+	char v[64];
+	ssize_t n = read(fd, v, sizeof(v));
+
+	(void)what;
+	if (n > 0 && memchr(v, WAKE_STOP, (size_t)n)) {
+		event_base_loopbreak(d->base);
+		return;
+	}
+	dbx_dns_enter(d);
+	dbx_dns_leave(d);
+}
+
+/* A pipe that is full of changes wakes as well; to the end of a thread it must not come. */
+static void wake(struct dbx_dns *d, char what)
+{
+	struct pollfd p = {.fd = d->wake[1], .events = POLLOUT};
+
+	while (write(d->wake[1], &what, 1) < 0 && what == WAKE_STOP &&
+	       (errno == EAGAIN || errno == EINTR))
+		poll(&p, 1, 100);
+}
+
+void dbx_dns_change(struct dbx_dns *d)
+{
+	wake(d, WAKE_CHANGE);
 }
 
 static void *run(void *arg)
@@ -150,10 +178,12 @@ static int open_parts(struct dbx_dns *d)
 		return -ENOMEM;
 	if (pipe2(d->wake, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
-	d->wake_event = event_new(d->base, d->wake[0], EV_READ, on_wake, d);
+	d->wake_event = event_new(d->base, d->wake[0], EV_READ | EV_PERSIST, on_wake, d);
 	if (!d->wake_event || event_add(d->wake_event, NULL))
 		return -ENOMEM;
 	rc = dns_tasks_init(d);
+	if (!rc)
+		rc = dns_guards_init(d);
 	if (!rc)
 		rc = dns_udp_open(d, d->fds[0], false, &d->udp4);
 	if (!rc)
@@ -221,12 +251,11 @@ void dbx_dns_stop(struct dbx_dns **dp)
 	if (!d)
 		return;
 	if (d->has_thread) {
-		ssize_t n = write(d->wake[1], "", 1);
-
-		(void)n; /* a pipe that is full wakes as well */
+		wake(d, WAKE_STOP);
 		pthread_join(d->thread, NULL);
 	}
 	dns_tasks_fini(d);
+	dns_guards_fini(d);
 	dns_tcp_close(&d->tcp);
 	dns_udp_close(&d->udp4);
 	dns_udp_close(&d->udp6);

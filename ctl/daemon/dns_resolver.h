@@ -41,6 +41,11 @@ struct dbx_dns_hooks {
 	/* "dns" of the gateway document; NULL: it has none. */
 	const struct dbx_dns_options *(*options)(const struct dbx_view *v);
 	int (*learn)(void *arg, const struct dbx_lesson *l);
+	/* Names whose public addresses are to be guarded; NULL: there are none. */
+	void (*each_guard)(const struct dbx_view *v,
+			   void (*fn)(void *arg, uint64_t policy_uid, uint64_t rule_uid,
+				      const char *name),
+			   void *arg);
 };
 
 extern const struct dbx_dns_hooks dbx_dns_namer_hooks; /* arg: struct dbx_namer */
@@ -93,10 +98,15 @@ struct dbx_dns_stats {
 	uint64_t tcp_accepted, tcp_refused, tcp_open;
 	uint64_t outstanding;
 	uint64_t latency[DBX_DNS_LATENCY_BUCKETS]; /* from reading the query to giving the answer */
+	uint64_t answered_privately;               /* with the address of a private endpoint */
+	uint64_t guards;                           /* names whose public addresses are looked up */
+	uint64_t guards_over; /* those that were too many: they are not guarded */
+	uint64_t guard_lookups, guard_failures;
 };
 
 int dbx_dns_start(struct dbx_dns **out, const struct dbx_dns_opts *o, struct dbx_fail *f);
 void dbx_dns_stop(struct dbx_dns **d);
+void dbx_dns_change(struct dbx_dns *d); /* another view is there: it need not wait for a query */
 void dbx_dns_fds(const struct dbx_dns *d, int *udp4, int *tcp4, int *udp6, int *tcp6);
 void dbx_dns_stats(const struct dbx_dns *d, struct dbx_dns_stats *out);
 

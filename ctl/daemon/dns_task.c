@@ -203,10 +203,12 @@ static void accept_answer(struct dbx_dns_task *t, struct dbx_dns_answer *a)
 	struct dns_entry once = {.read_ns = d->now_ns};
 
 	if (e) {
+		dns_guards_heard(d, &t->q, e);
 		finish(t, e);
 		return;
 	}
 	once.a = *a;
+	dns_guards_heard(d, &t->q, &once);
 	finish(t, &once);
 	dbx_dns_answer_fini(&once.a);
 }

@@ -194,9 +194,17 @@ static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, uint64
 	memcpy(key.addr, e->key.dst, sizeof(key.addr));
 	if (h->core->ops->bound_get(h->core->dp, &key, &bound) ||
 	    bound.expires_ns <= dbx_namer_now())
-		f->reason = DBX_REASON_NAME_MISMATCH;
+		f->reason = e->event.flags & DBX_EVENT_F_GUARDED ? 0 : DBX_REASON_NAME_MISMATCH;
+	else if (bound.flags & DBX_BOUND_F_PRIVATE)
+		f->reason = DBX_REASON_PRIVATE_REQUIRED;
 	else
 		f->rule_uid = bound.rule_uid;
+}
+
+/* Never softened: the name of a guarded resource, and what keeps one from being seen. */
+static bool is_hard(const struct dbx_name_event *e, const struct finding *f)
+{
+	return f->reason == DBX_REASON_PRIVATE_REQUIRED || (e->event.flags & DBX_EVENT_F_GUARDED);
 }
 
 /* Whether what is refused passes, recorded: asked of a name that no policy lists. */
@@ -269,7 +277,7 @@ static int decide(struct dbx_hellos *h, const struct waiting *w, const struct db
 	look_up(h, e, v.policy_uid[0], f);
 	v.reason = (uint8_t)f->reason;
 	if (f->reason) {
-		dry_run = is_dry_run(h, e);
+		dry_run = !is_hard(e, f) && is_dry_run(h, e);
 		v.state = dry_run ? DBX_FLOW_ALLOWED : DBX_FLOW_DENIED;
 		v.flags = dry_run ? DBX_FLOW_F_DRY_RUN : 0;
 	} else {

@@ -101,7 +101,8 @@ static void hold(struct dbx_quic_conn *c, const struct dbx_name_event *e)
 
 static enum dbx_quics_step send_on(struct dbx_quics *q, const struct dbx_name_event *e)
 {
-	dbx_relay_send(q->relay, &e->key, e->payload, e->n_payload); /* lost: repeated */
+	/* lost: repeated */
+	dbx_relay_send(q->relay, &e->key, e->mark, e->payload, e->n_payload);
 	return DBX_QUICS_PASS;
 }
 
@@ -176,7 +177,7 @@ void dbx_quics_allow(struct dbx_quics *q, const struct dbx_name_event *e,
 	}
 	conn->allowed = true;
 	for (size_t i = 0; i < conn->n_held; i++) {
-		dbx_relay_send(q->relay, &conn->key, conn->held[i]->b, conn->held[i]->n);
+		dbx_relay_send(q->relay, &conn->key, e->mark, conn->held[i]->b, conn->held[i]->n);
 		free(conn->held[i]);
 	}
 	conn->n_held = 0;

@@ -15,13 +15,17 @@
 #include <time.h>
 
 #include "daemon/denials.h"
+#include "daemon/forward.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/naming.h"
+#include "daemon/paths.h"
 #include "daemon/server.h"
+#include "daemon/usage.h"
 
 #define RETRY_S    5
-#define EVENTS_MAX 16
+#define EVENTS_MAX 24
+#define PATHS_MS   100 /* who changes our routes without end makes us look no more often */
 #define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
 
 struct loop {
@@ -30,6 +34,8 @@ struct loop {
 	struct dbx_server *server;
 	struct event *events[EVENTS_MAX];
 	size_t n_events;
+	struct event *paths_timer;
+	double paths_ms; /* of the last look */
 };
 
 /* ---- what systemd is told ---- */
@@ -85,6 +91,16 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 
 /* ---- links ---- */
 
+static void sync_forward(struct dbx_daemon *d)
+{
+	struct dbx_fail f = {.text = ""};
+
+	dbx_forward_sync(&d->core, &f);
+	if (f.text[0] && strncmp(d->forward_error, f.text, sizeof(d->forward_error) - 1) != 0)
+		dbx_log_error("%s", f.text); /* tried again every few seconds: said once */
+	snprintf(d->forward_error, sizeof(d->forward_error), "%.255s", f.text);
+}
+
 static void on_netlink(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
@@ -92,6 +108,34 @@ static void on_netlink(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	dbx_links_process(l->d->links);
+	sync_forward(l->d);
+}
+
+static void check_paths(struct loop *l)
+{
+	l->paths_ms = dbx_monotonic_ms();
+	dbx_paths_check(l->d->core.paths);
+}
+
+static void on_paths_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	check_paths(arg);
+}
+
+/* Somebody changed what is ours, perhaps: at once, but not more often than is good for us. */
+static void on_paths(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval later = {.tv_usec = PATHS_MS * 1000};
+	struct loop *l = arg;
+
+	(void)fd, (void)what;
+	if (!dbx_paths_told(l->d->core.paths))
+		return;
+	if (dbx_monotonic_ms() - l->paths_ms >= PATHS_MS)
+		check_paths(l);
+	else if (!evtimer_pending(l->paths_timer, NULL))
+		evtimer_add(l->paths_timer, &later);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -102,6 +146,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	dbx_links_retry(l->d->links);
 	dbx_naming_retry(l->d->naming);
+	check_paths(l);
+	sync_forward(l->d);
 }
 
 /*
@@ -141,6 +187,7 @@ static void on_change(void *arg)
 	struct loop *l = arg;
 
 	want_links(l);
+	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	tell_status(l);
 }
@@ -149,8 +196,11 @@ static void on_change(void *arg)
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
+	struct dbx_daemon *d = ((struct loop *)arg)->d;
+
 	(void)fd, (void)what;
-	dbx_naming_second(((struct loop *)arg)->d->naming);
+	dbx_naming_second(d->naming);
+	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
 }
 
 static void on_names(evutil_socket_t fd, short what, void *arg)
@@ -193,6 +243,23 @@ static int add(struct loop *l, evutil_socket_t fd, short what, event_callback_fn
 	}
 	l->events[l->n_events++] = e;
 	return 0;
+}
+
+static int add_paths(struct loop *l)
+{
+	int fds[2], i, rc = 0;
+
+	if (!l->d->core.paths)
+		return 0;
+	l->paths_timer = evtimer_new(l->base, on_paths_timer, l);
+	if (!l->paths_timer)
+		return -ENOMEM;
+	dbx_paths_fds(l->d->core.paths, fds);
+	for (i = 0; i < 2 && !rc; i++) {
+		if (fds[i] >= 0)
+			rc = add(l, fds[i], EV_READ | EV_PERSIST, on_paths, NULL);
+	}
+	return rc;
 }
 
 static int add_events(struct loop *l)
@@ -250,12 +317,15 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	if (rc)
 		return rc;
 	rc = add_events(l);
+	if (!rc)
+		rc = add_paths(l);
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "setting up the event loop: %s",
 				    strerror(-rc));
 	l->d->core.on_change = on_change;
 	l->d->core.on_change_arg = l;
 	want_links(l);
+	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
 }
@@ -278,6 +348,8 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 	dbx_server_close(&l.server);
 	for (i = 0; i < l.n_events; i++)
 		event_free(l.events[i]);
+	if (l.paths_timer)
+		event_free(l.paths_timer);
 	d->core.on_change = NULL;
 	dbx_naming_close(&d->naming);
 	dbx_links_close(&d->links);

@@ -16,6 +16,7 @@
 #include "daemon/dns_route.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
+#include "daemon/paths.h"
 #include "daemon/server.h"
 
 #define OBJECT_NAME "egress_xdp.bpf.o"
@@ -136,6 +137,8 @@ static int uninstall(const struct dbx_options *o, const struct dbx_dp_opts *dp, 
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "uninstall: %s", e.text);
 	rc = dbx_dns_route_remove(f);
+	if (!rc && o->dp == &dbx_dp_xdp)
+		rc = dbx_paths_uninstall(f);
 	if (rc)
 		return rc;
 	dbx_log_info("nothing of %s is left: enforcement has ended", dp->pin_dir);
@@ -149,7 +152,11 @@ static int serve(const struct dbx_options *o, const struct dbx_dp_opts *dp, stru
 		.interfaces = o->interfaces,
 		.n_interfaces = o->n_interfaces,
 	};
-	struct dbx_core_opts core = {.ops = o->dp, .dp = *dp};
+	struct dbx_core_opts core = {
+		.ops = o->dp,
+		.dp = *dp,
+		.paths = o->dp == &dbx_dp_xdp ? &dbx_paths_kernel : NULL,
+	};
 	char path[PATH_MAX];
 	int rc, fd = -1;
 

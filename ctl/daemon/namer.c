@@ -144,6 +144,7 @@ void dbx_namer_free(struct dbx_namer **namer)
 		return;
 	view_unref(n->view);
 	dbx_lessons_fini(&n->table);
+	dbx_lessons_fini(&n->looked_up);
 	pthread_mutex_destroy(&n->lock);
 	free(n);
 	*namer = NULL;
@@ -198,41 +199,74 @@ int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_
 	return n->ops->learn(n->dp, key, &b);
 }
 
-static int learn_one(struct dbx_namer *n, const struct dbx_bound_key *key, const char *name,
-		     uint64_t rule_uid, uint64_t expires_ns, struct dbx_lesson_entry **added)
+int dbx_namer_bind_again(struct dbx_namer *n, const struct dbx_lesson_entry *e)
+{
+	return e->is_guard ? dbx_namer_bind_guard(n, &e->key, e->rule_uid)
+			   : dbx_namer_bind(n, &e->key, e->rule_uid, e->expires_ns);
+}
+
+/* Room is kept for guards: a table full of names must not open what is guarded. */
+static bool has_room(const struct dbx_namer *n, const struct dbx_lesson *l)
+{
+	uint32_t kept = l->kind == DBX_LESSON_NAME ? n->bound_max / 64 : 0;
+
+	return n->table.n < n->bound_max - kept;
+}
+
+static void name_it(struct dbx_namer *n, struct dbx_lesson_entry *e, const char *name)
+{
+	if (e->name[0])
+		return;
+	e = dbx_lessons_name(&n->table, e, name);
+	if (!e)
+		return; /* goes on without */
+	e->is_saved = false;
+	n->n_unsaved++;
+}
+
+static int learn_one(struct dbx_namer *n, const struct dbx_bound_key *key,
+		     const struct dbx_lesson *l, uint64_t expires_ns,
+		     struct dbx_lesson_entry **added)
 {
 	struct dbx_lesson_entry *e = dbx_lessons_find(&n->table, key);
+	bool is_guard = l->kind != DBX_LESSON_NAME;
 	int is_new, rc;
 
 	*added = NULL;
-	if (e && e->expires_ns >= expires_ns && e->rule_uid == rule_uid)
+	if (e && e->expires_ns >= expires_ns && e->rule_uid == l->rule_uid &&
+	    e->is_guard == is_guard && e->name[0])
 		return 0;
-	if (!e && n->table.n >= n->bound_max)
+	if (!e && !has_room(n, l))
 		return -ENOSPC;
-	e = dbx_lessons_add(&n->table, key, name, &is_new);
+	e = dbx_lessons_add(&n->table, key, l->name, &is_new);
 	if (!e)
 		return -ENOMEM;
 	if (expires_ns < e->expires_ns)
 		expires_ns = e->expires_ns;
-	rc = dbx_namer_bind(n, key, rule_uid, expires_ns);
+	rc = is_guard ? dbx_namer_guard_set(n, e, l->rule_uid)
+		      : dbx_namer_bind(n, key, l->rule_uid, expires_ns);
 	if (rc) {
 		if (is_new)
 			dbx_lessons_remove(&n->table, e);
 		return rc;
 	}
-	e->rule_uid = rule_uid;
+	n->addrs_stale |= e->is_guard && !is_guard;
+	e->is_guard = is_guard;
+	e->rule_uid = l->rule_uid;
 	e->expires_ns = expires_ns;
 	e->is_gone = false;
 	if (is_new) {
 		*added = e;
 		n->n_unsaved++;
 	}
+	name_it(n, e, l->name);
 	return 0;
 }
 
 int dbx_namer_learn(struct dbx_namer *n, const struct dbx_lesson *l)
 {
-	uint64_t expires_ns = dbx_namer_now() + (uint64_t)l->ttl_s * 1000000000u;
+	uint64_t now = dbx_namer_now();
+	uint64_t expires_ns = now + (uint64_t)l->ttl_s * 1000000000u;
 	uint64_t hash = dbx_namer_hash(n, l->name);
 	struct dbx_lesson_entry *added[DBX_LESSON_ADDRS];
 	size_t i = 0;
@@ -249,11 +283,13 @@ int dbx_namer_learn(struct dbx_namer *n, const struct dbx_lesson *l)
 		struct dbx_bound_key key;
 
 		dbx_namer_key(l->policy_uid, &l->addrs[i], hash, &key);
-		rc = learn_one(n, &key, l->name, l->rule_uid, expires_ns, &added[i]);
+		rc = learn_one(n, &key, l, expires_ns, &added[i]);
 	}
 	while (rc && i--)
 		if (added[i])
 			dbx_namer_drop(n, added[i]);
+	if (!rc && l->kind != DBX_LESSON_NAME)
+		dbx_namer_looked_up(n, l->policy_uid, l->kind, hash, now);
 	n->stats.learned += !rc;
 	n->stats.refused_full += rc == -ENOSPC;
 	n->stats.failed += rc && rc != -ENOSPC && rc != -ESTALE;
@@ -291,6 +327,7 @@ static int tell(void *arg, struct dbx_lesson_entry *e)
 		.rule_uid = e->rule_uid,
 		.expires_ns = e->expires_ns,
 		.name = e->name,
+		.is_guard = e->is_guard,
 	};
 	struct each *x = arg;
 
@@ -309,10 +346,17 @@ void dbx_namer_each(struct dbx_namer *n, void (*fn)(void *arg, const struct dbx_
 	dbx_namer_walk(n, tell, &x);
 }
 
+static int count_guard(void *arg, struct dbx_lesson_entry *e)
+{
+	*(size_t *)arg += e->is_guard;
+	return 0;
+}
+
 void dbx_namer_stats(struct dbx_namer *n, struct dbx_namer_stats *out)
 {
 	pthread_mutex_lock(&n->lock);
 	*out = n->stats;
+	dbx_lessons_each(&n->table, count_guard, &out->n_guards);
 	out->n_bound = n->table.n;
 	out->bound_max = n->bound_max;
 	pthread_mutex_unlock(&n->lock);

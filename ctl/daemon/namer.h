@@ -52,7 +52,7 @@ void dbx_namer_revert(struct dbx_namer *n); /* the flip did not come: what prepa
 void dbx_namer_sweep(struct dbx_namer *n);
 
 struct dbx_namer_stats {
-	size_t n_bound, bound_max;
+	size_t n_bound, bound_max, n_guards; /* guards are among those that are bound */
 	uint64_t learned, refused_full, failed, swept, revoked_flows;
 };
 void dbx_namer_stats(struct dbx_namer *n, struct dbx_namer_stats *out);
@@ -62,6 +62,7 @@ struct dbx_learned_name {
 	uint64_t policy_uid, rule_uid, expires_ns;
 	const char *name;
 	struct dbx_addr addr;
+	bool is_guard; /* refused at this address; expires_ns: when it was to be looked up again */
 };
 void dbx_namer_each(struct dbx_namer *n, void (*fn)(void *arg, const struct dbx_learned_name *l),
 		    void *arg);
@@ -95,6 +96,13 @@ struct dbx_view {
 const struct dbx_view *dbx_namer_view_get(struct dbx_namer *n); /* NULL before the first policy */
 void dbx_namer_view_put(struct dbx_namer *n, const struct dbx_view *v);
 
+/*
+ * Guards: the name may be reached over its private endpoint only, and the addresses, which are public,
+ * are all that it has of one family. A guard ends when its name is not guarded any more, or when a
+ * later look-up of the same family no longer finds the address; never because look-ups fail.
+ */
+enum dbx_lesson_kind { DBX_LESSON_NAME, DBX_LESSON_GUARD_V4, DBX_LESSON_GUARD_V6 };
+
 struct dbx_lesson {
 	uint64_t policy_uid;
 	uint64_t rule_uid;
@@ -104,6 +112,7 @@ struct dbx_lesson {
 	uint32_t ttl_s; /* smallest of the chain; grace is added here */
 	/* Of the view that allowed it; when another is in force: -ESTALE, judge anew. 0: any. */
 	uint64_t generation;
+	enum dbx_lesson_kind kind;
 };
 
 /* All of a lesson or nothing. 0: committed to the data plane; -ENOSPC; or what the driver says. */

@@ -30,10 +30,12 @@ struct dbx_namer {
 	atomic_uint n_waiting; /* the resolver's, for the lock */
 	uint32_t bound_max;
 	struct dbx_lesson_table table;
+	struct dbx_lesson_table
+		looked_up; /* (scope, family, name) -> when guards were last looked up */
 	struct view *view;
 	uint64_t serial;  /* of the last view */
 	size_t n_unsaved; /* an upper bound */
-	bool addrs_stale; /* some address may have lost its last binding */
+	bool addrs_stale; /* some address may have lost its last binding, or guard */
 	struct dbx_namer_stats stats;
 };
 
@@ -43,6 +45,15 @@ void dbx_namer_key(uint64_t policy_uid, const struct dbx_addr *addr, uint64_t na
 void dbx_namer_addr(const struct dbx_bound_key *key, struct dbx_addr *addr);
 int dbx_namer_bind(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_t rule_uid,
 		   uint64_t expires_ns);
+int dbx_namer_bind_guard(struct dbx_namer *n, const struct dbx_bound_key *key, uint64_t rule_uid);
+int dbx_namer_bind_again(struct dbx_namer *n, const struct dbx_lesson_entry *e);
+/* ---- namer_guard.c ---- */
+void dbx_namer_looked_up(struct dbx_namer *n, uint64_t policy_uid, enum dbx_lesson_kind kind,
+			 uint64_t name, uint64_t now);
+/* It expired, and a later look-up did not find it. */
+bool dbx_namer_guard_is_over(struct dbx_namer *n, const struct dbx_lesson_entry *e, uint64_t now);
+/* Makes an entry a guard, or gives a guard its rule; -errno: it is what it was. */
+int dbx_namer_guard_set(struct dbx_namer *n, struct dbx_lesson_entry *e, uint64_t rule_uid);
 void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);
 /* Of one that has expired: all but its text goes. */
 void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e);

@@ -9,6 +9,14 @@
 
 #define SAVE_MAX 8192 /* names written at a time */
 
+/* The next look-up of its name says whether it stays. */
+static void keep_guard(struct dbx_lesson_entry *e, const struct dbx_bound *b)
+{
+	e->is_guard = b->flags & DBX_BOUND_F_PRIVATE;
+	if (e->is_guard)
+		e->expires_ns = dbx_namer_now();
+}
+
 int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
 		      const char *name)
 {
@@ -27,6 +35,7 @@ int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx
 		e->rule_uid = bound.rule_uid;
 		e->expires_ns = bound.expires_ns;
 		e->is_saved = true;
+		keep_guard(e, &bound);
 	} else {
 		rc = -ENOMEM;
 	}
@@ -47,6 +56,7 @@ static int keep_anonymous(void *arg, const struct dbx_bound_key *k, const struct
 		e->rule_uid = v->rule_uid;
 		e->expires_ns = v->expires_ns;
 		e->is_saved = true;
+		keep_guard(e, v);
 	}
 	return 0;
 }

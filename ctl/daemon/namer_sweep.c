@@ -78,6 +78,13 @@ static int look_at_lesson(void *arg, struct dbx_lesson_entry *e)
 	uint64_t later = s->flows->now + 30 * SECOND_NS;
 	const struct dbx_lesson_entry *flow;
 
+	if (e->is_guard) {
+		if (dbx_namer_guard_is_over(s->n, e, s->flows->now)) {
+			dbx_namer_drop(s->n, e);
+			s->n->stats.swept++;
+		}
+		return 0;
+	}
 	if (e->expires_ns > s->flows->now)
 		return 0;
 	flow = dbx_lessons_find(&s->flows->alive, &e->key);
@@ -105,7 +112,9 @@ struct expired {
 
 struct addrs {
 	struct dbx_lesson_table bound; /* (policy, address) that a binding has; name 0 */
+	struct dbx_lesson_table again; /* those that were guarded and are not */
 	DBX_VEC(struct dbx_learned_key) dead;
+	struct dbx_namer *n;
 	int err;
 };
 
@@ -113,11 +122,15 @@ static int note_addr(void *arg, struct dbx_lesson_entry *e)
 {
 	struct addrs *a = arg;
 	struct dbx_bound_key key = e->key;
+	struct dbx_lesson_entry *at;
 
 	if (e->is_gone)
 		return 0;
 	key.name = 0;
-	if (!dbx_lessons_add(&a->bound, &key, "", NULL))
+	at = dbx_lessons_add(&a->bound, &key, "", NULL);
+	if (at)
+		at->is_guard |= e->is_guard;
+	else
 		a->err = 1;
 	return 0;
 }
@@ -157,25 +170,44 @@ static int look_at_addr(void *arg, const struct dbx_learned_key *k, const struct
 	struct addrs *a = arg;
 	struct dbx_bound_key key = {.policy_uid = k->policy_uid};
 
-	(void)v;
+	const struct dbx_lesson_entry *e;
+
 	memcpy(key.addr, k->addr, sizeof(key.addr));
-	if (!dbx_lessons_find(&a->bound, &key))
-		a->err |= dbx_vec_push(&a->dead, *k);
+	e = dbx_lessons_find(&a->bound, &key);
+	if (e && (e->is_guard || !(v->flags & DBX_LEARNED_F_GUARD)))
+		return 0;
+	a->err |= dbx_vec_push(&a->dead, *k);
+	if (e && !dbx_lessons_add(&a->again, &key, "", NULL))
+		a->err = 1;
+	return 0;
+}
+
+static int bind_again(void *arg, struct dbx_lesson_entry *e)
+{
+	struct addrs *a = arg;
+	struct dbx_bound_key key = e->key;
+
+	key.name = 0;
+	if (!e->is_gone && dbx_lessons_find(&a->again, &key))
+		dbx_namer_bind_again(a->n, e);
 	return 0;
 }
 
 void dbx_namer_sweep_addrs(struct dbx_namer *n)
 {
-	struct addrs a = {.err = 0};
+	struct addrs a = {.n = n};
 
 	dbx_lessons_each(&n->table, note_addr, &a);
 	if (!a.err)
 		n->ops->learned_each(n->dp, look_at_addr, &a);
 	for (size_t i = 0; i < a.dead.n && !a.err; i++)
 		n->ops->forget_addr(n->dp, &a.dead.v[i]);
+	if (a.again.n && !a.err)
+		dbx_lessons_each(&n->table, bind_again, &a);
 	n->addrs_stale = a.err;
 	dbx_vec_fini(&a.dead);
 	dbx_lessons_fini(&a.bound);
+	dbx_lessons_fini(&a.again);
 }
 
 void dbx_namer_sweep(struct dbx_namer *n)

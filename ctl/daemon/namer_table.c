@@ -75,6 +75,23 @@ struct dbx_lesson_entry *dbx_lessons_add(struct dbx_lesson_table *t,
 	return e;
 }
 
+struct dbx_lesson_entry *dbx_lessons_name(struct dbx_lesson_table *t, struct dbx_lesson_entry *e,
+					  const char *name)
+{
+	struct dbx_lesson_entry **at = &t->buckets[bucket_of(t, &e->key)];
+	struct dbx_lesson_entry *named = malloc(sizeof(*e) + strlen(name) + 1);
+
+	if (!named)
+		return NULL;
+	*named = *e;
+	strcpy(named->name, name);
+	while (*at != e)
+		at = &(*at)->next;
+	*at = named;
+	free(e);
+	return named;
+}
+
 void dbx_lessons_remove(struct dbx_lesson_table *t, struct dbx_lesson_entry *e)
 {
 	struct dbx_lesson_entry **at = &t->buckets[bucket_of(t, &e->key)];

@@ -18,6 +18,7 @@ struct dbx_lesson_entry {
 	uint64_t expires_ns;
 	bool is_saved; /* the state has its text */
 	bool is_gone;  /* the data plane has forgotten it; a silent flow still has said it */
+	bool is_guard; /* DBX_BOUND_F_PRIVATE */
 	char name[];   /* "" = not known: see dbx_namer_restore_rest() */
 };
 
@@ -32,6 +33,9 @@ struct dbx_lesson_entry *dbx_lessons_find(const struct dbx_lesson_table *t,
 struct dbx_lesson_entry *dbx_lessons_add(struct dbx_lesson_table *t,
 					 const struct dbx_bound_key *key, const char *name,
 					 int *is_new);
+/* Gives an entry without a text its own: in a new place, or NULL and e stays. */
+struct dbx_lesson_entry *dbx_lessons_name(struct dbx_lesson_table *t, struct dbx_lesson_entry *e,
+					  const char *name);
 void dbx_lessons_remove(struct dbx_lesson_table *t, struct dbx_lesson_entry *e);
 void dbx_lessons_fini(struct dbx_lesson_table *t);
 

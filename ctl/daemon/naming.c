@@ -176,6 +176,8 @@ void dbx_naming_change(struct dbx_naming *n)
 	rc = dbx_dns_route_add(&f);
 	if (!rc && !n->dns)
 		rc = start(n, &f);
+	if (n->dns)
+		dbx_dns_change(n->dns);
 	if (rc)
 		failed(n, f.text);
 	else
@@ -214,7 +216,7 @@ static void denied(void *arg, const struct dbx_name_event *e)
 			dbx_now_ms());
 	if (e->event.verdict != DBX_VERDICT_DROP || e->key.proto != IPPROTO_TCP || !n->reset)
 		return;
-	if (dbx_reset_send(n->reset, &e->key, e->seq))
+	if (dbx_reset_send(n->reset, &e->key, e->mark, e->seq))
 		n->stats.resets_failed++;
 	else
 		n->stats.resets++;

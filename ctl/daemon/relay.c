@@ -165,7 +165,7 @@ void dbx_relay_free(struct dbx_relay **r)
 }
 
 /* The source is also said to the routing, for hosts that route by it. */
-static int send_packet(struct dbx_relay *r, uint8_t *packet, size_t n, bool v4)
+static int send_packet(struct dbx_relay *r, uint8_t *packet, size_t n, bool v4, uint32_t mark)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -184,6 +184,7 @@ static int send_packet(struct dbx_relay *r, uint8_t *packet, size_t n, bool v4)
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	struct in_pktinfo info4 = {.ipi_ifindex = 0};
 	struct in6_pktinfo info6 = {.ipi6_ifindex = 0};
+	int fd;
 
 	if (!n)
 		return -EMSGSIZE;
@@ -198,15 +199,19 @@ static int send_packet(struct dbx_relay *r, uint8_t *packet, size_t n, bool v4)
 		memcpy(CMSG_DATA(c), &info4, sizeof(info4));
 	else
 		memcpy(CMSG_DATA(c), &info6, sizeof(info6));
-	return sendmsg(v4 ? r->fd4 : r->fd6, &m, 0) < 0 ? -errno : 0;
+	fd = v4 ? r->fd4 : r->fd6;
+	/* without the mark of its path it would leave by another */
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return -errno;
+	return sendmsg(fd, &m, 0) < 0 ? -errno : 0;
 }
 
-int dbx_relay_send(struct dbx_relay *r, const struct dbx_flow_key *k, const uint8_t *payload,
-		   size_t n)
+int dbx_relay_send(struct dbx_relay *r, const struct dbx_flow_key *k, uint32_t mark,
+		   const uint8_t *payload, size_t n)
 {
 	uint8_t packet[DBX_RELAY_BYTES];
 
-	return send_packet(r, packet, dbx_relay_build(k, payload, n, packet), is_v4(k));
+	return send_packet(r, packet, dbx_relay_build(k, payload, n, packet), is_v4(k), mark);
 }
 
 int dbx_relay_refuse(struct dbx_relay *r, const struct dbx_flow_key *k, const uint8_t *payload,
@@ -214,5 +219,5 @@ int dbx_relay_refuse(struct dbx_relay *r, const struct dbx_flow_key *k, const ui
 {
 	uint8_t packet[DBX_RELAY_BYTES];
 
-	return send_packet(r, packet, dbx_relay_build_refusal(k, payload, n, packet), is_v4(k));
+	return send_packet(r, packet, dbx_relay_build_refusal(k, payload, n, packet), is_v4(k), 0);
 }

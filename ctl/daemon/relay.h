@@ -21,9 +21,9 @@ struct dbx_relay;
 
 struct dbx_relay *dbx_relay_new(void);
 void dbx_relay_free(struct dbx_relay **r);
-/* From the client's address to the server's. 0 or -errno. */
-int dbx_relay_send(struct dbx_relay *r, const struct dbx_flow_key *k, const uint8_t *payload,
-		   size_t n);
+/* From the client's address to the server's; mark: of its path (image.h), 0 = none. 0 or -errno. */
+int dbx_relay_send(struct dbx_relay *r, const struct dbx_flow_key *k, uint32_t mark,
+		   const uint8_t *payload, size_t n);
 /* Port unreachable (RFC 792, RFC 4443), from the server's address to the client's. */
 int dbx_relay_refuse(struct dbx_relay *r, const struct dbx_flow_key *k, const uint8_t *payload,
 		     size_t n);

@@ -49,6 +49,7 @@ static const struct dbx_route routes[] = {
 	{DBX_GET, OURS "/stats", dbx_api_stats, false, false},
 	{DBX_GET, OURS "/denials", dbx_api_denials, false, false},
 	{DBX_GET, OURS "/names", dbx_api_names, false, false},
+	{DBX_GET, OURS "/usage", dbx_api_usage, false, false},
 	{DBX_POST, OURS "/explain", dbx_api_explain, false, false},
 	{DBX_GET, OURS "/image", dbx_api_image, false, false},
 };

@@ -20,6 +20,16 @@ static const char schema_learned[] = /* new in schema 2 */
 	"CREATE TABLE learned(policy_uid INTEGER NOT NULL, addr TEXT NOT NULL, name TEXT NOT NULL,"
 	" PRIMARY KEY(policy_uid, addr, name)) WITHOUT ROWID;";
 
+static const char schema_usage[] = /* new in schema 3 */
+	"CREATE TABLE usage(start_s INTEGER NOT NULL, span_s INTEGER NOT NULL,"
+	" workspace_id INTEGER NOT NULL, path INTEGER NOT NULL, packets INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL, PRIMARY KEY(start_s, span_s, workspace_id, path)) WITHOUT ROWID;"
+	"CREATE TABLE usage_base(workspace_id INTEGER NOT NULL, rule_uid INTEGER NOT NULL,"
+	" reason INTEGER NOT NULL, verdict INTEGER NOT NULL, path INTEGER NOT NULL,"
+	" packets INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+	" PRIMARY KEY(workspace_id, rule_uid, reason, verdict, path)) WITHOUT ROWID;"
+	"CREATE TABLE usage_epoch(epoch TEXT NOT NULL);";
+
 static const char schema[] =
 	"CREATE TABLE blobs(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL,"
 	" n_bytes INTEGER NOT NULL, packed INTEGER NOT NULL, body BLOB NOT NULL);"
@@ -66,6 +76,33 @@ static const char *const sql[DBX_SQL_MAX] = {
 	[DBX_SQL_REMOVE_LEARNED] =
 		"DELETE FROM learned WHERE policy_uid = ?1 AND addr = ?2 AND name = ?3",
 	[DBX_SQL_EACH_LEARNED] = "SELECT policy_uid, addr, name FROM learned",
+	[DBX_SQL_ADD_USAGE] =
+		"INSERT INTO usage(start_s, span_s, workspace_id, path, packets, bytes)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
+		" packets = packets + ?5, bytes = bytes + ?6",
+	[DBX_SQL_ROLL_USAGE] =
+		"INSERT INTO usage(start_s, span_s, workspace_id, path, packets, bytes)"
+		" SELECT start_s - start_s % 3600 AS hour, 3600, workspace_id, path, sum(packets),"
+		" sum(bytes) FROM usage WHERE span_s = 60 AND start_s < ?1"
+		" GROUP BY hour, workspace_id, path ON CONFLICT DO UPDATE SET"
+		" packets = packets + excluded.packets, bytes = bytes + excluded.bytes",
+	[DBX_SQL_DROP_MINUTES] = "DELETE FROM usage WHERE span_s = 60 AND start_s < ?1",
+	[DBX_SQL_DROP_USAGE] = "DELETE FROM usage WHERE start_s < ?1",
+	[DBX_SQL_GET_USAGE] = "SELECT workspace_id, path, sum(packets), sum(bytes), min(start_s),"
+			      " max(start_s + span_s) FROM usage WHERE start_s + span_s > ?1"
+			      " AND start_s > ?1 - 3600 AND (?2 = 0 OR workspace_id = ?2)"
+			      " GROUP BY workspace_id, path ORDER BY workspace_id, path",
+	[DBX_SQL_GET_EPOCH] = "SELECT epoch FROM usage_epoch",
+	[DBX_SQL_DROP_EPOCH] = "DELETE FROM usage_epoch",
+	[DBX_SQL_DROP_BASES] = "DELETE FROM usage_base",
+	[DBX_SQL_SET_EPOCH] = "INSERT INTO usage_epoch(epoch) VALUES(?1)",
+	[DBX_SQL_PUT_BASE] =
+		"INSERT OR REPLACE INTO usage_base(workspace_id, rule_uid, reason, verdict, path,"
+		" packets, bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[DBX_SQL_REMOVE_BASE] = "DELETE FROM usage_base WHERE workspace_id = ?1 AND rule_uid = ?2"
+				" AND reason = ?3 AND verdict = ?4 AND path = ?5",
+	[DBX_SQL_EACH_BASE] = "SELECT workspace_id, rule_uid, reason, verdict, path, packets, bytes"
+			      " FROM usage_base",
 	[DBX_SQL_GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
 };
 
@@ -103,19 +140,21 @@ static int create(struct dbx_store *s, struct dbx_fail *f)
 	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, schema_usage, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL))
 		return dbx_store_fail(s, f, "creating");
 	return 0;
 }
 
 /* One transaction: a crash leaves the older schema whole. */
-static int upgrade(struct dbx_store *s, struct dbx_fail *f)
+static int upgrade(struct dbx_store *s, int from, struct dbx_fail *f)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "PRAGMA user_version=%d; COMMIT", DBX_STORE_SCHEMA);
 	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
-	    sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL) ||
+	    (from < 2 && sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL)) ||
+	    sqlite3_exec(s->db, schema_usage, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL)) {
 		int rc = dbx_store_fail(s, f, "upgrading");
 
@@ -138,8 +177,8 @@ static int check_schema(struct dbx_store *s, const char *path, struct dbx_fail *
 	if (app != APPLICATION_ID)
 		return dbx_fail_set(f, -EPROTO, DBX_FAIL_INTERNAL,
 				    "%s is a database of another program; it is left alone", path);
-	if (version == 1)
-		return upgrade(s, f);
+	if (version == 1 || version == 2)
+		return upgrade(s, version, f);
 	if (version != DBX_STORE_SCHEMA)
 		return dbx_fail_set(
 			f, -EPROTO, DBX_FAIL_INTERNAL,

@@ -14,9 +14,10 @@
 
 #include "daemon/docs.h"
 #include "daemon/fail.h"
+#include "dataplane/dp.h"
 #include "lib/addr.h"
 
-#define DBX_STORE_SCHEMA 2 /* an older one is brought up to date when it is opened */
+#define DBX_STORE_SCHEMA 3 /* an older one is brought up to date when it is opened */
 
 struct dbx_store;
 
@@ -76,6 +77,35 @@ int dbx_store_remove_learned(struct dbx_store *s, uint64_t policy_uid, const str
 typedef int (*dbx_learned_fn)(void *arg, uint64_t policy_uid, const struct dbx_addr *addr,
 			      const char *name);
 int dbx_store_each_learned(struct dbx_store *s, dbx_learned_fn fn, void *arg, struct dbx_fail *f);
+
+/* ---- usage: what left, by workspace and path; changes are made inside begin .. commit ---- */
+
+struct dbx_usage_row {
+	uint64_t workspace_id;
+	uint8_t path;               /* enum dbx_path */
+	struct dbx_counter counter; /* packets, bytes */
+	int64_t from_s, to_s;       /* get: time that the counted buckets span */
+};
+
+/* Adds to the bucket of span_s seconds that begins at start_s. */
+int dbx_store_add_usage(struct dbx_store *s, int64_t start_s, int64_t span_s,
+			const struct dbx_usage_row *r, struct dbx_fail *f);
+/* Minutes before minutes_s become hours; what began before all_s goes. */
+int dbx_store_roll_usage(struct dbx_store *s, int64_t minutes_s, int64_t all_s, struct dbx_fail *f);
+typedef int (*dbx_usage_fn)(void *arg, const struct dbx_usage_row *r);
+/* Sums of the buckets that end after since_s, by workspace and path. workspace_id 0: all. */
+int dbx_store_usage(struct dbx_store *s, int64_t since_s, uint64_t workspace_id, dbx_usage_fn fn,
+		    void *arg, struct dbx_fail *f);
+
+/* The counters as they were when usage was added last, and which counters those were. */
+int dbx_store_usage_epoch(struct dbx_store *s, char out[64], struct dbx_fail *f); /* "" = none */
+int dbx_store_set_usage_epoch(struct dbx_store *s, const char *epoch, struct dbx_fail *f);
+int dbx_store_put_usage_base(struct dbx_store *s, const struct dbx_dp_counter *c,
+			     struct dbx_fail *f);
+int dbx_store_remove_usage_base(struct dbx_store *s, const struct dbx_counter_key *k,
+				struct dbx_fail *f);
+int dbx_store_each_usage_base(struct dbx_store *s, dbx_dp_counter_fn fn, void *arg,
+			      struct dbx_fail *f);
 
 /* For tests: a bound on the file, in pages, so that a full disk can be had. */
 int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages);

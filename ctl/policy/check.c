@@ -2,8 +2,8 @@
 /*
  * check.c -- what is doubtful or refused in a model that reads well: modes, bindings, limits.
  *
- * Lists are looked at in check_lists.c, private endpoints in check_ncc.c, the gateway document in
- * check_gateway.c, updates in check_update.c. The numbers of the vendor's limits are those of
+ * Lists are looked at in check_lists.c, private endpoints in check_ncc.c and check_private.c, the
+ * gateway document in check_gateway.c and check_paths.c, updates in check_update.c. The numbers of the vendor's limits are those of
  * egress-model 2.7; they are warnings, because none of them limits this gateway.
  */
 #include "policy/check_impl.h"
@@ -22,22 +22,41 @@
 #define MAX_BLOCKED_NAMES        100
 #define MAX_STORAGE              100
 
-void dbx_check_say_access(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
-			  const struct dbx_policy *p, const char *member, const char *fmt, ...)
+/* At a place below where->ptr. */
+static void say(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+		const struct dbx_where *where, const char *middle, const char *leaf,
+		const char *fmt, va_list ap)
 {
 	struct dbx_strbuf ptr, text;
-	va_list ap;
 
 	dbx_strbuf_init(&ptr);
 	dbx_strbuf_init(&text);
-	dbx_strbuf_addf(&ptr, "%s/egress/network_access%s%s", p->where.ptr ? p->where.ptr : "",
-			member[0] ? "/" : "", member);
-	va_start(ap, fmt);
+	dbx_strbuf_addf(&ptr, "%s%s%s", where->ptr ? where->ptr : "", middle, leaf);
 	dbx_strbuf_addv(&text, fmt, ap);
-	va_end(ap);
-	dbx_diag_add(c->d, sev, code, dbx_model_doc_name(c->m, &p->where), ptr.s, "%s", text.s);
+	dbx_diag_add(c->d, sev, code, dbx_model_doc_name(c->m, where), ptr.s, "%s", text.s);
 	dbx_strbuf_fini(&ptr);
 	dbx_strbuf_fini(&text);
+}
+
+void dbx_check_say_access(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+			  const struct dbx_policy *p, const char *member, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(c, sev, code, &p->where,
+	    member[0] ? "/egress/network_access/" : "/egress/network_access", member, fmt, ap);
+	va_end(ap);
+}
+
+void dbx_check_say_leaf(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+			const struct dbx_where *where, const char *leaf, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(c, sev, code, where, "", leaf, fmt, ap);
+	va_end(ap);
 }
 
 static void say_limit(struct dbx_check_ctx *c, const struct dbx_where *where, const char *what,
@@ -253,5 +272,9 @@ int dbx_check(const struct dbx_model *m, int64_t now_ms, struct dbx_diag *d)
 		rc = dbx_check_nccs(&c);
 	if (!rc)
 		rc = dbx_check_gateway(&c);
+	if (!rc)
+		rc = dbx_check_private(&c);
+	if (!rc)
+		rc = dbx_check_paths(&c);
 	return rc;
 }

@@ -12,8 +12,6 @@
 #include "policy/eval_impl.h"
 #include "policy/explain.h"
 
-#define SCANS_MAX 1000000
-
 struct set_list {
 	const char *name; /* key in the document */
 	const struct dbx_dest_set *v;
@@ -205,21 +203,17 @@ static int check_interfaces(struct dbx_check_ctx *c)
 /* A private address that an earlier step of the decision order takes. */
 static void check_endpoint_address(struct dbx_check_ctx *c, const struct dbx_pe_address *pe)
 {
-	const struct dbx_workspace *ws;
 	char text[DBX_ADDR_STRLEN];
 	size_t i;
 
 	for (i = 0; i < pe->n_addrs; i++) {
-		const char *what = NULL;
+		enum dbx_reason reason = dbx_eval_special(&pe->addrs[i]);
 
-		if (dbx_eval_special(&pe->addrs[i]) != DBX_REASON_MAX)
-			what = dbx_reason_slug(dbx_eval_special(&pe->addrs[i]));
-		else if (dbx_eval_owner(c->m, 0, &pe->addrs[i], &ws))
-			what = "the source prefix of a workspace";
-		if (what)
+		if (reason != DBX_REASON_MAX)
 			DBX_SAY(c, DBX_SEV_WARNING, "shadowed", &pe->where,
 				"the private address %s of rule %s is %s: it is judged as that",
-				dbx_addr_format(&pe->addrs[i], text), pe->rule_id, what);
+				dbx_addr_format(&pe->addrs[i], text), pe->rule_id,
+				dbx_reason_slug(reason));
 	}
 }
 
@@ -235,11 +229,8 @@ int dbx_check_gateway(struct dbx_check_ctx *c)
 	lists_of(g, lists);
 	for (i = 0; i < N_LISTS; i++)
 		check_sets(c, &lists[i]);
-	/* a scan for each address: left out where it would take long */
-	if ((uint64_t)g->n_private_endpoints * g->n_workspaces <= SCANS_MAX) {
-		for (i = 0; i < g->n_private_endpoints; i++)
-			check_endpoint_address(c, &g->private_endpoints[i]);
-	}
+	for (i = 0; i < g->n_private_endpoints; i++)
+		check_endpoint_address(c, &g->private_endpoints[i]);
 	if (g->n_services && !g->n_addresses)
 		DBX_SAY(c, DBX_SEV_WARNING, "no-gateway-address", &g->services[0].where,
 			"gateway_services are offered at gateway_addresses, and there are none");

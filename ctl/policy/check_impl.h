@@ -23,10 +23,17 @@ __attribute__((format(printf, 6, 7))) void
 dbx_check_say_access(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
 		     const struct dbx_policy *p, const char *member, const char *fmt, ...);
 
+/* The same at a member of what stands at where: "/addresses/0". */
+__attribute__((format(printf, 6, 7))) void
+dbx_check_say_leaf(struct dbx_check_ctx *c, enum dbx_severity sev, const char *code,
+		   const struct dbx_where *where, const char *leaf, const char *fmt, ...);
+
 /* Each looks at one part of the model; 0 or -ENOMEM. */
 int dbx_check_policy_lists(struct dbx_check_ctx *c, const struct dbx_policy *p);
 int dbx_check_nccs(struct dbx_check_ctx *c);
 int dbx_check_gateway(struct dbx_check_ctx *c);
+int dbx_check_private(struct dbx_check_ctx *c);
+int dbx_check_paths(struct dbx_check_ctx *c);
 
 /* check_cover.c: which entries of a list can never decide, because another one contains them. */
 struct dbx_cover_item {

@@ -82,10 +82,11 @@ static void check_effective_rule(struct dbx_check_ctx *c, const struct dbx_ncc *
 			"policy entry can open it; give it domain_names",
 			r->rule_id);
 	if (c->m->has_gateway && !dbx_strmap_get(addressed, r->rule_id, NULL))
-		DBX_SAY(c, DBX_SEV_WARNING, "rule-without-address", &r->where,
+		DBX_SAY(c, DBX_SEV_ERROR, "rule-without-address", &r->where,
 			"private endpoint rule %s is effective, but the gateway document has no "
-			"private address for it: no packet takes it",
-			r->rule_id);
+			"private address for it, so its names would lead nowhere; write {\"rule_id\": "
+			"\"%s\", \"addresses\": [...]} into its \"private_endpoints\"",
+			r->rule_id, r->rule_id);
 }
 
 static void check_rule(struct dbx_check_ctx *c, const struct dbx_pe_rule *r,

@@ -245,8 +245,11 @@ int dbx_compile(const struct dbx_model *m, const struct dbx_compile_opts *opts, 
 		put_interfaces(&c);
 		put_policies(&c);
 		put_name_rules(&c);
+		dbx_compile_limits(&c);
 		rc = dbx_compile_name_ports(&c);
 	}
+	if (!rc)
+		rc = dbx_compile_tunnels(&c);
 	if (!rc)
 		rc = finish(&c, image, n_bytes);
 	fini(&c);

@@ -38,9 +38,9 @@ int dbx_compile_name_ports(struct compiler *c)
 		add(&o, 6, &http, 1, DBX_NAME_PORT_HTTP);
 	else if (n->n_http_ports)
 		add(&o, 6, n->http_ports, n->n_http_ports, DBX_NAME_PORT_HTTP);
-	c->b.name_ports = dbx_outcomes_value(&o, DBX_NAME_PORT_NONE);
-	c->b.name_flags = (c->m->gateway.dns.has ? DBX_NAMES_F_DNS : 0) |
-			  (n->ech_deny ? DBX_NAMES_F_ECH_DENY : 0);
+	c->b.hdr.name_ports = dbx_outcomes_value(&o, DBX_NAME_PORT_NONE);
+	c->b.hdr.name_flags |= (c->m->gateway.dns.has ? DBX_NAMES_F_DNS : 0) |
+			       (n->ech_deny ? DBX_NAMES_F_ECH_DENY : 0);
 	dbx_outcomes_fini(&o);
 	return c->err;
 }

@@ -123,6 +123,8 @@ uint32_t dbx_outcomes_add(struct dbx_outcomes *o, enum dbx_reason reason, uint8_
 	switch (dbx_reason_kind(reason)) {
 	case DBX_KIND_PASS:
 		out.verdict = DBX_VERDICT_PASS;
+		if (o->has_guards && path >= DBX_PATH_SERVICE_ENDPOINT)
+			out.flags = DBX_OUTCOME_F_GUARD;
 		break;
 	case DBX_KIND_SOFT:
 		out.flags = DBX_OUTCOME_F_SOFT | (o->names_may_allow ? DBX_OUTCOME_F_NAMES : 0);

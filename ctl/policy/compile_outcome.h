@@ -12,6 +12,7 @@
 struct dbx_outcomes {
 	struct compiler *c;
 	bool names_may_allow; /* marks the soft outcomes that are added */
+	bool has_guards;      /* marks those that pass to public addresses */
 	DBX_VEC(struct dbx_entry {
 		const struct keyrange *keys;
 		size_t n_keys; /* 0: every key */

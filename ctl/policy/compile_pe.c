@@ -9,57 +9,92 @@
 
 struct name_search {
 	const char *pattern; /* of the policy */
+	bool bare_suffix;    /* a plain name stands for every name below it too */
 	bool found;
 };
 
 static int match_pattern(void *arg, const char *name)
 {
 	struct name_search *s = arg;
+	char below[DBX_NAME_SIZE + 2] = "*.";
 
 	s->found |= dbx_name_match(s->pattern, name);
+	if (s->bare_suffix && s->pattern[0] != '*') {
+		strcpy(below + 2, s->pattern);
+		s->found |= dbx_name_match(below, name);
+	}
 	return 0;
 }
 
 struct pe_search {
 	const struct dbx_pe_rule *rule;
 	const char *region;
+	bool bare_suffix;
 	bool found;
 };
 
 static int match_rule_names(void *arg, const char *pattern)
 {
 	struct pe_search *s = arg;
-	struct name_search n = {.pattern = pattern};
+	struct name_search n = {.pattern = pattern, .bare_suffix = s->bare_suffix};
 
 	dbx_pe_rule_names(s->rule, s->region, match_pattern, &n);
 	s->found |= n.found;
 	return 0;
 }
 
-/* The policy's first entry that allows a name of the rule. */
-static const struct dbx_where *allowing_entry(const struct dbx_row *r,
-					      const struct dbx_pe_rule *rule, uint32_t *number)
+/* Number of the first set of the gateway that applies and names the resource, 0 = none. */
+static uint32_t naming_set(const struct dbx_row *r, struct pe_search *s, enum dbx_dest_list list,
+			   const struct dbx_dest_set *v, size_t n)
 {
-	struct pe_search s = {.rule = rule, .region = r->ncc ? r->ncc->region : NULL};
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].n_names || !dbx_compile_lists_policy(&v[i], r->policy))
+			continue;
+		for (size_t k = 0; k < v[i].n_names && !s->found; k++)
+			match_rule_names(s, v[i].names[k].name);
+		if (s->found)
+			return dbx_compile_dest_rule(r->c, list, &v[i]);
+	}
+	return 0;
+}
+
+static uint32_t naming_entry(const struct dbx_row *r, struct pe_search *s)
+{
 	const struct dbx_policy *p = r->policy;
 
 	for (size_t i = 0; i < p->n_allowed; i++) {
 		if (p->allowed[i].type != DBX_DEST_DNS_NAME || !p->allowed[i].name)
 			continue;
-		match_rule_names(&s, p->allowed[i].name);
-		if (!s.found)
-			continue;
-		*number = dbx_compile_internet_rule(r->c, p, &p->allowed[i], false);
-		return &p->allowed[i].where;
+		match_rule_names(s, p->allowed[i].name);
+		if (s->found)
+			return dbx_compile_internet_rule(r->c, p, &p->allowed[i], false);
 	}
 	for (size_t i = 0; i < p->n_storage; i++) {
-		dbx_storage_names(&p->storage[i], match_rule_names, &s);
-		if (!s.found)
-			continue;
-		*number = dbx_compile_storage_rule(r->c, p, &p->storage[i]);
-		return &p->storage[i].where;
+		dbx_storage_names(&p->storage[i], match_rule_names, s);
+		if (s->found)
+			return dbx_compile_storage_rule(r->c, p, &p->storage[i]);
 	}
-	return NULL;
+	return 0;
+}
+
+/* Number of the first entry that allows a name of the rule, in the order of names.c; 0 = none. */
+static uint32_t allowing_entry(const struct dbx_row *r, const struct dbx_pe_rule *rule)
+{
+	const struct dbx_gateway *g = &r->c->m->gateway;
+	struct pe_search s = {
+		.rule = rule,
+		.region = r->ncc ? r->ncc->region : NULL,
+		.bare_suffix = g->dns.bare_suffix_match,
+	};
+	uint32_t n = naming_set(r, &s, DBX_LIST_PLATFORM, g->platform, g->n_platform);
+
+	if (!n)
+		n = naming_set(r, &s, DBX_LIST_STORAGE, g->storage, g->n_storage);
+	if (!n)
+		n = naming_entry(r, &s);
+	if (!n)
+		n = naming_set(r, &s, DBX_LIST_ALLOWED, g->allowed, g->n_allowed);
+	return n;
 }
 
 /*
@@ -94,7 +129,7 @@ uint32_t dbx_compile_pe(struct dbx_row *r, const struct user *first)
 {
 	const struct dbx_pe_rule *foreign, *rule = pe_rule(r, &foreign);
 	const uint8_t path = DBX_PATH_PRIVATE_ENDPOINT;
-	uint32_t number;
+	uint32_t number, entry;
 
 	if (!rule) {
 		number = dbx_compile_rule(r->c, foreign ? &foreign->where : &first->pe->where, "",
@@ -109,7 +144,8 @@ uint32_t dbx_compile_pe(struct dbx_row *r, const struct user *first)
 	if (r->policy->mode == DBX_MODE_FULL_ACCESS)
 		return dbx_outcomes_add(&r->o, DBX_REASON_FULL_ACCESS, path,
 					dbx_compile_policy_rule(r->c, r->policy));
-	if (rule->n_domain_names || allowing_entry(r, rule, &number))
-		return dbx_outcomes_add(&r->o, DBX_REASON_PRIVATE_ENDPOINT, path, number);
+	entry = rule->n_domain_names ? number : allowing_entry(r, rule);
+	if (entry)
+		return dbx_outcomes_add(&r->o, DBX_REASON_PRIVATE_ENDPOINT, path, entry);
 	return dbx_outcomes_add(&r->o, DBX_REASON_PRIVATE_ENDPOINT_NAME, path, number);
 }

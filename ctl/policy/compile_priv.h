@@ -67,8 +67,15 @@ struct intervals {
 };
 
 struct profile {
-	uint32_t policy; /* model index or NONE */
-	uint32_t ncc;    /* model index or NONE */
+	uint32_t policy;  /* model index or NONE */
+	uint32_t ncc;     /* model index or NONE */
+	bool is_isolated; /* its workspaces go to the firewall instead of the internet */
+};
+
+/* Names of a workspace's clusters, in order; the number of one is its place, from 1 on. */
+struct dbx_clusters {
+	const char **v; /* malloc'ed */
+	size_t n;
 };
 
 struct compiler {
@@ -95,7 +102,7 @@ struct compiler {
 
 	/* sources.c */
 	DBX_VEC(struct profile) profiles;
-	struct dbx_idmap profile_of; /* (policy, ncc) -> profile */
+	struct dbx_idmap profile_of; /* (policy, ncc, isolated) -> profile */
 
 	/* rules.c */
 	struct dbx_idmap rule_of;    /* struct dbx_where * -> rule */
@@ -120,6 +127,18 @@ int dbx_compile_sets(struct compiler *c);       /* sets, users, classes, destina
 int dbx_compile_sources(struct compiler *c);    /* profiles, bindings, source tables */
 int dbx_compile_name_ports(struct compiler *c); /* header: how flows prove their names */
 int dbx_compile_rules(struct compiler *c);      /* rules, outcomes, rule sets, cells, profiles */
+int dbx_compile_tunnels(struct compiler *c);    /* header: whose packets are looked into */
+void dbx_compile_limits(struct compiler *c);    /* header: answers to denials, redirection */
+
+/* compile_paths.c: what profiles and bindings say beyond the verdict. */
+void dbx_compile_marks(struct compiler *c, const struct profile *p, uint32_t marks[3]);
+/* Some resource of the NCC may only be reached over its private endpoint. ncc NULL: none may. */
+bool dbx_compile_has_guards(const struct compiler *c, const struct dbx_ncc *ncc);
+uint32_t dbx_compile_quota(struct compiler *c,
+			   const struct dbx_workspace *w); /* index + 1, 0 = none */
+bool dbx_compile_is_rejected(const struct compiler *c, const struct dbx_policy *p); /* p or NULL */
+int dbx_compile_clusters(const struct dbx_workspace *w, struct dbx_clusters *out);
+uint32_t dbx_compile_cluster(const struct dbx_clusters *k, const char *name); /* NULL: 0 */
 
 /*
  * The part of proto << 16 | port that a protocol and its ports are, sorted and merged; NULL and

@@ -12,7 +12,7 @@
 
 #include "policy/compile_row.h"
 
-static bool lists_policy(const struct dbx_dest_set *s, const struct dbx_policy *p)
+bool dbx_compile_lists_policy(const struct dbx_dest_set *s, const struct dbx_policy *p)
 {
 	if (!s->n_policy_ids)
 		return true;
@@ -30,7 +30,7 @@ static bool applies(const struct dbx_row *r, const struct user *u)
 		return u->policy == r->policy_index;
 	case ST_BLOCKED_GATEWAY:
 	case ST_ALLOWED_GATEWAY:
-		return lists_policy(u->dest, r->policy);
+		return dbx_compile_lists_policy(u->dest, r->policy);
 	case ST_SERVICE_ENDPOINT:
 		return u->ncc == r->ncc;
 	default:
@@ -152,7 +152,7 @@ static uint32_t decide_default(struct dbx_row *r, uint8_t path)
 	const struct user *listed = first_user(r, ST_PLATFORM, ST_ALLOWED_GATEWAY);
 	uint32_t outcome;
 
-	r->o.names_may_allow = r->has_names;
+	r->o.names_may_allow = r->has_names || r->must_look;
 	if (listed)
 		outcome = dbx_outcomes_add(&r->o, DBX_REASON_PORT_NOT_LISTED, path,
 					   user_rule(r, listed));
@@ -169,10 +169,12 @@ static uint32_t decide_default(struct dbx_row *r, uint8_t path)
 static uint32_t decide_open(struct dbx_row *r)
 {
 	const struct user *pe = first_user(r, ST_PRIVATE_ENDPOINT, ST_PRIVATE_ENDPOINT);
-	uint8_t path = first_user(r, ST_SERVICE_ENDPOINT, ST_SERVICE_ENDPOINT)
-			       ? DBX_PATH_SERVICE_ENDPOINT
-			       : DBX_PATH_NAT;
+	uint8_t path = DBX_PATH_NAT;
 
+	if (r->is_isolated)
+		path = DBX_PATH_FIREWALL;
+	else if (first_user(r, ST_SERVICE_ENDPOINT, ST_SERVICE_ENDPOINT))
+		path = DBX_PATH_SERVICE_ENDPOINT;
 	if (!r->policy)
 		return dbx_outcomes_add(&r->o, DBX_REASON_NO_POLICY, path, 0);
 	if (r->policy->mode != DBX_MODE_FULL_ACCESS &&
@@ -324,7 +326,7 @@ static uint32_t put_row(struct dbx_row *r)
 static bool any_names(const struct dbx_dest_set *v, size_t n, const struct dbx_policy *p)
 {
 	for (size_t i = 0; i < n; i++)
-		if (v[i].n_names && lists_policy(&v[i], p))
+		if (v[i].n_names && dbx_compile_lists_policy(&v[i], p))
 			return true;
 	return false;
 }
@@ -388,6 +390,9 @@ static void make_profile(struct dbx_row *r, const struct profile *p, uint32_t *s
 	r->policy = p->policy == NONE ? NULL : &c->m->policies[p->policy];
 	r->ncc = p->ncc == NONE ? NULL : &c->m->nccs[p->ncc];
 	r->has_names = has_names(c, r->policy);
+	r->is_isolated = p->is_isolated;
+	r->o.has_guards = r->policy && dbx_compile_has_guards(c, r->ncc);
+	r->must_look = r->o.has_guards && r->policy->enforcement == DBX_DRY_RUN;
 	r->base = (uint32_t)c->b.sec[DBX_SEC_RULESETS].n;
 	r->model_class.n = 0;
 	dbx_idmap_clear(&r->known);
@@ -400,6 +405,7 @@ static void make_profile(struct dbx_row *r, const struct profile *p, uint32_t *s
 	out.row = put_row(r);
 	out.workspaces = workspaces_run(r);
 	out.ncc = p->ncc == NONE ? 0 : p->ncc + 1;
+	dbx_compile_marks(c, p, out.marks);
 	dbx_imgbuf_add(&c->b, DBX_SEC_PROFILES, &out, 1);
 }
 

@@ -11,6 +11,8 @@
 
 #include "policy/compile_priv.h"
 
+#define CLUSTER_NOBODY UINT32_MAX
+
 struct owned {
 	uint32_t domain, binding;
 };
@@ -25,10 +27,20 @@ struct owners {
 	DBX_VEC(uint32_t) workspaces;               /* of each binding */
 };
 
-static uint32_t profile_of(struct compiler *c, uint32_t policy, uint32_t ncc)
+/* What the sources of a workspace have in common. */
+struct shared {
+	struct dbx_img_workspace iw;
+	struct dbx_clusters clusters;
+	uint64_t policy_uid;
+	uint32_t quota;
+	uint8_t flags; /* DBX_BINDING_F_* */
+};
+
+static uint32_t profile_of(struct compiler *c, uint32_t policy, uint32_t ncc, bool is_isolated)
 {
-	struct profile p = {policy, ncc};
-	uint64_t key = (uint64_t)policy << 32 | ncc;
+	struct profile p = {policy, ncc, is_isolated};
+	/* NONE becomes 0; an index of a model has fewer than 31 bits */
+	uint64_t key = (uint64_t)(policy + 1) << 33 | (uint64_t)(ncc + 1) << 1 | is_isolated;
 	uint32_t id;
 
 	if (dbx_idmap_get(&c->profile_of, key, &id))
@@ -51,8 +63,9 @@ static bool is_dry_run(const struct dbx_policy *p, int product)
 }
 
 static void add_binding(struct owners *o, const struct dbx_workspace *w, uint32_t index,
-			const struct dbx_img_workspace *iw, const struct dbx_source *s)
+			const struct shared *all, const struct dbx_source *s)
 {
+	const struct dbx_img_workspace *iw = &all->iw;
 	struct compiler *c = o->c;
 	int product = s->product >= 0 ? s->product : (int)w->product;
 	struct dbx_binding b = {
@@ -63,10 +76,12 @@ static void add_binding(struct owners *o, const struct dbx_workspace *w, uint32_
 		.domain = s->domain,
 		.port = s->interface ? dbx_port_hash(s->interface) : 0,
 		.product = (uint8_t)product,
+		.flags = all->flags,
+		.policy_uid = all->policy_uid,
+		.quota = all->quota,
+		.cluster = dbx_compile_cluster(&all->clusters, s->cluster),
 	};
 
-	if (iw->policy != NONE)
-		b.policy_uid = dbx_policy_uid(c->m->policies[iw->policy].id);
 	if (iw->policy != NONE && is_dry_run(&c->m->policies[iw->policy], product))
 		b.flags |= DBX_BINDING_F_DRY_RUN;
 	if (s->has_mac) {
@@ -87,17 +102,24 @@ static void add_workspaces(struct owners *o)
 		const struct dbx_workspace *w = &g->workspaces[i];
 		const struct dbx_policy *p = dbx_model_policy_of(c->m, w->id, NULL);
 		const struct dbx_ncc *n = dbx_model_ncc_of(c->m, w->id);
-		struct dbx_img_workspace iw = {
-			.id = (uint64_t)w->id,
-			.name = dbx_imgbuf_string(&c->b, w->name),
-			.policy = p ? (uint32_t)(p - c->m->policies) : NONE,
-			.ncc = n ? (uint32_t)(n - c->m->nccs) : NONE,
+		struct shared all = {
+			.iw.id = (uint64_t)w->id,
+			.iw.name = dbx_imgbuf_string(&c->b, w->name),
+			.iw.policy = p ? (uint32_t)(p - c->m->policies) : NONE,
+			.iw.ncc = n ? (uint32_t)(n - c->m->nccs) : NONE,
+			.policy_uid = p ? dbx_scope_uid(p->id, dbx_model_scope_ncc(c->m, n)) : 0,
+			.quota = dbx_compile_quota(c, w),
+			.flags = (dbx_compile_is_rejected(c, p) ? DBX_BINDING_F_REJECT : 0) |
+				 (w->separate_clusters ? DBX_BINDING_F_CLUSTER : 0),
 		};
 
-		iw.profile = profile_of(c, iw.policy, iw.ncc);
-		dbx_imgbuf_add(&c->b, DBX_SEC_WORKSPACES, &iw, 1);
+		all.iw.profile = profile_of(c, all.iw.policy, all.iw.ncc, w->isolated);
+		dbx_imgbuf_add(&c->b, DBX_SEC_WORKSPACES, &all.iw, 1);
+		if (dbx_compile_clusters(w, &all.clusters))
+			dbx_compile_fail(c, -ENOMEM);
 		for (size_t k = 0; k < w->n_sources; k++)
-			add_binding(o, w, (uint32_t)i, &iw, &w->sources[k]);
+			add_binding(o, w, (uint32_t)i, &all, &w->sources[k]);
+		free(all.clusters.v);
 	}
 }
 
@@ -185,11 +207,36 @@ static uint32_t owner_step(void *arg, uint32_t outer, uint32_t binding)
 	return id;
 }
 
+/*
+ * Binding + 1 of a sole owner, seen from a domain where nobody has the address; 0: there are several.
+ * When clusters that are kept apart have the address, it is in none that anybody is in.
+ */
+static uint32_t sole_owner(struct owners *o, const struct owned *v, size_t n)
+{
+	struct dbx_imgbuf *b = &o->c->b;
+	struct dbx_binding first, other;
+	bool has_several = false;
+
+	if (!n || o->c->err || b->err)
+		return 0;
+	memcpy(&first, dbx_imgbuf_at(b, DBX_SEC_BINDINGS, v[0].binding), sizeof(first));
+	for (size_t i = 1; i < n; i++) {
+		memcpy(&other, dbx_imgbuf_at(b, DBX_SEC_BINDINGS, v[i].binding), sizeof(other));
+		if (other.workspace != first.workspace)
+			return 0;
+		has_several |= other.cluster != first.cluster;
+	}
+	if (!has_several || !(first.flags & DBX_BINDING_F_CLUSTER))
+		return v[0].binding + 1;
+	first.cluster = CLUSTER_NOBODY;
+	return dbx_imgbuf_add(b, DBX_SEC_BINDINGS, &first, 1) + 1;
+}
+
 /* The run of an owner: domain -> binding + 1, and at DBX_DOMAIN_ANY the sole owner's. */
 static uint32_t owner_run(struct owners *o, const struct owned *v, size_t n)
 {
 	struct dbx_run32 *run = malloc((2 * n + 2) * sizeof(*run));
-	uint32_t any = n ? v[0].binding + 1 : 0, ref;
+	uint32_t any = sole_owner(o, v, n), ref;
 	size_t k = 0;
 
 	if (!run) {
@@ -202,8 +249,6 @@ static uint32_t owner_run(struct owners *o, const struct owned *v, size_t n)
 		run[k++] = (struct dbx_run32){v[i].domain, DBX_LEAF | (v[i].binding + 1)};
 		if (i + 1 == n || v[i + 1].domain != v[i].domain + 1)
 			run[k++] = (struct dbx_run32){v[i].domain + 1, DBX_LEAF};
-		if (o->workspaces.v[v[i].binding] != o->workspaces.v[v[0].binding])
-			any = 0;
 	}
 	run[k++] = (struct dbx_run32){DBX_DOMAIN_ANY, DBX_LEAF | any};
 	ref = dbx_imgbuf_run32(&o->c->b, run, k);

@@ -104,12 +104,19 @@ static bool source_eq(const struct dbx_source *a, const struct dbx_source *b)
 {
 	return prefix_eq(&a->prefix, &b->prefix) && SAME(domain) && TEXT(interface) &&
 	       SAME(has_mac) && !memcmp(a->mac, b->mac, sizeof(a->mac)) && SAME(product) &&
-	       TEXT(extra);
+	       TEXT(cluster) && TEXT(extra);
+}
+
+static bool quota_eq(const struct dbx_quota_limits *a, const struct dbx_quota_limits *b)
+{
+	return SAME(has) && SAME(bytes_per_s) && SAME(flows_per_s) && SAME(burst_ms) && TEXT(extra);
 }
 
 static bool workspace_eq(const struct dbx_workspace *a, const struct dbx_workspace *b)
 {
-	return SAME(id) && TEXT(name) && SAME(product) && LIST(sources, source_eq) && TEXT(extra);
+	return SAME(id) && TEXT(name) && SAME(product) && LIST(sources, source_eq) &&
+	       SAME(has_isolated) && SAME(isolated) && SAME(has_separate_clusters) &&
+	       SAME(separate_clusters) && quota_eq(&a->quota, &b->quota) && TEXT(extra);
 }
 
 static bool port_eq(const struct dbx_port_range *a, const struct dbx_port_range *b)
@@ -179,6 +186,41 @@ static bool name_options_eq(const struct dbx_name_options *a, const struct dbx_n
 	       LIST(unverified, unverified_eq) && SAME(quic) && SAME(ech_deny) && TEXT(extra);
 }
 
+static bool ncc_ref_eq(const struct dbx_ncc_ref *a, const struct dbx_ncc_ref *b)
+{
+	return TEXT(ncc_id);
+}
+
+static bool route_eq(const struct dbx_path_route *a, const struct dbx_path_route *b)
+{
+	return SAME(path) && LIST(ncc_ids, ncc_ref_eq) && TEXT(interface) &&
+	       LIST(next_hops, addr_eq) && LIST(source_addresses, addr_eq) && TEXT(extra);
+}
+
+static bool tunnel_eq(const struct dbx_tunnel *a, const struct dbx_tunnel *b)
+{
+	return SAME(type) && SAME(port) && SAME(has_port) && LIST(remotes, prefix_ref_eq) &&
+	       TEXT(extra);
+}
+
+static bool reject_eq(const struct dbx_reject *a, const struct dbx_reject *b)
+{
+	return SAME(has) && LIST(policy_ids, string_eq) && SAME(has_per_second) &&
+	       SAME(per_second) && TEXT(extra);
+}
+
+static bool forward_eq(const struct dbx_forward *a, const struct dbx_forward *b)
+{
+	return SAME(has) && LIST(interfaces, interface_eq) && TEXT(extra);
+}
+
+static bool paths_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
+{
+	return LIST(routes, route_eq) && LIST(tunnels, tunnel_eq) &&
+	       reject_eq(&a->reject, &b->reject) && forward_eq(&a->forward, &b->forward) &&
+	       quota_eq(&a->default_quota, &b->default_quota);
+}
+
 static bool gateway_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
 {
 	return TEXT(name) && TEXT(account_id) && LIST(interfaces, interface_eq) &&
@@ -186,7 +228,7 @@ static bool gateway_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
 	       LIST(workspaces, workspace_eq) && LIST(private_endpoints, pe_address_eq) &&
 	       LIST(platform, set_eq) && LIST(storage, set_eq) && LIST(allowed, set_eq) &&
 	       LIST(blocked, set_eq) && SAME(feed_max_shrink_percent) && dns_eq(&a->dns, &b->dns) &&
-	       name_options_eq(&a->names, &b->names) && TEXT(extra);
+	       name_options_eq(&a->names, &b->names) && paths_eq(a, b) && TEXT(extra);
 }
 
 static bool tag_eq(const struct dbx_tag *a, const struct dbx_tag *b)

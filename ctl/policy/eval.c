@@ -31,6 +31,7 @@ static bool drop(struct judgement *j, enum dbx_reason reason, const struct dbx_w
 	j->res->reason = reason;
 	j->res->path = DBX_PATH_NONE;
 	j->res->rule = rule;
+	j->res->mark = 0;
 	return true;
 }
 
@@ -41,6 +42,7 @@ static bool pass(struct judgement *j, enum dbx_reason reason, enum dbx_path path
 	j->res->reason = reason;
 	j->res->path = path;
 	j->res->rule = rule;
+	j->res->mark = dbx_model_route_mark(j->m, dbx_eval_route(j->m, j->ncc, path));
 	return true;
 }
 
@@ -140,6 +142,12 @@ static const struct dbx_where *listed_workspace(const struct dbx_policy *p, int6
 	return NULL;
 }
 
+static bool step_cluster(struct judgement *j)
+{
+	return dbx_eval_other_cluster(j->m, j->ws, j->source, j->t->domain, &j->t->dst) &&
+	       drop(j, DBX_REASON_CLUSTER_ISOLATION, NULL);
+}
+
 static bool step_isolation(struct judgement *j)
 {
 	const struct dbx_where *listed;
@@ -148,7 +156,8 @@ static bool step_isolation(struct judgement *j)
 	if (!dbx_eval_owner(j->m, j->t->domain, &j->t->dst, &owner))
 		return false;
 	if (owner && owner->id == j->ws->id)
-		return step_blocked(j) || pass(j, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL, NULL);
+		return step_cluster(j) || step_blocked(j) ||
+		       pass(j, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL, NULL);
 	listed = owner ? listed_workspace(j->policy, owner->id) : NULL;
 	if (listed)
 		return step_blocked(j) ||
@@ -183,7 +192,7 @@ static bool step_private_endpoint(struct judgement *j)
 	if (rule->n_domain_names)
 		return pass(j, DBX_REASON_PRIVATE_ENDPOINT, DBX_PATH_PRIVATE_ENDPOINT,
 			    &rule->where);
-	entry = dbx_eval_endpoint_entry(j->policy, rule, j->ncc->region);
+	entry = dbx_eval_endpoint_entry(j->m, j->policy, rule, j->ncc->region);
 	if (entry)
 		return pass(j, DBX_REASON_PRIVATE_ENDPOINT, DBX_PATH_PRIVATE_ENDPOINT, entry);
 	return soft(j, DBX_REASON_PRIVATE_ENDPOINT_NAME, DBX_PATH_PRIVATE_ENDPOINT, &rule->where);
@@ -192,7 +201,7 @@ static bool step_private_endpoint(struct judgement *j)
 static bool step_full_access(struct judgement *j)
 {
 	return j->policy->mode == DBX_MODE_FULL_ACCESS &&
-	       pass(j, DBX_REASON_FULL_ACCESS, dbx_eval_path(j->m, j->ncc, &j->t->dst),
+	       pass(j, DBX_REASON_FULL_ACCESS, dbx_eval_path(j->m, j->ws, j->ncc, &j->t->dst),
 		    &j->policy->where);
 }
 
@@ -236,7 +245,7 @@ static const struct dbx_where *listed_range(const struct judgement *j)
 static bool step_listed(struct judgement *j)
 {
 	const struct dbx_gateway *g = &j->m->gateway;
-	enum dbx_path path = dbx_eval_path(j->m, j->ncc, &j->t->dst);
+	enum dbx_path path = dbx_eval_path(j->m, j->ws, j->ncc, &j->t->dst);
 	const struct dbx_where *near = NULL, *range;
 	const struct dbx_dest_set *s;
 	enum dbx_eval_hit hit;
@@ -359,4 +368,5 @@ void dbx_eval_tuple(const struct dbx_model *m, const struct dbx_eval_tuple *t,
 	res->reason = DBX_REASON_FRAGMENT_NO_FIRST;
 	res->path = DBX_PATH_NONE;
 	res->rule = NULL;
+	res->mark = 0;
 }

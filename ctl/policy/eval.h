@@ -33,6 +33,7 @@ struct dbx_eval_result {
 	int64_t workspace_id;         /* 0 = none */
 	const char *policy_id;        /* NULL = none; owned by the model */
 	const struct dbx_where *rule; /* NULL = none */
+	uint32_t mark;                /* that it leaves with; 0 = none */
 };
 
 struct dbx_eval_frag { /* one remembered datagram: its key, and what its first fragment said */

@@ -4,7 +4,7 @@
  *
  * A frame is read through a cursor that knows how many bytes are there; each header either moves it
  * or ends with the reason for the drop. Written from the RFCs named below, apart from the parser of
- * the packet path, which it is there to check.
+ * the packet path, which it is there to check. What is in a tunnel is read as a frame of its own.
  */
 #include "policy/eval_impl.h"
 
@@ -60,6 +60,7 @@ struct packet {
 	struct dbx_eval_tuple t;
 	bool is_first, is_later; /* fragment that others follow, or that follows */
 	bool has_proto;          /* false: the transport of a later fragment is not known */
+	bool is_inside;          /* of a tunnel, which gives the domain */
 	uint8_t hop_limit;
 	uint32_t frag_id;
 };
@@ -99,7 +100,7 @@ static enum outcome read_link(struct packet *k, uint16_t *type)
 	*type = be16(k->p + 12);
 	skip(k, ETH_BYTES);
 	for (; *type == TYPE_VLAN || *type == TYPE_QINQ; n++) {
-		if (n == TAGS_MAX)
+		if (n == TAGS_MAX || k->is_inside)
 			return fail(k, DBX_REASON_VLAN_DEPTH);
 		if (k->left < TAG_BYTES)
 			return fail(k, DBX_REASON_TRUNCATED);
@@ -378,6 +379,85 @@ static enum outcome parse(struct packet *k)
 	return check_neighbour_discovery(k);
 }
 
+/* ---- tunnels ---- */
+
+/* The tunnel that the datagram would belong to, by where it goes; NULL = none. */
+static const struct dbx_tunnel *tunnel_of(const struct dbx_model *m, const struct packet *k)
+{
+	const struct dbx_gateway *g = &m->gateway;
+	size_t i, n;
+
+	if (k->t.domain != 0 || k->t.src.is_v6 || k->t.proto != P_UDP || k->is_later)
+		return NULL;
+	for (i = 0; i < g->n_tunnels; i++) {
+		if (g->tunnels[i].port != k->t.dport)
+			continue;
+		for (n = 0; n < g->n_addresses; n++) {
+			if (dbx_eval_in_prefix(&g->addresses[n].prefix, &k->t.dst))
+				return &g->tunnels[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_remote(const struct dbx_tunnel *t, const struct dbx_addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_remotes; i++) {
+		if (dbx_eval_in_prefix(&t->remotes[i].prefix, a))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 7348 section 5: the I flag alone, reserved bits zero. */
+static bool read_vxlan(struct packet *k)
+{
+	const uint8_t *h = k->p;
+
+	if (k->left < 8 || h[0] != 0x08 || h[1] || h[2] || h[3] || h[7])
+		return false;
+	k->t.domain = DBX_DOMAIN_VNI | be32(h + 4) >> 8;
+	skip(k, 8);
+	return true;
+}
+
+/* RFC 8926 section 3.4: version, options in words, O and C bits, protocol, VNI. */
+static bool read_geneve(struct packet *k)
+{
+	const uint8_t *h = k->p;
+	size_t n;
+
+	if (k->left < 8)
+		return false;
+	n = 8 + (h[0] & 63u) * 4u;
+	if (h[0] >> 6 != 0 || (h[1] & 0x80) || (h[1] & 0x40) || be16(h + 2) != 0x6558 ||
+	    n > k->left)
+		return false;
+	k->t.domain = DBX_DOMAIN_VNI | be32(h + 4) >> 8;
+	skip(k, n);
+	return true;
+}
+
+/* k is the outside and stands at its UDP header; becomes the inside. A frame ends with its datagram. */
+static enum outcome enter_tunnel(const struct dbx_tunnel *t, struct packet *k,
+				 const uint8_t *frame_end)
+{
+	struct packet in = {.is_inside = true, .t.interface = k->t.interface};
+
+	if (!is_remote(t, &k->t.src))
+		return fail(k, DBX_REASON_TUNNEL_REMOTE);
+	if (k->is_first || k->p + k->left != frame_end || be16(k->p + 4) != k->left)
+		return fail(k, DBX_REASON_BAD_TUNNEL);
+	in.p = k->p + 8;
+	in.left = k->left - 8;
+	if (!(t->type == DBX_TUNNEL_GENEVE ? read_geneve(&in) : read_vxlan(&in)))
+		return fail(k, DBX_REASON_BAD_TUNNEL);
+	*k = in;
+	return parse(k);
+}
+
 static bool same_addr(const struct dbx_addr *x, const struct dbx_addr *y)
 {
 	return x->is_v6 == y->is_v6 && memcmp(x->a, y->a, sizeof(x->a)) == 0;
@@ -454,14 +534,19 @@ static void judge_later(struct dbx_eval *e, const struct dbx_model *m, struct pa
 	res->reason = DBX_REASON_FRAGMENT_NO_FIRST;
 	res->path = DBX_PATH_NONE;
 	res->rule = NULL;
+	res->mark = 0;
 }
 
 void dbx_eval_frame(struct dbx_eval *e, const struct dbx_model *m, const uint8_t *frame,
 		    size_t n_bytes, const char *interface, struct dbx_eval_result *res)
 {
 	struct packet k = {.p = frame, .left = n_bytes, .t.interface = interface};
+	enum outcome o = parse(&k);
+	const struct dbx_tunnel *tunnel = o == GO_ON ? tunnel_of(m, &k) : NULL;
 
-	if (parse(&k) == DONE) {
+	if (tunnel)
+		o = enter_tunnel(tunnel, &k, frame + n_bytes);
+	if (o == DONE) {
 		bool is_pass = k.reason == DBX_REASON_ARP ||
 			       k.reason == DBX_REASON_NEIGHBOUR_DISCOVERY;
 

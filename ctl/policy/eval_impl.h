@@ -36,17 +36,26 @@ const struct dbx_source *dbx_eval_binding(const struct dbx_model *m, uint32_t do
  */
 bool dbx_eval_owner(const struct dbx_model *m, uint32_t domain, const struct dbx_addr *a,
 		    const struct dbx_workspace **ws);
+/* Whether an address of the source's own workspace is in a cluster that is kept apart from its own. */
+bool dbx_eval_other_cluster(const struct dbx_model *m, const struct dbx_workspace *ws,
+			    const struct dbx_source *from, uint32_t domain,
+			    const struct dbx_addr *a);
 
+/* eval_endpoint.c */
 /* The private endpoint rule that decides an address for an NCC; false: no endpoint has it. */
 bool dbx_eval_endpoint(const struct dbx_model *m, const struct dbx_ncc *ncc,
 		       const struct dbx_addr *a, const struct dbx_pe_rule **rule, bool *is_own);
-/* The first entry of the policy that allows a name of the rule, NULL = none. */
-const struct dbx_where *dbx_eval_endpoint_entry(const struct dbx_policy *p,
+/* The first entry that allows the policy's workspaces a name of the rule, NULL = none. */
+const struct dbx_where *dbx_eval_endpoint_entry(const struct dbx_model *m,
+						const struct dbx_policy *p,
 						const struct dbx_pe_rule *r, const char *region);
 
 /* The way out of an allowed packet that is neither local nor to a private endpoint. */
-enum dbx_path dbx_eval_path(const struct dbx_model *m, const struct dbx_ncc *ncc,
-			    const struct dbx_addr *dst);
+enum dbx_path dbx_eval_path(const struct dbx_model *m, const struct dbx_workspace *ws,
+			    const struct dbx_ncc *ncc, const struct dbx_addr *dst);
+/* The route that what leaves by a path takes, NULL = the host's routing. */
+const struct dbx_path_route *dbx_eval_route(const struct dbx_model *m, const struct dbx_ncc *ncc,
+					    enum dbx_path path);
 bool dbx_eval_is_dry_run(const struct dbx_policy *p, enum dbx_product product);
 enum dbx_product dbx_eval_product(const struct dbx_workspace *ws, const struct dbx_source *s);
 /* True when the policy, or a set of the gateway that applies to it, allows something by name. */

@@ -220,80 +220,33 @@ bool dbx_eval_owner(const struct dbx_model *m, uint32_t domain, const struct dbx
 	return is_inside;
 }
 
-static bool endpoint_has(const struct dbx_gateway *g, const char *rule_id, const struct dbx_addr *a)
+static bool same_cluster(const struct dbx_source *x, const struct dbx_source *y)
 {
-	size_t i, k;
+	if (!x->cluster || !y->cluster)
+		return !x->cluster && !y->cluster;
+	return strcmp(x->cluster, y->cluster) == 0;
+}
 
-	for (i = 0; i < g->n_private_endpoints; i++) {
-		const struct dbx_pe_address *pe = &g->private_endpoints[i];
+bool dbx_eval_other_cluster(const struct dbx_model *m, const struct dbx_workspace *ws,
+			    const struct dbx_source *from, uint32_t domain,
+			    const struct dbx_addr *a)
+{
+	const struct dbx_workspace *w;
+	const struct dbx_source *s = dbx_eval_binding(m, domain, a, &w);
+	size_t i;
 
-		if (rule_id && strcmp(pe->rule_id, rule_id) != 0)
+	if (!ws->separate_clusters)
+		return false;
+	if (s)
+		return !same_cluster(from, s);
+	for (i = 0; i < ws->n_sources; i++) { /* nobody's here: whoever has it elsewhere */
+		if (!dbx_eval_in_prefix(&ws->sources[i].prefix, a))
 			continue;
-		for (k = 0; k < pe->n_addrs; k++) {
-			if (pe->addrs[k].is_v6 == a->is_v6 &&
-			    memcmp(pe->addrs[k].a, a->a, sizeof(a->a)) == 0)
-				return true;
-		}
+		s = dbx_eval_binding(m, ws->sources[i].domain, a, &w);
+		if (s && !same_cluster(from, s))
+			return true;
 	}
 	return false;
-}
-
-bool dbx_eval_endpoint(const struct dbx_model *m, const struct dbx_ncc *ncc,
-		       const struct dbx_addr *a, const struct dbx_pe_rule **rule, bool *is_own)
-{
-	const struct dbx_pe_rule *own = NULL, *foreign = NULL;
-	size_t i;
-
-	if (!m->has_gateway || !endpoint_has(&m->gateway, NULL, a))
-		return false;
-	for (i = 0; i < m->n_pe_rules; i++) {
-		const struct dbx_pe_rule *r = &m->pe_rules[i];
-
-		if (!endpoint_has(&m->gateway, r->rule_id, a))
-			continue;
-		if (!ncc || !r->ncc_id || strcmp(r->ncc_id, ncc->id) != 0)
-			foreign = foreign ? foreign : r;
-		else if (!own || (!dbx_pe_rule_is_effective(own) && dbx_pe_rule_is_effective(r)))
-			own = r;
-	}
-	*rule = own ? own : foreign;
-	*is_own = own != NULL;
-	return true;
-}
-
-static int name_allows(void *arg, const char *name)
-{
-	return dbx_name_match(arg, name) ? 1 : 0;
-}
-
-struct storage_probe {
-	const struct dbx_pe_rule *rule;
-	const char *region;
-};
-
-static int storage_name_allows(void *arg, const char *name)
-{
-	const struct storage_probe *p = arg;
-
-	return dbx_pe_rule_names(p->rule, p->region, name_allows, (void *)(uintptr_t)name);
-}
-
-const struct dbx_where *dbx_eval_endpoint_entry(const struct dbx_policy *p,
-						const struct dbx_pe_rule *r, const char *region)
-{
-	struct storage_probe probe = {.rule = r, .region = region};
-	size_t i;
-
-	for (i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].type == DBX_DEST_DNS_NAME && p->allowed[i].name &&
-		    dbx_pe_rule_names(r, region, name_allows, p->allowed[i].name) == 1)
-			return &p->allowed[i].where;
-	}
-	for (i = 0; i < p->n_storage; i++) {
-		if (dbx_storage_names(&p->storage[i], storage_name_allows, &probe) == 1)
-			return &p->storage[i].where;
-	}
-	return NULL;
 }
 
 static bool has_blob_service(const struct dbx_ncc *ncc)
@@ -307,10 +260,13 @@ static bool has_blob_service(const struct dbx_ncc *ncc)
 	return false;
 }
 
-enum dbx_path dbx_eval_path(const struct dbx_model *m, const struct dbx_ncc *ncc,
-			    const struct dbx_addr *dst)
+enum dbx_path dbx_eval_path(const struct dbx_model *m, const struct dbx_workspace *ws,
+			    const struct dbx_ncc *ncc, const struct dbx_addr *dst)
 {
 	size_t i, k;
+
+	if (ws->isolated)
+		return DBX_PATH_FIREWALL;
 
 	if (!ncc || !ncc->has_service_endpoint || !ncc->target_region || !has_blob_service(ncc))
 		return DBX_PATH_NAT;
@@ -327,6 +283,28 @@ enum dbx_path dbx_eval_path(const struct dbx_model *m, const struct dbx_ncc *ncc
 		}
 	}
 	return DBX_PATH_NAT;
+}
+
+const struct dbx_path_route *dbx_eval_route(const struct dbx_model *m, const struct dbx_ncc *ncc,
+					    enum dbx_path path)
+{
+	const struct dbx_gateway *g = &m->gateway;
+	const struct dbx_path_route *general = NULL, *own = NULL;
+	size_t i, k;
+
+	for (i = g->n_routes; i > 0; i--) { /* from the last, so that the first stays */
+		const struct dbx_path_route *r = &g->routes[i - 1];
+
+		if (r->path != path)
+			continue;
+		if (r->n_ncc_ids == 0)
+			general = r;
+		for (k = 0; ncc && k < r->n_ncc_ids; k++) {
+			if (strcmp(r->ncc_ids[k].ncc_id, ncc->id) == 0)
+				own = r;
+		}
+	}
+	return own ? own : general;
 }
 
 enum dbx_product dbx_eval_product(const struct dbx_workspace *ws, const struct dbx_source *s)

@@ -2,8 +2,9 @@
 /*
  * explain.c -- a verdict with every step that led to it.
  *
- * The verdict is the classifier's on the image, never explain's own; the steps are told from the
- * model, and the evaluator is asked as well. If the two do not agree, that is said.
+ * The verdict is the classifier's on the image, never explain's own (but for a name that is refused
+ * before there is a packet); the steps are told from the model, and the evaluator is asked as well. If
+ * the two do not agree, that is said.
  */
 #include "policy/explain_impl.h"
 
@@ -226,10 +227,7 @@ static int read_query(struct dbx_explain_ctx *c)
 	c->t.proto = c->q->proto;
 	c->t.has_ports = true;
 	c->t.dport = has_ports(c->q->proto) ? c->q->port : 0;
-	rc = c->q->has_src ? take_source(c) : choose_source(c);
-	if (!rc && c->is_name)
-		dbx_explain_name_pick(c);
-	return rc;
+	return c->q->has_src ? take_source(c) : choose_source(c);
 }
 
 static char *dup_image_string(const struct dbx_image *img, uint32_t offset)
@@ -244,8 +242,24 @@ static void take_verdict(struct dbx_explain_ctx *c, const struct dbx_result *res
 	o->verdict = (enum dbx_verdict)res->verdict;
 	o->reason = (enum dbx_reason)res->reason;
 	o->path = (enum dbx_path)res->path;
+	o->mark = dbx_judge_mark(c->img, res);
 	o->workspace_id = res->workspace_id ? (int64_t)res->workspace_id : c->ws->id;
 	o->generation = res->generation;
+	if (c->is_name && !c->m->gateway.dns.has)
+		dbx_explain_name_refused(c, o->reason);
+	if (c->pe_refuses)
+		dbx_explain_conclude(c, DBX_VERDICT_DROP, DBX_REASON_PRIVATE_ENDPOINT_INACTIVE,
+				     DBX_PATH_NONE);
+}
+
+static void take_route(struct dbx_explain_ctx *c)
+{
+	const struct dbx_path_route *r =
+		dbx_model_route(c->m, c->out->path, c->ncc ? c->ncc->id : NULL);
+
+	c->out->via = strdup(r && c->out->mark ? r->interface : "");
+	if (!c->out->via)
+		c->err = -ENOMEM;
 }
 
 /* A name that waits has an entry of the documents, though the verdict on its packets has none. */
@@ -257,6 +271,16 @@ static void take_name_rule(struct dbx_explain_ctx *c)
 		o->rule = NULL;
 	o->rule_doc = strdup(dbx_model_doc_name(c->m, c->by_name));
 	o->rule_ptr = strdup(c->by_name->ptr ? c->by_name->ptr : "");
+}
+
+static void take_endpoint_rule(struct dbx_explain_ctx *c)
+{
+	struct dbx_explanation *o = c->out;
+
+	if (asprintf(&o->rule, "private endpoint rule %s", c->pe->rule_id) < 0)
+		o->rule = NULL;
+	o->rule_doc = strdup(dbx_model_doc_name(c->m, &c->pe->where));
+	o->rule_ptr = strdup(c->pe->where.ptr ? c->pe->where.ptr : "");
 }
 
 /* Texts of the policy and rule that the classifier named. */
@@ -272,9 +296,11 @@ static void take_rule(struct dbx_explain_ctx *c, const struct dbx_result *res)
 	rules = dbx_image_section(c->img, DBX_SEC_RULES, &n_rules);
 	o->policy =
 		dup_image_string(c->img, res->policy < n_policies ? policies[res->policy].id : 0);
-	if (res->rule && res->rule <= n_rules)
+	if (res->rule && res->rule <= n_rules && o->reason == (enum dbx_reason)res->reason)
 		r = &rules[res->rule - 1];
-	if (c->rule_of) {
+	if (c->pe && (c->pe_refuses || o->reason == DBX_REASON_PRIVATE_REQUIRED)) {
+		take_endpoint_rule(c);
+	} else if (c->rule_of) {
 		o->rule = strdup(c->rule_of->rule_text);
 		o->rule_doc = strdup(c->rule_of->rule_doc);
 		o->rule_ptr = strdup(c->rule_of->rule_ptr);
@@ -303,7 +329,9 @@ static void judge(struct dbx_explain_ctx *c, struct dbx_result *res)
 	dbx_judge_addr(&c->t.src, pkt.src);
 	dbx_judge_addr(&c->t.dst, pkt.dst);
 	dbx_judge_tuple(c->img, &pkt, DBX_PORT_ANY, res);
-	dbx_judge_learned(c->img, &pkt, DBX_PORT_ANY, &c->if_learned);
+	dbx_judge_learned(c->img, &pkt, DBX_PORT_ANY,
+			  DBX_ENV_LEARNED | (dbx_explain_guard(c) ? DBX_ENV_GUARDED : 0),
+			  &c->if_learned);
 }
 
 /* A verdict that nobody can explain is worth more than a smooth story. */
@@ -313,7 +341,7 @@ static void compare(struct dbx_explain_ctx *c, const struct dbx_result *res)
 
 	dbx_eval_tuple(c->m, &c->t, &want);
 	if ((int)want.verdict == res->verdict && (int)want.reason == res->reason &&
-	    (int)want.path == res->path)
+	    (int)want.path == res->path && want.mark == dbx_judge_mark(c->img, res))
 		return;
 	dbx_diag_add(c->d, DBX_SEV_WARNING, "disagreement", "", "",
 		     "the classifier says %s (%s, path %s), the evaluator %s (%s, path %s); the "
@@ -350,6 +378,12 @@ static void describe_names(struct dbx_explain_ctx *c)
 	o->dns_rule = strdup(o->has_dns ? c->asked.rule_text : "");
 	o->dns_doc = strdup(o->has_dns ? c->asked.rule_doc : "");
 	o->dns_ptr = strdup(o->has_dns ? c->asked.rule_ptr : "");
+	o->is_private = o->has_dns && dbx_explain_is_private(c);
+	o->n_answer = o->is_private ? c->asked.n_addrs : 0;
+	o->answer = calloc(o->n_answer + 1, sizeof(*o->answer));
+	for (size_t i = 0; o->answer && i < o->n_answer; i++)
+		o->answer[i] = c->asked.addrs[i];
+	o->alias = strdup(o->is_private ? c->asked.cname : "");
 	o->learned = calloc(c->q->n_learned + 1, sizeof(*o->learned));
 	for (size_t i = 0; o->learned && i < c->q->n_learned; i++) {
 		o->learned[i] = c->q->learned[i];
@@ -358,16 +392,18 @@ static void describe_names(struct dbx_explain_ctx *c)
 			c->err = -ENOMEM;
 		o->n_learned++;
 	}
-	if (!o->dns_rule || !o->dns_doc || !o->dns_ptr || !o->learned)
+	if (!o->dns_rule || !o->dns_doc || !o->dns_ptr || !o->answer || !o->alias || !o->learned)
 		c->err = -ENOMEM;
 }
 
 /* The steps; what names decide replaces the verdict on the bare packet. */
 static void tell(struct dbx_explain_ctx *c, const struct dbx_result *res)
 {
-	bool by_name = c->if_learned.reason != res->reason;
+	bool says_guard = dbx_explain_says_guard(c);
+	bool by_name = c->if_learned.reason != res->reason || (c->if_learned.guarded && says_guard);
 
-	if (res->reason == DBX_REASON_DNS_STEERED) {
+	/* of the bare packet, tunnel-name is a query's, too */
+	if (res->reason == DBX_REASON_DNS_STEERED || res->reason == DBX_REASON_TUNNEL_NAME) {
 		dbx_explain_flow_query_steps(c);
 		return;
 	}
@@ -377,11 +413,14 @@ static void tell(struct dbx_explain_ctx *c, const struct dbx_result *res)
 	} else if (c->is_name) {
 		dbx_explain_name_steps(c);
 	} else {
-		c->names_decide = by_name &&
-				  (c->said[0] || dbx_explain_learned_at(c, NULL, &c->t.dst));
+		c->names_decide = by_name && (c->said[0] || dbx_explain_guard(c) ||
+					      dbx_explain_learned_at(c, NULL, &c->t.dst));
 		if (c->said[0] && !c->names_decide)
 			dbx_explain_say(c, "name", "continue", NULL,
-					"%s is not looked at: the address alone decides", c->said);
+					"%s %s: the address alone decides", c->said,
+					c->if_learned.guarded
+						? "is not what is refused at this address"
+						: "is not looked at");
 		dbx_explain_addr_steps(c);
 		if (c->names_decide)
 			dbx_explain_flow_addr_steps(c);
@@ -415,11 +454,19 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 		rc = open_names(&c, &own);
 	if (rc)
 		return rc;
+	if (c.is_name)
+		dbx_explain_name_pick(&c);
 	judge(&c, &res);
 	describe(&c);
 	describe_names(&c);
 	take_verdict(&c, &res);
 	tell(&c, &res);
+	take_route(&c);
+	dbx_explain_path_step(&c);
+	dbx_explain_guard_step(&c);
+	if (res.reason != DBX_REASON_DNS_STEERED)
+		dbx_explain_quota_step(&c);
+	dbx_explain_reject_step(&c);
 	take_rule(&c, &res);
 	e.steps = c.steps.v;
 	e.n_steps = c.steps.n;
@@ -451,6 +498,8 @@ void dbx_explanation_fini(struct dbx_explanation *e)
 	for (i = 0; i < e->n_learned; i++)
 		free(e->learned[i].name);
 	free(e->learned);
+	free(e->answer);
+	free(e->alias);
 	free(e->said);
 	free(e->dns_rule);
 	free(e->dns_doc);
@@ -459,6 +508,7 @@ void dbx_explanation_fini(struct dbx_explanation *e)
 	free(e->tags);
 	free(e->src);
 	free(e->dst);
+	free(e->via);
 	free(e->policy);
 	free(e->rule);
 	free(e->rule_doc);

@@ -23,6 +23,7 @@ struct dbx_explain_learned {
 	char *name; /* canonical */
 	struct dbx_addr addr;
 	uint64_t expires_in_s;
+	bool is_guard; /* refused at this address: private-required */
 };
 
 struct dbx_explain_query {
@@ -33,6 +34,7 @@ struct dbx_explain_query {
 	int product; /* enum dbx_product, or -1: that of the first source */
 	bool has_src;
 	struct dbx_addr src; /* else: first address of the workspace's first source */
+	int64_t now_ms;      /* milliseconds since 1970, 0 = not known: days are not counted */
 	const char *name;    /* what the flow says (SNI, Host); NULL: dst, when that is a name */
 	const struct dbx_names *names; /* of the model; NULL: built for the question */
 	bool is_live;                  /* learned[] is all that is known of dst and of name */
@@ -42,7 +44,8 @@ struct dbx_explain_query {
 
 struct dbx_explain_step {
 	/* "source", "isolation", "blocked", "mode", "private-endpoint", "implicit", "listed",
-	   "default", "path"; of names also "name", "dns", "address", "tls", "http", "quic", "port" */
+	   "default", "path"; of names also "name", "dns", "address", "tls", "http", "quic", "port",
+	   "tunnel"; with the result "info" also "guard", "quota", "reject" */
 	char *name;
 	char *result; /* "match", "no match", "continue", "deny", "allow", ... */
 	char *text;
@@ -53,6 +56,8 @@ struct dbx_explanation {
 	enum dbx_verdict verdict;
 	enum dbx_reason reason;
 	enum dbx_path path;
+	uint32_t mark; /* that it leaves with; 0 = none */
+	char *via;     /* interface of its route, "" = none, or the host's routing */
 	int64_t workspace_id;
 	char *src, *dst; /* as judged; dst as given when it is a name */
 	bool dst_is_name;
@@ -71,9 +76,13 @@ struct dbx_explanation {
 	enum dbx_verdict dns_verdict;
 	enum dbx_reason dns_reason;
 	char *dns_rule, *dns_doc, *dns_ptr; /* "" = none */
+	bool is_private; /* the resolver answers with the addresses of a private endpoint: */
+	struct dbx_addr *answer;
+	size_t n_answer;
+	char *alias; /* name in the private zone, "" = none */
 	bool is_live,
 		needs_lookup; /* needs_lookup: dst is not known to be learned; the verdict is for after */
-	struct dbx_explain_learned *learned;
+	struct dbx_explain_learned *learned; /* guards are among them */
 	size_t n_learned;
 	char *advice; /* smallest change that would allow it, "" when allowed */
 };
@@ -91,7 +100,6 @@ const char *dbx_reason_slug(enum dbx_reason r);
 const char *dbx_reason_text(enum dbx_reason r);
 enum dbx_reason_kind dbx_reason_kind(enum dbx_reason r);
 const char *dbx_verdict_name(enum dbx_verdict v); /* "PASS", "DROP", "DRY_RUN_DENIAL" */
-const char *
-dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "service-endpoint", "nat" */
+const char *dbx_path_name(enum dbx_path p); /* "none", "local", "private-endpoint", "nat", ... */
 
 #endif

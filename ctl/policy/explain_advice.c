@@ -109,27 +109,12 @@ static void advise_mode(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 			policy_id(c));
 }
 
-static void advise_inactive(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+static void advise_cluster(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {
-	const struct dbx_pe_rule *r = c->pe;
-
-	if (!r)
-		dbx_strbuf_add(s, "make the private endpoint rule effective");
-	else if (r->deactivated)
-		dbx_strbuf_addf(s, "create private endpoint rule %s anew: it is deactivated",
-				r->rule_id);
-	else if (r->state == DBX_PE_ESTABLISHED)
-		dbx_strbuf_addf(s, "set enabled to true in private endpoint rule %s", r->rule_id);
-	else if (r->state == DBX_PE_PENDING || r->state == DBX_PE_INIT ||
-		 r->state == DBX_PE_CREATING)
-		dbx_strbuf_addf(s,
-				"have the owner of the resource approve private endpoint rule %s, "
-				"which is %s; only ESTABLISHED is effective",
-				r->rule_id, dbx_pe_state_name(r->state));
-	else
-		dbx_strbuf_addf(s,
-				"delete private endpoint rule %s, which is %s, and create it again",
-				r->rule_id, dbx_pe_state_name(r->state));
+	dbx_strbuf_addf(s,
+			"give both sources one \"cluster\", or set separate_clusters to false, in "
+			"workspace %" PRId64 " of the gateway document",
+			c->ws->id);
 }
 
 static void advise_foreign(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
@@ -247,6 +232,13 @@ static void advise_listing(const struct dbx_explain_ctx *c, struct dbx_strbuf *s
 			c->said);
 		return;
 	}
+	if (c->is_name && c->asked.verdict == DBX_VERDICT_PASS && dbx_explain_is_private(c)) {
+		dbx_strbuf_addf(s,
+				"add an IPv%u address to rule %s in private_endpoints of the "
+				"gateway document",
+				c->t.src.is_v6 ? 6 : 4, c->pe ? c->pe->rule_id : "?");
+		return;
+	}
 	if (c->said[0]) {
 		advise_name(c, s);
 		return;
@@ -261,6 +253,28 @@ static void advise_listing(const struct dbx_explain_ctx *c, struct dbx_strbuf *s
 		policy_id(c));
 }
 
+static void advise_private(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	const char *name = dbx_explain_guard(c);
+
+	if (c->pe && !dbx_pe_rule_is_effective(c->pe))
+		dbx_explain_pe_advice(c, s);
+	else
+		dbx_strbuf_addf(
+			s,
+			"look up %s through the gateway, and connect to the private address "
+			"of the answer",
+			name ? name : "the name");
+}
+
+static void advise_tunnel(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	(void)c;
+	dbx_strbuf_add(s, "reach it without a tunnel, or list it by address in "
+			  "allowed_destinations of the gateway document and look it up elsewhere: "
+			  "names are neither resolved nor checked inside a tunnel");
+}
+
 static const struct {
 	enum dbx_reason reason;
 	advice_fn advise;
@@ -273,10 +287,11 @@ static const struct {
 	{DBX_REASON_METADATA, advise_nothing},
 	{DBX_REASON_GATEWAY_ADDRESS, advise_gateway},
 	{DBX_REASON_WORKSPACE_ISOLATION, advise_workspace},
+	{DBX_REASON_CLUSTER_ISOLATION, advise_cluster},
 	{DBX_REASON_BLOCKED, advise_blocked},
 	{DBX_REASON_NO_POLICY, advise_policy},
 	{DBX_REASON_MODE_UNSPECIFIED, advise_mode},
-	{DBX_REASON_PRIVATE_ENDPOINT_INACTIVE, advise_inactive},
+	{DBX_REASON_PRIVATE_ENDPOINT_INACTIVE, dbx_explain_pe_advice},
 	{DBX_REASON_PRIVATE_ENDPOINT_FOREIGN, advise_foreign},
 	{DBX_REASON_PRIVATE_ENDPOINT_NAME, advise_endpoint_name},
 	{DBX_REASON_PORT_NOT_LISTED, advise_port},
@@ -290,6 +305,8 @@ static const struct {
 	{DBX_REASON_DNS_PATH_STYLE, advise_storage},
 	{DBX_REASON_DNS_ACCESS_POINT, advise_storage},
 	{DBX_REASON_DNS_BARE_STORAGE, advise_storage},
+	{DBX_REASON_PRIVATE_REQUIRED, advise_private},
+	{DBX_REASON_TUNNEL_NAME, advise_tunnel},
 };
 
 char *dbx_explain_advice(const struct dbx_explain_ctx *c)

@@ -27,31 +27,43 @@ const struct dbx_explain_learned *dbx_explain_learned_at(const struct dbx_explai
 	for (i = 0; i < c->q->n_learned; i++) {
 		const struct dbx_explain_learned *l = &c->q->learned[i];
 
-		if ((!name || strcmp(l->name, name) == 0) && dbx_addr_cmp(&l->addr, addr) == 0)
+		if (!l->is_guard && (!name || strcmp(l->name, name) == 0) &&
+		    dbx_addr_cmp(&l->addr, addr) == 0)
 			return l;
 	}
 	return NULL;
 }
 
-static void conclude(struct dbx_explain_ctx *c, enum dbx_verdict verdict, enum dbx_reason reason,
-		     enum dbx_path path)
+void dbx_explain_conclude(struct dbx_explain_ctx *c, enum dbx_verdict verdict,
+			  enum dbx_reason reason, enum dbx_path path)
 {
+	struct dbx_result res = c->if_learned; /* of the same source */
+
 	c->out->verdict = verdict;
 	c->out->reason = reason;
 	c->out->path = verdict == DBX_VERDICT_DROP ? DBX_PATH_NONE : path;
+	res.verdict = (uint8_t)verdict;
+	res.path = (uint8_t)c->out->path;
+	c->out->mark = dbx_judge_mark(c->img, &res);
+}
+
+bool dbx_explain_is_private(const struct dbx_explain_ctx *c)
+{
+	return c->m->gateway.dns.has && c->asked.is_private && c->asked.verdict != DBX_VERDICT_DROP;
 }
 
 static void conclude_soft(struct dbx_explain_ctx *c, enum dbx_reason reason)
 {
-	conclude(c, c->if_learned.dry_run ? DBX_VERDICT_DRY_RUN : DBX_VERDICT_DROP, reason,
-		 (enum dbx_path)c->if_learned.name_path);
+	dbx_explain_conclude(c, c->if_learned.dry_run ? DBX_VERDICT_DRY_RUN : DBX_VERDICT_DROP,
+			     reason, (enum dbx_path)c->if_learned.name_path);
 }
 
 /* The verdict on the packet, should its address be learned. */
 static void conclude_learned(struct dbx_explain_ctx *c)
 {
-	conclude(c, (enum dbx_verdict)c->if_learned.verdict, (enum dbx_reason)c->if_learned.reason,
-		 (enum dbx_path)c->if_learned.path);
+	dbx_explain_conclude(c, (enum dbx_verdict)c->if_learned.verdict,
+			     (enum dbx_reason)c->if_learned.reason,
+			     (enum dbx_path)c->if_learned.path);
 }
 
 /* ---- DNS ---- */
@@ -64,21 +76,98 @@ static const char *blocked_only_there(const struct dbx_explain_ctx *c)
 	       "them";
 }
 
+static void tell_query_in_tunnel(struct dbx_explain_ctx *c)
+{
+	dbx_explain_conclude(c, DBX_VERDICT_DROP, DBX_REASON_TUNNEL_NAME, DBX_PATH_NONE);
+	dbx_explain_say(c, "dns", "deny", &c->source->where,
+			"a DNS query inside a tunnel goes nowhere: %s",
+			dbx_reason_text(DBX_REASON_TUNNEL_NAME));
+}
+
+static void tell_refusal(struct dbx_explain_ctx *c)
+{
+	const struct dbx_name_decision *d = &c->asked;
+	bool is_inactive = d->reason == DBX_REASON_PRIVATE_ENDPOINT_INACTIVE && c->pe;
+	struct dbx_strbuf s;
+
+	dbx_explain_conclude(c, DBX_VERDICT_DROP, d->reason, DBX_PATH_NONE);
+	c->rule_of = d;
+	c->no_packet = true;
+	dbx_strbuf_init(&s);
+	if (is_inactive) {
+		dbx_strbuf_addf(&s, "; rule %s is ", c->pe->rule_id);
+		dbx_explain_pe_state(c, c->pe, &s);
+	} else if (d->reason == DBX_REASON_DNS_BLOCKED) {
+		dbx_strbuf_add(&s, blocked_only_there(c));
+	}
+	dbx_explain_say_of(
+		c, "dns", "deny", d, "the resolver answers NXDOMAIN, and asks nobody: %s: %s%s",
+		dbx_reason_slug(d->reason), dbx_reason_text(d->reason), s.len && !s.err ? s.s : "");
+	c->err = s.err ? s.err : c->err;
+	dbx_strbuf_fini(&s);
+}
+
+/* "the private address 10.9.0.4 (alias lake.privatelink.dfs.core.windows.net)" */
+static void add_answer(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	const struct dbx_name_decision *d = &c->asked;
+	char text[DBX_ADDR_STRLEN];
+	size_t i;
+
+	dbx_strbuf_add(s, d->n_addrs == 0  ? "no address: the private endpoint has none"
+			  : d->n_addrs > 1 ? "the private addresses "
+					   : "the private address ");
+	for (i = 0; i < d->n_addrs && i < LIST_MAX; i++)
+		dbx_strbuf_addf(s, "%s%s", i ? ", " : "", dbx_addr_format(&d->addrs[i], text));
+	if (d->n_addrs > LIST_MAX)
+		dbx_strbuf_addf(s, " and %zu more", d->n_addrs - LIST_MAX);
+	if (d->cname[0])
+		dbx_strbuf_addf(s, " (alias %s)", d->cname);
+	if (c->is_name && d->n_addrs && !c->pe_is_judged)
+		dbx_strbuf_addf(s, ", none of them %s", c->t.src.is_v6 ? "IPv6" : "IPv4");
+}
+
+/* The resolver answers by itself. */
+static void tell_private_answer(struct dbx_explain_ctx *c)
+{
+	const struct dbx_name_decision *d = &c->asked;
+	struct dbx_strbuf s;
+
+	dbx_strbuf_init(&s);
+	add_answer(c, &s);
+	if (!c->is_name)
+		dbx_explain_say_of(c, "dns", "match", d, "a lookup of %s is answered with %s",
+				   c->said, s.err ? "?" : s.s);
+	else if (d->verdict == DBX_VERDICT_DRY_RUN)
+		dbx_explain_say_of(c, "dns", "continue", d,
+				   "%s: %s; the resolver answers with %s all the same, and records "
+				   "it, because the policy is in dry-run for this product",
+				   dbx_reason_slug(d->reason), dbx_reason_text(d->reason),
+				   s.err ? "?" : s.s);
+	else
+		dbx_explain_say_of(c, "dns", "match", d, "the resolver answers with %s, by %s",
+				   s.err ? "?" : s.s, d->rule_text);
+	c->err = s.err ? s.err : c->err;
+	dbx_strbuf_fini(&s);
+}
+
 /* False: the lookup is refused, and that decides. */
 static bool tell_lookup(struct dbx_explain_ctx *c)
 {
 	const struct dbx_name_decision *d = &c->asked;
 	const char *slug = dbx_reason_slug(d->reason), *text = dbx_reason_text(d->reason);
 
-	if (d->verdict == DBX_VERDICT_DROP) {
-		conclude(c, DBX_VERDICT_DROP, d->reason, DBX_PATH_NONE);
-		c->rule_of = d;
-		dbx_explain_say_of(c, "dns", "deny", d,
-				   "the resolver answers NXDOMAIN, and asks nobody: %s: %s%s", slug,
-				   text, blocked_only_there(c));
+	if (dbx_domain_is_tunnel(c->t.domain)) {
+		tell_query_in_tunnel(c);
 		return false;
 	}
-	if (d->verdict == DBX_VERDICT_DRY_RUN)
+	if (d->verdict == DBX_VERDICT_DROP) {
+		tell_refusal(c);
+		return false;
+	}
+	if (dbx_explain_is_private(c))
+		tell_private_answer(c);
+	else if (d->verdict == DBX_VERDICT_DRY_RUN)
 		dbx_explain_say_of(c, "dns", "continue", d,
 				   "%s: %s; answered and recorded all the same, because the policy "
 				   "is in dry-run for this product; nothing is learned",
@@ -100,6 +189,8 @@ static void tell_lookup_aside(struct dbx_explain_ctx *c)
 	if (!c->m->gateway.dns.has)
 		dbx_explain_say(c, "dns", "no match", NULL,
 				"the gateway document has no dns object, so no name is learned");
+	else if (dbx_explain_is_private(c))
+		tell_private_answer(c);
 	else if (d->verdict == DBX_VERDICT_PASS)
 		dbx_explain_say_of(c, "dns", "match", d, "a lookup of %s is answered: %s, by %s",
 				   c->said, dbx_reason_slug(d->reason), d->rule_text);
@@ -113,11 +204,13 @@ void dbx_explain_flow_query_steps(struct dbx_explain_ctx *c)
 {
 	if (!dbx_explain_source_step(c))
 		return;
-	dbx_explain_say(
-		c, "dns", "allow", &c->m->gateway.dns.where,
-		"a DNS query, to whatever server: the gateway's resolver answers it, by the "
-		"policy of the workspace");
-	dbx_explain_path_step(c);
+	if (c->out->reason == DBX_REASON_TUNNEL_NAME)
+		tell_query_in_tunnel(c);
+	else
+		dbx_explain_say(
+			c, "dns", "allow", &c->m->gateway.dns.where,
+			"a DNS query, to whatever server: the gateway's resolver answers it, by the "
+			"policy of the workspace");
 }
 
 /* ---- the address ---- */
@@ -134,9 +227,14 @@ static char *list_learned(const struct dbx_explain_ctx *c, const char *name,
 	for (i = 0; i < c->q->n_learned; i++) {
 		const struct dbx_explain_learned *l = &c->q->learned[i];
 
-		if (name ? strcmp(l->name, name) != 0 : dbx_addr_cmp(&l->addr, addr) != 0)
+		if (name ? l->is_guard || strcmp(l->name, name) != 0
+			 : dbx_addr_cmp(&l->addr, addr) != 0)
 			continue;
-		if (n++ < LIST_MAX)
+		if (n++ >= LIST_MAX)
+			continue;
+		if (l->is_guard)
+			dbx_strbuf_addf(&s, "%s%s (refused here)", n > 1 ? ", " : "", l->name);
+		else
 			dbx_strbuf_addf(&s, "%s%s (%" PRIu64 " s)", n > 1 ? ", " : "",
 					name ? dbx_addr_format(&l->addr, text) : l->name,
 					l->expires_in_s);
@@ -148,7 +246,10 @@ static char *list_learned(const struct dbx_explain_ctx *c, const char *name,
 
 static bool names_are_asked(const struct dbx_explain_ctx *c)
 {
+	if (c->if_learned.guarded)
+		return dbx_explain_says_guard(c);
 	switch (c->if_learned.reason) {
+	case DBX_REASON_PRIVATE_REQUIRED:
 	case DBX_REASON_NAME_HANDSHAKE:
 	case DBX_REASON_NAME_UNVERIFIED:
 	case DBX_REASON_NAME_PORT:
@@ -202,27 +303,29 @@ static bool tell_address(struct dbx_explain_ctx *c)
 	return false;
 }
 
-static void tell_endpoint(struct dbx_explain_ctx *c)
+/* Packets to the private address that the name has; false: something else decides on them. */
+static bool tell_endpoint(struct dbx_explain_ctx *c)
 {
 	char text[DBX_ADDR_STRLEN];
 
-	if (!c->pe)
-		return;
-	dbx_addr_format(&c->t.dst, text);
-	dbx_explain_say(c, "private-endpoint", c->pe_is_judged ? "match" : "no match",
-			&c->pe->where, "private endpoint rule %s (%s) has %s; %s%s", c->pe->rule_id,
-			dbx_pe_state_name(c->pe->state), c->name,
-			c->pe_is_judged ? "judged as if the answer were its address "
-			: c->at         ? "the answer was another address"
-					: "the gateway document has no private address for it",
-			c->pe_is_judged ? text : "");
+	if (!c->pe_is_judged || !c->pe || c->out->reason < DBX_REASON_PRIVATE_ENDPOINT_INACTIVE ||
+	    c->out->reason > DBX_REASON_PRIVATE_ENDPOINT)
+		return false;
+	dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), &c->pe->where,
+			"%s is the address of private endpoint rule %s (%s): %s%s",
+			dbx_addr_format(&c->t.dst, text), c->pe->rule_id,
+			dbx_pe_state_name(c->pe->state), dbx_reason_text(c->out->reason),
+			dbx_explain_pe_is_required(c, c->pe) ? "; its public addresses are refused"
+							     : "");
+	return true;
 }
 
 /* Of an address: who learned it. False: nothing did, and the verdict on the packet stays. */
 static bool tell_who(struct dbx_explain_ctx *c)
 {
 	const struct dbx_gateway *g = &c->m->gateway;
-	bool is_known = dbx_explain_learned_at(c, NULL, &c->t.dst);
+	bool is_known = c->q->is_live &&
+			(dbx_explain_guard(c) || dbx_explain_learned_at(c, NULL, &c->t.dst));
 	char *list, text[DBX_ADDR_STRLEN];
 
 	dbx_addr_format(&c->t.dst, text);
@@ -233,6 +336,13 @@ static bool tell_who(struct dbx_explain_ctx *c)
 		if (!list)
 			c->err = -ENOMEM;
 		free(list);
+		return true;
+	}
+	if (dbx_explain_guard(c)) {
+		dbx_explain_say(c, "address", "continue", NULL,
+				"would be guarded, if it is a public address of %s: the resolver "
+				"looks those up by itself",
+				c->said);
 		return true;
 	}
 	if (!c->q->is_live && g->dns.has && c->asked.needs_learning) {
@@ -263,6 +373,12 @@ static const struct {
 				"its packets are held until the ClientHello in its Initial names"},
 };
 
+static const char guard_must[DBX_NAME_PORT_MAX][80] = {
+	[DBX_NAME_PORT_TLS] = "the TCP handshake passes; then its ClientHello must not name",
+	[DBX_NAME_PORT_HTTP] = "the TCP handshake passes; then the Host of a request must not be",
+	[DBX_NAME_PORT_QUIC] = "its packets are held; the ClientHello in its Initial must not name",
+};
+
 static bool is_bound(const struct dbx_explain_ctx *c)
 {
 	if (dbx_explain_learned_at(c, c->said, &c->t.dst))
@@ -276,13 +392,15 @@ static void tell_hello(struct dbx_explain_ctx *c)
 {
 	const char *step = kinds[c->if_learned.flow].step, *must = kinds[c->if_learned.flow].must;
 
-	if (!c->said[0]) {
+	if (dbx_explain_says_guard(c)) {
+		dbx_explain_guard_refuses(c, step, guard_must[c->if_learned.flow]);
+	} else if (!c->said[0]) {
 		conclude_learned(c);
 		dbx_explain_say(c, step, "allow", NULL,
 				"%s a name that was learned for the address", must);
 	} else if (is_bound(c)) {
-		conclude(c, DBX_VERDICT_PASS, DBX_REASON_LISTED_NAME,
-			 (enum dbx_path)c->if_learned.path);
+		dbx_explain_conclude(c, DBX_VERDICT_PASS, DBX_REASON_LISTED_NAME,
+				     (enum dbx_path)c->if_learned.path);
 		c->rule_of = &c->saying;
 		dbx_explain_say_of(c, step, "allow", &c->saying, "%s %s, as here", must, c->said);
 	} else {
@@ -299,12 +417,20 @@ static void tell_flow(struct dbx_explain_ctx *c)
 	char proto[DBX_PROTO_STRLEN];
 
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
-	if (c->if_learned.reason == DBX_REASON_NAME_HANDSHAKE) {
+	if (c->if_learned.guarded || c->if_learned.reason == DBX_REASON_NAME_HANDSHAKE) {
 		tell_hello(c);
 		return;
 	}
 	conclude_learned(c);
-	if (c->out->reason == DBX_REASON_QUIC_REFUSED)
+	if (c->out->reason == DBX_REASON_PRIVATE_REQUIRED)
+		dbx_explain_guard_refuses(c, "port",
+					  "unverified_ports has it, where a flow need not tell "
+					  "whether it means");
+	else if (c->out->reason == DBX_REASON_TUNNEL_NAME)
+		dbx_explain_say(c, "tunnel", "deny", &c->source->where,
+				"the address would be learned or guarded, but %s",
+				dbx_reason_text(c->out->reason));
+	else if (c->out->reason == DBX_REASON_QUIC_REFUSED)
 		dbx_explain_say(
 			c, "quic", dbx_explain_result(c), NULL,
 			"%s to a learned address is QUIC, and refused with an ICMP error, so "
@@ -334,10 +460,8 @@ void dbx_explain_flow_name_steps(struct dbx_explain_ctx *c)
 		dbx_explain_policy_step(c, "continue");
 	if (!tell_lookup(c))
 		return;
-	tell_endpoint(c);
-	if (tell_address(c))
+	if (!tell_endpoint(c) && tell_address(c))
 		tell_flow(c);
-	dbx_explain_path_step(c);
 }
 
 void dbx_explain_flow_addr_steps(struct dbx_explain_ctx *c)
@@ -346,5 +470,4 @@ void dbx_explain_flow_addr_steps(struct dbx_explain_ctx *c)
 		tell_lookup_aside(c);
 	if (tell_who(c))
 		tell_flow(c);
-	dbx_explain_path_step(c);
 }

@@ -13,27 +13,55 @@
 
 #define NO_DNS "the gateway document has no dns object, so no name is learned"
 
+struct private_name {
+	const struct dbx_pe_rule *rule;
+	const char *name;
+};
+
 static int is_same_name(void *arg, const char *name)
 {
 	return dbx_name_match(name, arg) ? 1 : 0;
 }
 
-/* The rule of the workspace's NCC that makes the name private; an effective one first. */
-static const struct dbx_pe_rule *find_endpoint(const struct dbx_explain_ctx *c)
+static int is_private_name(void *arg, const char *name)
+{
+	const struct private_name *p = arg;
+	char alias[DBX_NAME_SIZE] = "";
+
+	return dbx_pe_rule_private_name(p->rule, name, alias) && strcmp(alias, p->name) == 0;
+}
+
+/* One of the rule's names, or what that is called in the private zone. */
+static bool has_name(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r, char *name)
+{
+	struct private_name p = {r, name};
+
+	return dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) == 1 ||
+	       dbx_pe_rule_names(r, c->ncc->region, is_private_name, &p) == 1;
+}
+
+/* As the resolver chooses: a rule for the name itself first, then an effective one. */
+const struct dbx_pe_rule *dbx_explain_pe_of(const struct dbx_explain_ctx *c, const char *of)
 {
 	const struct dbx_pe_rule *found = NULL;
 	char name[DBX_NAME_SIZE];
+	int rank, best = -1;
 	size_t i;
 
-	strcpy(name, c->name);
+	strcpy(name, of);
 	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
-		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 ||
-		    dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) != 1)
+		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 || !has_name(c, r, name))
 			continue;
-		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
-			found = r;
+		if (!dbx_pe_rule_is_effective(r) && !dbx_explain_pe_is_required(c, r))
+			continue; /* as if it were not there */
+		rank = 2 * (dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) == 1) +
+		       dbx_pe_rule_is_effective(r);
+		if (rank <= best)
+			continue;
+		best = rank;
+		found = r;
 	}
 	return found;
 }
@@ -72,7 +100,23 @@ static struct dbx_addr candidate(bool is_v6, uint32_t i)
 	return a;
 }
 
-static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
+static bool is_isolation(enum dbx_reason r)
+{
+	return (r >= DBX_REASON_MARTIAN && r <= DBX_REASON_LISTED_WORKSPACE) ||
+	       r == DBX_REASON_CLUSTER_ISOLATION;
+}
+
+/* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
+static bool is_isolated(const struct dbx_explain_ctx *c)
+{
+	struct dbx_eval_result res;
+
+	dbx_eval_tuple(c->m, &c->t, &res);
+	return is_isolation(res.reason);
+}
+
+/* Where every address is in some entry: one that is at least nobody's own. */
+static struct dbx_addr unlisted_address(struct dbx_explain_ctx *c)
 {
 	uint32_t i;
 
@@ -82,34 +126,57 @@ static struct dbx_addr unlisted_address(const struct dbx_explain_ctx *c)
 		if (dbx_image_class(c->img, &a) == 0)
 			return a;
 	}
+	for (i = 0; i < 256; i++) {
+		c->t.dst = candidate(c->t.src.is_v6, i);
+		if (!is_isolated(c))
+			return c->t.dst;
+	}
 	return candidate(c->t.src.is_v6, 0);
 }
 
-/* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
-static bool is_isolated(const struct dbx_explain_ctx *c)
+/* What the resolver answers, or has answered; false: an address of this family is not known. */
+static bool answered_address(struct dbx_explain_ctx *c)
 {
-	struct dbx_eval_result res;
+	size_t i;
 
-	dbx_eval_tuple(c->m, &c->t, &res);
-	return res.reason >= DBX_REASON_MARTIAN && res.reason <= DBX_REASON_LISTED_WORKSPACE;
+	for (i = 0; dbx_explain_is_private(c) && i < c->asked.n_addrs; i++) {
+		if (c->asked.addrs[i].is_v6 != c->t.src.is_v6)
+			continue;
+		c->t.dst = c->asked.addrs[i];
+		c->pe_is_judged = true;
+		return true;
+	}
+	for (i = 0; !dbx_explain_is_private(c) && i < c->q->n_learned; i++) {
+		const struct dbx_explain_learned *l = &c->q->learned[i];
+
+		if (l->is_guard || strcmp(l->name, c->name) != 0 || l->addr.is_v6 != c->t.src.is_v6)
+			continue;
+		c->at = l;
+		c->t.dst = l->addr;
+		return true;
+	}
+	return false;
 }
 
 void dbx_explain_name_pick(struct dbx_explain_ctx *c)
 {
-	c->pe = find_endpoint(c);
-	for (size_t i = 0; c->m->gateway.dns.has && !c->at && i < c->q->n_learned; i++) {
-		const struct dbx_explain_learned *l = &c->q->learned[i];
-
-		if (strcmp(l->name, c->name) == 0 && l->addr.is_v6 == c->t.src.is_v6)
-			c->at = l;
-	}
-	if (c->at) {
-		c->t.dst = c->at->addr;
+	c->pe = dbx_explain_pe_of(c, c->name);
+	if (c->m->gateway.dns.has) {
+		if (!answered_address(c))
+			c->t.dst = unlisted_address(c);
 		return;
 	}
 	c->pe_is_judged = c->pe && private_address(c, &c->t.dst) && !is_isolated(c);
 	if (!c->pe_is_judged)
 		c->t.dst = unlisted_address(c);
+}
+
+/* Without a private address no packet tells it: the resolver does. */
+void dbx_explain_name_refused(struct dbx_explain_ctx *c, enum dbx_reason reason)
+{
+	c->pe_refuses = c->pe && !c->pe_is_judged && !dbx_pe_rule_is_effective(c->pe) &&
+			(reason == DBX_REASON_FULL_ACCESS || reason == DBX_REASON_NO_MATCH ||
+			 reason == DBX_REASON_NAME_NOT_LEARNED);
 }
 
 static const struct dbx_where *find_name(const struct dbx_explain_ctx *c,
@@ -170,21 +237,34 @@ static void tell_blocked(struct dbx_explain_ctx *c)
 static void tell_endpoint(struct dbx_explain_ctx *c)
 {
 	char addr[DBX_ADDR_STRLEN];
+	struct dbx_strbuf state;
 
+	dbx_strbuf_init(&state);
+	if (c->pe)
+		dbx_explain_pe_state(c, c->pe, &state);
 	if (!c->pe)
 		dbx_explain_say(c, "private-endpoint", "no match", NULL,
 				"no private endpoint rule of the workspace's NCC has %s", c->name);
 	else if (!c->pe_is_judged)
-		dbx_explain_say(
-			c, "private-endpoint", "no match", &c->pe->where,
-			"private endpoint rule %s (%s) has %s, but the gateway document has no "
-			"private address for it",
-			c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name);
+		dbx_explain_say(c, "private-endpoint", c->pe_refuses ? "deny" : "no match",
+				&c->pe->where,
+				"private endpoint rule %s (%s) has %s, but the gateway document "
+				"has no private address for it%s",
+				c->pe->rule_id, state.err ? "?" : state.s, c->name,
+				c->pe_refuses ? "; the resolver refuses the name until the rule is "
+						"effective"
+					      : "");
 	else
 		dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), &c->pe->where,
-				"private endpoint rule %s (%s) has %s; judged at its address %s",
-				c->pe->rule_id, dbx_pe_state_name(c->pe->state), c->name,
-				dbx_addr_format(&c->t.dst, addr));
+				"private endpoint rule %s (%s) has %s; judged at its address %s%s",
+				c->pe->rule_id, state.err ? "?" : state.s, c->name,
+				dbx_addr_format(&c->t.dst, addr),
+				dbx_pe_rule_is_effective(c->pe) &&
+						dbx_explain_pe_is_required(c, c->pe)
+					? "; its public addresses are refused"
+					: "");
+	c->err = state.err ? state.err : c->err;
+	dbx_strbuf_fini(&state);
 }
 
 static void tell_implicit(struct dbx_explain_ctx *c)
@@ -279,7 +359,8 @@ static bool tell_mode(struct dbx_explain_ctx *c)
 	bool is_full = c->policy && c->policy->mode == DBX_MODE_FULL_ACCESS;
 	bool is_blocked = is_full && c->out->reason == DBX_REASON_BLOCKED;
 
-	dbx_explain_policy_step(c, c->pe_is_judged || is_blocked ? "continue" : "allow");
+	dbx_explain_policy_step(c, c->pe_is_judged || c->pe_refuses || is_blocked ? "continue"
+										  : "allow");
 	if (!is_blocked || c->pe_is_judged)
 		return c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED;
 	tell_taken(c, "address");
@@ -290,10 +371,8 @@ void dbx_explain_name_steps(struct dbx_explain_ctx *c)
 {
 	if (!dbx_explain_source_step(c))
 		return;
-	if (!c->pe_is_judged && c->out->reason >= DBX_REASON_MARTIAN &&
-	    c->out->reason <= DBX_REASON_LISTED_WORKSPACE) {
+	if (!c->pe_is_judged && !c->pe_refuses && is_isolation(c->out->reason)) {
 		tell_taken(c, "isolation");
-		dbx_explain_path_step(c);
 		return;
 	}
 	dbx_explain_say(c, "isolation", "continue", NULL,
@@ -301,11 +380,11 @@ void dbx_explain_name_steps(struct dbx_explain_ctx *c)
 	tell_blocked(c);
 	if (tell_mode(c)) {
 		tell_endpoint(c);
-		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged) {
+		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged &&
+		    !c->pe_refuses) {
 			tell_implicit(c);
 			tell_listed(c);
 			tell_default(c);
 		}
 	}
-	dbx_explain_path_step(c);
 }

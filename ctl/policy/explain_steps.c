@@ -5,6 +5,7 @@
  * Which step that is follows from the reason of the classifier; what it looked at is searched in
  * the model again, so that each step can name the entry and the place where it is written.
  */
+#include "policy/explain_feed.h"
 #include "policy/explain_impl.h"
 
 #include <inttypes.h>
@@ -18,6 +19,12 @@ const char *dbx_explain_result(const struct dbx_explain_ctx *c)
 	if (c->out->verdict == DBX_VERDICT_PASS)
 		return "allow";
 	return c->out->verdict == DBX_VERDICT_DRY_RUN ? "dry-run" : "deny";
+}
+
+/* Of an entry that contains the address, where a name may still be refused. */
+static const char *passes(const struct dbx_explain_ctx *c)
+{
+	return c->names_decide ? "continue" : "allow";
 }
 
 static bool is_reason(const struct dbx_explain_ctx *c, enum dbx_reason reason)
@@ -89,6 +96,22 @@ static enum decided tell_gateway(struct dbx_explain_ctx *c)
 	return NOT_YET;
 }
 
+static void tell_cluster(struct dbx_explain_ctx *c)
+{
+	const struct dbx_workspace *ws;
+	const struct dbx_source *to = dbx_eval_binding(c->m, c->t.domain, &c->t.dst, &ws);
+	const char *from = c->source->cluster ? c->source->cluster : "(none)", *other = "(none)";
+
+	if (to && to->cluster)
+		other = to->cluster;
+	dbx_explain_say(c, "isolation", "deny", to ? &to->where : &c->ws->where,
+			"the destination is in workspace %" PRId64
+			" itself, but in %s%s, and the source in cluster %s; separate_clusters "
+			"keeps them apart",
+			c->ws->id, to ? "cluster " : "one or several others on other links",
+			to ? other : "", from);
+}
+
 static enum decided tell_workspace(struct dbx_explain_ctx *c)
 {
 	const struct dbx_workspace *owner = NULL;
@@ -109,6 +132,10 @@ static enum decided tell_workspace(struct dbx_explain_ctx *c)
 				"the destination is in workspace %" PRId64
 				", which the policy does not list",
 				owner->id);
+		return HERE;
+	}
+	if (is_reason(c, DBX_REASON_CLUSTER_ISOLATION)) {
+		tell_cluster(c);
 		return HERE;
 	}
 	dbx_explain_say(c, "isolation", "match", &owner->where,
@@ -201,7 +228,7 @@ static enum decided tell_mode(struct dbx_explain_ctx *c)
 		dbx_explain_policy_step(c, "continue"); /* the private endpoint decides first */
 		return NOT_YET;
 	}
-	dbx_explain_policy_step(c, "allow");
+	dbx_explain_policy_step(c, passes(c));
 	return c->policy && c->policy->mode == DBX_MODE_RESTRICTED_ACCESS ? NOT_YET : HERE;
 }
 
@@ -209,6 +236,7 @@ static enum decided tell_endpoint(struct dbx_explain_ctx *c)
 {
 	bool is_own = false;
 	const struct dbx_pe_rule *r = NULL;
+	struct dbx_strbuf state;
 
 	if (!dbx_eval_endpoint(c->m, c->ncc, &c->t.dst, &r, &is_own)) {
 		dbx_explain_say(c, "private-endpoint", "no match", NULL,
@@ -216,11 +244,16 @@ static enum decided tell_endpoint(struct dbx_explain_ctx *c)
 		return NOT_YET;
 	}
 	c->pe = r;
+	dbx_strbuf_init(&state);
+	if (r)
+		dbx_explain_pe_state(c, r, &state);
 	dbx_explain_say(c, "private-endpoint", c->names_decide ? "continue" : dbx_explain_result(c),
 			r ? &r->where : NULL, "the address of private endpoint rule %s (%s)%s: %s",
-			r ? r->rule_id : "?", r ? dbx_pe_state_name(r->state) : "?",
+			r ? r->rule_id : "?", r && !state.err ? state.s : "?",
 			is_own ? "" : " of another NCC than the workspace's",
 			dbx_reason_text(c->out->reason));
+	c->err = state.err ? state.err : c->err;
+	dbx_strbuf_fini(&state);
 	return HERE;
 }
 
@@ -250,11 +283,9 @@ static struct finding find_set(const struct dbx_explain_ctx *c, const struct dbx
 	return f;
 }
 
-#define BY_STRLEN 160
-
-/* What of a set contains the address: "prefix 203.0.113.0/24", "service tag Storage". */
+/* What of a set contains the address: "prefix 203.0.113.0/24", or the range of a service tag. */
 static const char *by_what(const struct dbx_explain_ctx *c, const struct dbx_dest_set *s,
-			   char buf[BY_STRLEN])
+			   char buf[DBX_FEED_STRLEN])
 {
 	char prefix[DBX_PREFIX_STRLEN];
 	size_t i;
@@ -263,16 +294,12 @@ static const char *by_what(const struct dbx_explain_ctx *c, const struct dbx_des
 	for (i = 0; i < s->n_prefixes; i++) {
 		if (!dbx_eval_in_prefix(&s->prefixes[i].prefix, &c->t.dst))
 			continue;
-		snprintf(buf, BY_STRLEN, "prefix %s",
+		snprintf(buf, DBX_FEED_STRLEN, "prefix %s",
 			 dbx_prefix_format(&s->prefixes[i].prefix, prefix));
 		return buf;
 	}
-	for (i = 0; i < s->n_tags; i++) {
-		if (!dbx_eval_in_tag(c->m, &s->tags[i], &c->t.dst))
-			continue;
-		snprintf(buf, BY_STRLEN, "service tag %s", s->tags[i].tag);
-		return buf;
-	}
+	for (i = 0; i < s->n_tags && !buf[0]; i++)
+		dbx_explain_feed(c->m, &s->tags[i], &c->t.dst, buf);
 	return buf;
 }
 
@@ -281,11 +308,11 @@ static bool tell_sets(struct dbx_explain_ctx *c, const char *step, const char *l
 		      const struct dbx_dest_set *v, size_t n)
 {
 	struct finding f = find_set(c, v, n);
-	char proto[DBX_PROTO_STRLEN], by[BY_STRLEN];
+	char proto[DBX_PROTO_STRLEN], by[DBX_FEED_STRLEN];
 
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
 	if (f.hit)
-		dbx_explain_say(c, step, "allow", &f.hit->where,
+		dbx_explain_say(c, step, passes(c), &f.hit->where,
 				"%s \"%s\" contains it, by %s, for %s", list, f.hit->label,
 				by_what(c, f.hit, by), proto);
 	else if (f.near)
@@ -319,7 +346,7 @@ static enum decided tell_listed(struct dbx_explain_ctx *c)
 
 		if (d->type != DBX_DEST_IP_RANGE || !dbx_eval_in_prefix(&d->prefix, &c->t.dst))
 			continue;
-		dbx_explain_say(c, "listed", "allow", &d->where, "the policy allows %s",
+		dbx_explain_say(c, "listed", passes(c), &d->where, "the policy allows %s",
 				d->destination);
 		return HERE;
 	}
@@ -348,22 +375,6 @@ static enum decided tell_default(struct dbx_explain_ctx *c)
 	return HERE;
 }
 
-void dbx_explain_path_step(struct dbx_explain_ctx *c)
-{
-	static const char *const how[] = {
-		[DBX_PATH_LOCAL] = "stays on the gateway's own links",
-		[DBX_PATH_PRIVATE_ENDPOINT] = "leaves to the private endpoint",
-		[DBX_PATH_SERVICE_ENDPOINT] = "leaves by the service endpoint of the NCC",
-		[DBX_PATH_NAT] = "leaves by NAT, from a stable address",
-	};
-
-	if (c->out->path == DBX_PATH_NONE)
-		return;
-	dbx_explain_say(c, "path", dbx_path_name(c->out->path),
-			c->out->path == DBX_PATH_SERVICE_ENDPOINT && c->ncc ? &c->ncc->where : NULL,
-			"%s", how[c->out->path]);
-}
-
 void dbx_explain_addr_steps(struct dbx_explain_ctx *c)
 {
 	static enum decided (*const steps[])(struct dbx_explain_ctx *) = {
@@ -376,6 +387,4 @@ void dbx_explain_addr_steps(struct dbx_explain_ctx *c)
 		if (steps[i](c) == HERE)
 			break;
 	}
-	if (!c->names_decide)
-		dbx_explain_path_step(c);
 }

@@ -13,6 +13,13 @@
 
 #include "policy/imgbuf.h"
 
+#define TUNNEL_FLAGS (DBX_TUNNEL_F_VXLAN | DBX_TUNNEL_F_GENEVE)
+#define HEADER_FLAGS (DBX_NAMES_F_DNS | DBX_NAMES_F_ECH_DENY | DBX_IMAGE_F_FORWARD)
+#define BINDING_FLAGS \
+	(DBX_BINDING_F_DRY_RUN | DBX_BINDING_F_MAC | DBX_BINDING_F_REJECT | DBX_BINDING_F_CLUSTER)
+#define OUTCOME_FLAGS \
+	(DBX_OUTCOME_F_WORKSPACE | DBX_OUTCOME_F_SOFT | DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD)
+
 enum meaning { /* what a leaf of the run stands for; levels of a table follow each other */
 	       M_CLASS0,
 	       M_CLASS1,
@@ -26,6 +33,7 @@ enum meaning { /* what a leaf of the run stands for; levels of a table follow ea
 	       M_BINDING,
 	       M_OUTCOME,
 	       M_NAME_PORT,
+	       M_TUNNEL,
 	       M_MAX,
 };
 
@@ -55,6 +63,8 @@ static const char *check_leaf(struct walk *w, enum meaning m, uint32_t v)
 		return v <= items(w->img, DBX_SEC_BINDINGS) ? NULL : "a binding is out of range";
 	if (m == M_NAME_PORT)
 		return v < DBX_NAME_PORT_MAX ? NULL : "a port's name check is out of range";
+	if (m == M_TUNNEL)
+		return v & ~(uint32_t)TUNNEL_FLAGS ? "a tunnel's address is out of range" : NULL;
 	return v < items(w->img, DBX_SEC_OUTCOMES) ? NULL : "an outcome is out of range";
 }
 
@@ -168,8 +178,9 @@ static const char *check_dst4(const struct dbx_image *img)
 
 static const char *check_bindings(const struct dbx_image *img)
 {
-	uint32_t n;
+	uint32_t n, n_quotas;
 	const struct dbx_binding *b = dbx_image_section(img, DBX_SEC_BINDINGS, &n);
+	const struct dbx_quota *quotas = dbx_image_section(img, DBX_SEC_QUOTAS, &n_quotas);
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (b[i].profile >= items(img, DBX_SEC_PROFILES) ||
@@ -178,7 +189,24 @@ static const char *check_bindings(const struct dbx_image *img)
 			return "a binding points nowhere";
 		if (b[i].product >= DBX_PRODUCT_MAX)
 			return "a binding's product is out of range";
+		if (b[i].flags & ~BINDING_FLAGS)
+			return "a binding's flags are not known";
+		if (b[i].quota > n_quotas ||
+		    (b[i].quota && quotas[b[i].quota - 1].workspace_id != b[i].workspace_id))
+			return "a binding's quota is not its workspace's";
 	}
+	return NULL;
+}
+
+static const char *check_quotas(const struct dbx_image *img)
+{
+	uint32_t n;
+	const struct dbx_quota *q = dbx_image_section(img, DBX_SEC_QUOTAS, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if ((!q[i].bytes_per_s && !q[i].flows_per_s) || !q[i].burst_ms ||
+		    q[i].burst_ms > DBX_QUOTA_BURST_MAX || q[i].bytes_per_s > DBX_QUOTA_BYTES_MAX)
+			return "a quota is out of range";
 	return NULL;
 }
 
@@ -194,6 +222,9 @@ static const char *check_profiles(struct walk *w)
 	for (uint32_t i = 0; i < n; i++) {
 		if (p[i].row > n_cells || n_classes > n_cells - p[i].row)
 			return "a profile's row is out of range";
+		for (int k = 0; k < 3; k++)
+			if (p[i].marks[k] && (p[i].marks[k] & DBX_MARK_PATH_MASK) != DBX_MARK_PATH)
+				return "a profile's mark is not one of a path";
 		bad = check_value(w, M_OUTCOME, p[i].workspaces, 0);
 		if (bad)
 			return bad;
@@ -217,7 +248,7 @@ static const char *check_outcomes(struct walk *w)
 				       : items(w->img, DBX_SEC_RULES) + 1;
 
 		if (o[i].verdict >= DBX_VERDICT_MAX || o[i].reason >= DBX_REASON_MAX ||
-		    o[i].path >= DBX_PATH_MAX || o[i].rule >= max)
+		    o[i].path >= DBX_PATH_MAX || o[i].rule >= max || (o[i].flags & ~OUTCOME_FLAGS))
 			return "an outcome is out of range";
 	}
 	for (uint32_t i = 0; i < n_sets && !bad; i++)
@@ -273,6 +304,14 @@ const char *dbx_image_check_refs(const struct dbx_image *img)
 		w.bad = check_outcomes(&w);
 	if (!w.bad)
 		w.bad = check_value(&w, M_NAME_PORT, img->hdr->name_ports, 0);
+	if (!w.bad)
+		w.bad = check_value(&w, M_TUNNEL, img->hdr->tunnel_local, 0);
+	if (!w.bad)
+		w.bad = check_value(&w, M_TUNNEL, img->hdr->tunnel_remotes, 0);
+	if (!w.bad && (img->hdr->name_flags & ~HEADER_FLAGS))
+		w.bad = "the header's flags are not known";
+	if (!w.bad)
+		w.bad = check_quotas(img);
 	if (!w.bad)
 		w.bad = check_people(img);
 	free(w.seen);

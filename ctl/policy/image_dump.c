@@ -46,6 +46,22 @@ static void add_header(struct dbx_strbuf *b, const struct dbx_image *img)
 				(uint64_t)h->sec[i].n_bytes, (uint64_t)h->sec[i].offset);
 }
 
+/* What the header says beyond the layout; nothing is said of what is not there. */
+static void add_limits(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	const struct dbx_image_header *h = img->hdr;
+
+	if (h->reject_per_s)
+		dbx_strbuf_addf(b, "\nanswers to denials: %u a second and workspace\n",
+				h->reject_per_s);
+	if (h->name_flags & DBX_IMAGE_F_FORWARD)
+		dbx_strbuf_add(b, "\nredirected past the host's stack: what needs no mark\n");
+	if (h->vxlan_port)
+		dbx_strbuf_addf(b, "\ntunnel: vxlan, UDP port %u\n", h->vxlan_port);
+	if (h->geneve_port)
+		dbx_strbuf_addf(b, "\ntunnel: geneve, UDP port %u\n", h->geneve_port);
+}
+
 static void add_outcome(struct dbx_strbuf *b, const struct dbx_image *img, uint32_t value)
 {
 	uint32_t n;
@@ -63,6 +79,8 @@ static void add_outcome(struct dbx_strbuf *b, const struct dbx_image *img, uint3
 			o->flags & DBX_OUTCOME_F_SOFT ? " (soft)" : "", dbx_reason_slug(o->reason));
 	if (o->path)
 		dbx_strbuf_addf(b, " path %s", dbx_path_name(o->path));
+	if (o->flags & DBX_OUTCOME_F_GUARD)
+		dbx_strbuf_add(b, " unless guarded");
 	if (o->rule)
 		dbx_strbuf_addf(b, " rule %u", o->rule - 1);
 }
@@ -140,6 +158,50 @@ static void add_rules(struct dbx_strbuf *b, const struct dbx_image *img)
 	}
 }
 
+static void add_domain(struct dbx_strbuf *b, uint32_t domain)
+{
+	if (domain >> 30 == DBX_DOMAIN_VNI >> 30)
+		dbx_strbuf_addf(b, "vni %u", domain & 0xffffffu);
+	else if (domain >> 30 == DBX_DOMAIN_QINQ >> 30)
+		dbx_strbuf_addf(b, "vlan %u.%u", domain >> 12 & 0xfffu, domain & 0xfffu);
+	else if (domain)
+		dbx_strbuf_addf(b, "vlan %u", domain);
+	else
+		dbx_strbuf_add(b, "untagged");
+}
+
+static void add_bindings(struct dbx_strbuf *b, const struct dbx_image *img)
+{
+	uint32_t n;
+	const struct dbx_binding *v = dbx_image_section(img, DBX_SEC_BINDINGS, &n);
+	const struct dbx_quota *q;
+
+	dbx_strbuf_add(b, "\nbindings\n");
+	for (uint32_t i = 0; i < n; i++) {
+		dbx_strbuf_addf(b, "  %u workspace %" PRIu64 " ", i, (uint64_t)v[i].workspace_id);
+		add_domain(b, v[i].domain);
+		if (v[i].cluster == UINT32_MAX)
+			dbx_strbuf_add(b, " several clusters");
+		else if (v[i].cluster)
+			dbx_strbuf_addf(b, " cluster %u", v[i].cluster);
+		if (v[i].quota)
+			dbx_strbuf_addf(b, " quota %u", v[i].quota - 1);
+		dbx_strbuf_addf(b, "%s%s%s%s\n",
+				v[i].flags & DBX_BINDING_F_DRY_RUN ? " dry-run" : "",
+				v[i].flags & DBX_BINDING_F_MAC ? " mac" : "",
+				v[i].flags & DBX_BINDING_F_REJECT ? " reject" : "",
+				v[i].flags & DBX_BINDING_F_CLUSTER ? " separate" : "");
+	}
+	q = dbx_image_section(img, DBX_SEC_QUOTAS, &n);
+	dbx_strbuf_add(b, n ? "\nquotas\n" : "");
+	for (uint32_t i = 0; i < n; i++)
+		dbx_strbuf_addf(b,
+				"  %u workspace %" PRIu64 ": %u new flows a second, %" PRIu64
+				" bytes a second, bursts of %u ms\n",
+				i, (uint64_t)q[i].workspace_id, q[i].flows_per_s,
+				(uint64_t)q[i].bytes_per_s, q[i].burst_ms);
+}
+
 static void add_classes(struct dbx_strbuf *b, const struct dbx_image *img)
 {
 	static const char *const kinds[DBX_SET_KIND_MAX] = {
@@ -175,6 +237,9 @@ static void add_profiles(struct dbx_strbuf *b, const struct dbx_image *img)
 
 	for (uint32_t i = 0; i < n; i++) {
 		dbx_strbuf_addf(b, "\nprofile %u\n", i);
+		if (p[i].marks[0] || p[i].marks[1] || p[i].marks[2])
+			dbx_strbuf_addf(b, "  marks %08x %08x %08x\n", p[i].marks[0], p[i].marks[1],
+					p[i].marks[2]);
 		for (uint32_t k = 0; k < img->hdr->n_classes; k++) {
 			dbx_strbuf_addf(b, "  class %u: ", k);
 			add_ruleset(b, img, p[i].rulesets + cells[p[i].row + k]);
@@ -189,8 +254,10 @@ char *dbx_image_dump(const struct dbx_image *img, bool full)
 
 	dbx_strbuf_init(&b);
 	add_header(&b, img);
+	add_limits(&b, img);
 	add_workspaces(&b, img);
 	if (full) {
+		add_bindings(&b, img);
 		add_rules(&b, img);
 		add_classes(&b, img);
 		add_profiles(&b, img);

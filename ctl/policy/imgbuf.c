@@ -27,6 +27,7 @@ const struct dbx_section_shape dbx_section_shapes[DBX_SEC_MAX] = {
 	[DBX_SEC_CELLS] = {"cells", 2, DBX_CELL_SHIFT},
 	[DBX_SEC_RULESETS] = {"rule sets", 4, DBX_RULESET_SHIFT},
 	[DBX_SEC_OUTCOMES] = {"outcomes", sizeof(struct dbx_outcome), DBX_OUTCOME_SHIFT},
+	[DBX_SEC_QUOTAS] = {"quotas", sizeof(struct dbx_quota), DBX_QUOTA_SHIFT},
 	[DBX_SEC_INTERFACES] = {"interfaces", sizeof(struct dbx_img_interface), 0},
 	[DBX_SEC_WORKSPACES] = {"workspaces", sizeof(struct dbx_img_workspace), 0},
 	[DBX_SEC_POLICIES] = {"policies", sizeof(struct dbx_img_policy), 0},
@@ -49,7 +50,8 @@ static void fail(struct dbx_imgbuf *b, int err, const char *what)
 int dbx_imgbuf_init(struct dbx_imgbuf *b)
 {
 	memset(b, 0, sizeof(*b));
-	b->name_ports = DBX_LEAF | DBX_NAME_PORT_NONE;
+	b->hdr.name_ports = DBX_LEAF | DBX_NAME_PORT_NONE;
+	b->hdr.tunnel_local = b->hdr.tunnel_remotes = DBX_LEAF;
 	dbx_strmap_init(&b->strings);
 	/* index 0 of these denies, and offset 0 of the strings is "" */
 	dbx_imgbuf_add(b, DBX_SEC_RUNS32, &(struct dbx_run32){0, DBX_LEAF}, 1);
@@ -344,18 +346,15 @@ static size_t lay_out(const struct dbx_imgbuf *b, struct dbx_image_header *h)
 int dbx_imgbuf_finish(struct dbx_imgbuf *b, uint64_t generation, uint32_t n_classes, void **image,
 		      size_t *n_bytes, size_t *kernel_bytes)
 {
-	struct dbx_image_header h = {
-		.magic = DBX_IMAGE_MAGIC,
-		.abi = DBX_ABI_VERSION,
-		.header_bytes = sizeof(h),
-		.n_classes = n_classes,
-		.name_ports = b->name_ports,
-		.name_flags = b->name_flags,
-	};
+	struct dbx_image_header h = b->hdr;
 	uint8_t *out;
 
 	if (b->err)
 		return b->err;
+	h.magic = DBX_IMAGE_MAGIC;
+	h.abi = DBX_ABI_VERSION;
+	h.header_bytes = sizeof(h);
+	h.n_classes = n_classes;
 	h.n_bytes = lay_out(b, &h);
 	out = calloc(1, h.n_bytes);
 	if (!out)

@@ -28,7 +28,8 @@ struct dbx_imgbuf {
 		size_t n, cap; /* items */
 	} sec[DBX_SEC_MAX];
 	struct dbx_strmap strings;
-	uint32_t name_ports, name_flags; /* of the header */
+	struct dbx_image_header
+		hdr; /* what the compiler says in it; the rest is filled in at the end */
 	int err;
 	const char *what_full;
 };

@@ -117,15 +117,28 @@ static int diff_objects(struct dbx_diff_build *b, const char *object, const char
 	return rc;
 }
 
+/* A path of the gateway document is told from others by the NCCs that it is for. */
+static char *path_identity(const json_t *value)
+{
+	json_t *id = json_pack("[O?O?]", json_object_get(value, "path"),
+			       json_object_get(value, "ncc_ids"));
+	char *text = id ? dump(id) : NULL;
+
+	json_decref(id);
+	return text;
+}
+
 /* What makes an element of a list the same element after it was edited; malloc'ed. */
 static char *identity(const json_t *value)
 {
 	static const char *const keys[] = {
-		"rule_id", "workspace_id", "label",       "network_policy_id",
-		"name",    "prefix",       "destination", "tag",
+		"rule_id",     "workspace_id", "label", "network_policy_id", "name", "prefix",
+		"destination", "tag",          "type",
 	};
 	size_t i;
 
+	if (json_object_get(value, "path"))
+		return path_identity(value);
 	for (i = 0; json_is_object(value) && i < ARRAY_LEN(keys); i++) {
 		const json_t *id = json_object_get(value, keys[i]);
 

@@ -130,17 +130,17 @@ void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uin
 
 static int is_learned(void *arg, const struct dbx_learned_key *key)
 {
-	(void)arg;
 	(void)key;
-	return 1;
+	return *(const int *)arg;
 }
 
 void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
-		       struct dbx_result *res)
+		       int learned, struct dbx_result *res)
 {
 	struct dbx_env env = env_of(img, NULL, port);
 
 	env.learned = is_learned;
+	env.learned_arg = &learned;
 	judge_tuple(&env, pkt, res);
 }
 
@@ -158,6 +158,13 @@ const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const st
 	owner = dbx_src_owner(&env, hdr, words, addr->is_v6);
 	b = dbx_owner_binding(&env, hdr, owner, domain);
 	return b ? b : dbx_owner_binding(&env, hdr, owner, DBX_DOMAIN_ANY);
+}
+
+uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res)
+{
+	struct dbx_env env = env_of(img, NULL, DBX_PORT_ANY);
+
+	return img ? dbx_path_mark(&env, img->hdr, res) : 0;
 }
 
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4])

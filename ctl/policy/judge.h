@@ -30,9 +30,9 @@ void dbx_judge_frame(const struct dbx_image *img, struct dbx_frags *frags, const
 void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
 		     struct dbx_result *res);
 
-/* The same, should a name have been learned for the destination. */
+/* The same, should this be known of the destination: DBX_ENV_LEARNED, with DBX_ENV_GUARDED. */
 void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
-		       struct dbx_result *res);
+		       int learned, struct dbx_result *res);
 
 /*
  * The binding of a source address in a domain, or, in none, that of its sole owner whatever the
@@ -40,6 +40,9 @@ void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, u
  */
 const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
 					   uint32_t domain);
+
+/* Mark that a packet with this result leaves with, 0 = none. */
+uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res);
 
 /* Host order words of an address, as struct dbx_pkt holds them. */
 void dbx_judge_addr(const struct dbx_addr *addr, uint32_t words[4]);

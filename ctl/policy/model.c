@@ -127,14 +127,22 @@ static void binding_fini(struct dbx_ncc_binding *b)
 static void source_fini(struct dbx_source *s)
 {
 	free(s->interface);
+	free(s->cluster);
 	free(s->extra);
 	free(s->where.ptr);
+}
+
+static void quota_fini(struct dbx_quota_limits *q)
+{
+	free(q->extra);
+	free(q->where.ptr);
 }
 
 static void workspace_fini(struct dbx_workspace *w)
 {
 	free(w->name);
 	free_all(w->sources, w->n_sources, source_fini);
+	quota_fini(&w->quota);
 	free(w->extra);
 	free(w->where.ptr);
 }
@@ -215,6 +223,42 @@ static void names_fini(struct dbx_gateway *g)
 	free(g->names.where.ptr);
 }
 
+static void ncc_ref_fini(struct dbx_ncc_ref *n)
+{
+	free(n->ncc_id);
+	free(n->where.ptr);
+}
+
+static void route_fini(struct dbx_path_route *r)
+{
+	free_all(r->ncc_ids, r->n_ncc_ids, ncc_ref_fini);
+	free(r->interface);
+	free(r->next_hops);
+	free(r->source_addresses);
+	free(r->extra);
+	free(r->where.ptr);
+}
+
+static void tunnel_fini(struct dbx_tunnel *t)
+{
+	free_all(t->remotes, t->n_remotes, prefix_ref_fini);
+	free(t->extra);
+	free(t->where.ptr);
+}
+
+static void paths_fini(struct dbx_gateway *g)
+{
+	free_all(g->routes, g->n_routes, route_fini);
+	free_all(g->tunnels, g->n_tunnels, tunnel_fini);
+	free_all(g->reject.policy_ids, g->reject.n_policy_ids, string_fini);
+	free(g->reject.extra);
+	free(g->reject.where.ptr);
+	free_all(g->forward.interfaces, g->forward.n_interfaces, interface_fini);
+	free(g->forward.extra);
+	free(g->forward.where.ptr);
+	quota_fini(&g->default_quota);
+}
+
 static void gateway_fini(struct dbx_gateway *g)
 {
 	free(g->name);
@@ -229,6 +273,7 @@ static void gateway_fini(struct dbx_gateway *g)
 	free_all(g->allowed, g->n_allowed, dest_set_fini);
 	free_all(g->blocked, g->n_blocked, dest_set_fini);
 	names_fini(g);
+	paths_fini(g);
 	free(g->extra);
 	free(g->where.ptr);
 }

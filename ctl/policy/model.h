@@ -17,6 +17,7 @@
 
 #include "dbx/abi.h"
 #include "lib/addr.h"
+#include "lib/name.h"
 
 struct dbx_where {
 	uint32_t doc; /* index into model.docs */
@@ -195,7 +196,17 @@ struct dbx_source {
 	char *interface; /* or NULL: any */
 	bool has_mac;
 	uint8_t mac[6];
-	int product; /* enum dbx_product, or -1: the workspace's */
+	int product;   /* enum dbx_product, or -1: the workspace's */
+	char *cluster; /* or NULL */
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_quota_limits { /* has: the document says so; 0 = no limit */
+	bool has;
+	uint64_t bytes_per_s; /* at most 10^12 */
+	uint32_t flows_per_s; /* at most 10^9 */
+	uint32_t burst_ms;    /* default 100, at most 10,000 */
 	char *extra;
 	struct dbx_where where;
 };
@@ -206,6 +217,9 @@ struct dbx_workspace {
 	enum dbx_product product;
 	struct dbx_source *sources;
 	size_t n_sources;
+	bool has_isolated, isolated;                   /* to the firewall instead of the internet */
+	bool has_separate_clusters, separate_clusters; /* sources of other clusters are others */
+	struct dbx_quota_limits quota;                 /* absent: the gateway's default_quota */
 	char *extra;
 	struct dbx_where where;
 };
@@ -318,6 +332,58 @@ struct dbx_name_options { /* "names" of the gateway document; absent: the defaul
 	struct dbx_where where;
 };
 
+struct dbx_ncc_ref {
+	char *ncc_id;
+	struct dbx_where where;
+};
+
+#define DBX_ROUTES_MAX 256 /* each one is a routing table and rules of the host */
+
+/* How what takes a path leaves: the first entry that names the NCC, else the first for every NCC. */
+struct dbx_path_route {
+	enum dbx_path path; /* NAT, SERVICE_ENDPOINT, PRIVATE_ENDPOINT or FIREWALL */
+	struct dbx_ncc_ref *ncc_ids;
+	size_t n_ncc_ids; /* none = every NCC, and workspaces without one */
+	char *interface;
+	struct dbx_addr *next_hops; /* at most one of each family; none: on the link */
+	size_t n_next_hops;
+	struct dbx_addr
+		*source_addresses; /* stable addresses; none of a family: as the workload sent */
+	size_t n_source_addresses;
+	char *extra;
+	struct dbx_where where;
+};
+
+enum dbx_tunnel_type { DBX_TUNNEL_VXLAN, DBX_TUNNEL_GENEVE };
+
+struct dbx_tunnel { /* at most one of each type */
+	enum dbx_tunnel_type type;
+	uint16_t port; /* UDP; default 4789 or 6081 */
+	bool has_port;
+	struct dbx_prefix_ref *remotes; /* IPv4: whose tunnel packets are taken */
+	size_t n_remotes;
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_reject { /* "reject": denials of these policies are answered */
+	bool has;
+	char **policy_ids; /* none = every policy */
+	size_t n_policy_ids;
+	bool has_per_second;
+	uint32_t per_second; /* answers a workspace gets at most; default 1000 */
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_forward { /* "fast_forward": interfaces to which packets may be redirected */
+	bool has;
+	struct dbx_interface *interfaces;
+	size_t n_interfaces;
+	char *extra;
+	struct dbx_where where;
+};
+
 struct dbx_gateway {
 	char *name, *account_id; /* or NULL */
 	struct dbx_interface *interfaces;
@@ -341,7 +407,14 @@ struct dbx_gateway {
 	uint32_t feed_max_shrink_percent; /* 0 = default of 20 */
 	struct dbx_dns_options dns;
 	struct dbx_name_options names;
-	char *extra; /* dns, log, quotas, ... of later versions: kept */
+	struct dbx_path_route *routes; /* "paths" */
+	size_t n_routes;
+	struct dbx_tunnel *tunnels;
+	size_t n_tunnels;
+	struct dbx_reject reject;
+	struct dbx_forward forward;
+	struct dbx_quota_limits default_quota;
+	char *extra; /* log, ... of later versions: kept */
 	struct dbx_where where;
 };
 
@@ -411,6 +484,18 @@ const struct dbx_policy *dbx_model_policy_of(const struct dbx_model *m, int64_t 
 					     const char **explicit_id);
 const struct dbx_ncc *dbx_model_ncc_of(const struct dbx_model *m, int64_t workspace_id);
 
+/*
+ * The route of a path for an NCC (NULL: none), or NULL: the host's routing. isolated is for
+ * DBX_PATH_FIREWALL. And the mark of a route: DBX_MARK_PATH | a number that follows from what it says,
+ * never 0, no two alike in a model; so a route that stays keeps its mark over generations.
+ */
+const struct dbx_path_route *dbx_model_route(const struct dbx_model *m, enum dbx_path path,
+					     const char *ncc_id);
+uint32_t dbx_model_route_mark(const struct dbx_model *m, const struct dbx_path_route *r);
+
+/* NCC id for dbx_scope_uid(): that of the workspace's NCC when it has rules, else NULL. */
+const char *dbx_model_scope_ncc(const struct dbx_model *m, const struct dbx_ncc *ncc);
+
 /* Effective = ESTABLISHED, not deactivated, and for S3 enabled (egress-model 2.4). */
 bool dbx_pe_rule_is_effective(const struct dbx_pe_rule *r);
 
@@ -422,6 +507,9 @@ typedef int (*dbx_name_fn)(void *arg, const char *name);
 int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_name_fn add,
 		      void *arg);
 int dbx_storage_names(const struct dbx_storage_dest *d, dbx_name_fn add, void *arg);
+/* The same name in the private DNS zone of the rule's service; false: there is none, out untouched. */
+bool dbx_pe_rule_private_name(const struct dbx_pe_rule *r, const char *name,
+			      char out[DBX_NAME_SIZE]);
 
 /*
  * Tags that a reference names, compared without case; cloud NULL = all loaded feeds. A name without

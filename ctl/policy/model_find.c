@@ -21,7 +21,8 @@
 
 struct dbx_model_index {
 	struct dbx_strmap policies, nccs, pe_rules, workspaces, options, bindings;
-	struct dbx_strmap *tags; /* one a feed: name in lower case -> index */
+	struct dbx_strmap rule_nccs; /* id of an NCC -> its first rule */
+	struct dbx_strmap *tags;     /* one a feed: name in lower case -> index */
 	size_t n_tags;
 };
 
@@ -84,6 +85,8 @@ static int index_all(struct dbx_model_index *ix, const struct dbx_model *m)
 		rc = put_name(&ix->nccs, m->nccs[i].id, i);
 	for (size_t i = 0; i < m->n_pe_rules && !rc; i++)
 		rc = put_name(&ix->pe_rules, m->pe_rules[i].rule_id, i);
+	for (size_t i = 0; i < m->n_pe_rules && !rc; i++)
+		rc = m->pe_rules[i].ncc_id ? put_name(&ix->rule_nccs, m->pe_rules[i].ncc_id, i) : 0;
 	for (size_t i = 0; i < m->gateway.n_workspaces && !rc; i++)
 		rc = put_id(&ix->workspaces, m->gateway.workspaces[i].id, i);
 	for (size_t i = 0; i < m->n_options && !rc; i++)
@@ -107,6 +110,7 @@ int dbx_model_index_make(struct dbx_model *m)
 	dbx_strmap_init(&ix->workspaces);
 	dbx_strmap_init(&ix->options);
 	dbx_strmap_init(&ix->bindings);
+	dbx_strmap_init(&ix->rule_nccs);
 	m->index = ix;
 	rc = index_all(ix, m);
 	if (rc)
@@ -126,6 +130,7 @@ void dbx_model_index_free(struct dbx_model *m)
 	dbx_strmap_fini(&ix->workspaces);
 	dbx_strmap_fini(&ix->options);
 	dbx_strmap_fini(&ix->bindings);
+	dbx_strmap_fini(&ix->rule_nccs);
 	for (size_t i = 0; i < ix->n_tags; i++)
 		dbx_strmap_fini(&ix->tags[i]);
 	free(ix->tags);
@@ -211,6 +216,19 @@ const struct dbx_ncc *dbx_model_ncc_of(const struct dbx_model *m, int64_t worksp
 	const struct dbx_ncc_binding *b = find_binding(m, workspace_id);
 
 	return b ? dbx_model_ncc(m, b->ncc_id) : NULL;
+}
+
+const char *dbx_model_scope_ncc(const struct dbx_model *m, const struct dbx_ncc *ncc)
+{
+	if (!ncc)
+		return NULL;
+	if (m->index)
+		return dbx_strmap_get(&m->index->rule_nccs, ncc->id, NULL) ? ncc->id : NULL;
+	for (size_t i = 0; i < m->n_pe_rules; i++) {
+		if (m->pe_rules[i].ncc_id && !strcmp(m->pe_rules[i].ncc_id, ncc->id))
+			return ncc->id;
+	}
+	return NULL;
 }
 
 bool dbx_pe_rule_is_effective(const struct dbx_pe_rule *r)

@@ -94,50 +94,89 @@ static const struct zone {
 	const char *provider; /* part of the resource id, or NULL: any */
 	const char *name_add; /* after the resource name */
 	const char *suffix;
+	const char *private_zone; /* NULL: "privatelink." and the suffix */
 } zones[] = {
-	{"blob", NULL, "", "blob.core.windows.net"},
-	{"blob_secondary", NULL, "-secondary", "blob.core.windows.net"},
-	{"dfs", NULL, "", "dfs.core.windows.net"},
-	{"dfs_secondary", NULL, "-secondary", "dfs.core.windows.net"},
-	{"file", NULL, "", "file.core.windows.net"},
-	{"file_secondary", NULL, "-secondary", "file.core.windows.net"},
-	{"queue", NULL, "", "queue.core.windows.net"},
-	{"queue_secondary", NULL, "-secondary", "queue.core.windows.net"},
-	{"table", "/storageAccounts/", "", "table.core.windows.net"},
-	{"table_secondary", "/storageAccounts/", "-secondary", "table.core.windows.net"},
-	{"web", NULL, "", "web.core.windows.net"},
-	{"web_secondary", NULL, "-secondary", "web.core.windows.net"},
-	{"sqlServer", NULL, "", "database.windows.net"},
-	{"mysqlServer", NULL, "", "mysql.database.azure.com"},
-	{"postgresqlServer", NULL, "", "postgres.database.azure.com"},
-	{"mariadbServer", NULL, "", "mariadb.database.azure.com"},
-	{"Sql", "/Microsoft.DocumentDB/", "", "documents.azure.com"},
-	{"Sql", NULL, "", "sql.azuresynapse.net"},
-	{"SqlOnDemand", NULL, "-ondemand", "sql.azuresynapse.net"},
-	{"Dev", NULL, "", "dev.azuresynapse.net"},
-	{"vault", NULL, "", "vault.azure.net"},
-	{"namespace", NULL, "", "servicebus.windows.net"},
-	{"registry", NULL, "", "azurecr.io"},
-	{"searchService", NULL, "", "search.windows.net"},
-	{"sites", NULL, "", "azurewebsites.net"},
-	{"account", "/Microsoft.CognitiveServices/", "", "cognitiveservices.azure.com"},
+	{"blob", NULL, "", "blob.core.windows.net", NULL},
+	{"blob_secondary", NULL, "-secondary", "blob.core.windows.net", NULL},
+	{"dfs", NULL, "", "dfs.core.windows.net", NULL},
+	{"dfs_secondary", NULL, "-secondary", "dfs.core.windows.net", NULL},
+	{"file", NULL, "", "file.core.windows.net", NULL},
+	{"file_secondary", NULL, "-secondary", "file.core.windows.net", NULL},
+	{"queue", NULL, "", "queue.core.windows.net", NULL},
+	{"queue_secondary", NULL, "-secondary", "queue.core.windows.net", NULL},
+	{"table", "/storageAccounts/", "", "table.core.windows.net", NULL},
+	{"table_secondary", "/storageAccounts/", "-secondary", "table.core.windows.net", NULL},
+	{"web", NULL, "", "web.core.windows.net", NULL},
+	{"web_secondary", NULL, "-secondary", "web.core.windows.net", NULL},
+	{"sqlServer", NULL, "", "database.windows.net", NULL},
+	{"mysqlServer", NULL, "", "mysql.database.azure.com", NULL},
+	{"postgresqlServer", NULL, "", "postgres.database.azure.com", NULL},
+	{"mariadbServer", NULL, "", "mariadb.database.azure.com", NULL},
+	{"Sql", "/Microsoft.DocumentDB/", "", "documents.azure.com", NULL},
+	{"Sql", NULL, "", "sql.azuresynapse.net", NULL},
+	{"SqlOnDemand", NULL, "-ondemand", "sql.azuresynapse.net", NULL},
+	{"Dev", NULL, "", "dev.azuresynapse.net", NULL},
+	{"vault", NULL, "", "vault.azure.net", "privatelink.vaultcore.azure.net"},
+	{"namespace", NULL, "", "servicebus.windows.net", NULL},
+	{"registry", NULL, "", "azurecr.io", NULL},
+	{"searchService", NULL, "", "search.windows.net", NULL},
+	{"sites", NULL, "", "azurewebsites.net", NULL},
+	{"account", "/Microsoft.CognitiveServices/", "", "cognitiveservices.azure.com", NULL},
 };
 
-static int azure_resource_names(const struct dbx_pe_rule *r, dbx_name_fn add, void *arg)
+static const struct zone *zone_of(const struct dbx_pe_rule *r)
 {
-	const char *name = strrchr(r->resource_id, '/');
-
-	if (!name || !name[1])
-		return 0;
+	if (r->flavour != DBX_PE_AZURE_RESOURCE || !r->resource_id || !r->group_id)
+		return NULL;
 	for (size_t i = 0; i < COUNT(zones); i++) {
 		const struct zone *z = &zones[i];
 
-		if (strcasecmp(r->group_id, z->group) ||
-		    (z->provider && !strcasestr(r->resource_id, z->provider)))
-			continue;
-		return add_name(add, arg, "%s%s.%s", name + 1, z->name_add, z->suffix);
+		if (!strcasecmp(r->group_id, z->group) &&
+		    (!z->provider || strcasestr(r->resource_id, z->provider)))
+			return z;
 	}
+	return NULL;
+}
+
+static int keep_name(void *arg, const char *name)
+{
+	strcpy(arg, name);
 	return 0;
+}
+
+static int azure_resource_names(const struct dbx_pe_rule *r, dbx_name_fn add, void *arg)
+{
+	const struct zone *z = zone_of(r);
+	const char *name = strrchr(r->resource_id, '/');
+
+	if (!z || !name || !name[1])
+		return 0;
+	return add_name(add, arg, "%s%s.%s", name + 1, z->name_add, z->suffix);
+}
+
+bool dbx_pe_rule_private_name(const struct dbx_pe_rule *r, const char *name,
+			      char out[DBX_NAME_SIZE])
+{
+	const struct zone *z = zone_of(r);
+	char public_name[DBX_NAME_SIZE] = "", private_name[DBX_NAME_SIZE] = "";
+	const char *resource;
+
+	if (!z)
+		return false;
+	azure_resource_names(r, keep_name, public_name);
+	if (!public_name[0] || strcmp(name, public_name))
+		return false;
+	resource = strrchr(r->resource_id, '/') + 1;
+	if (z->private_zone)
+		add_name(keep_name, private_name, "%s%s.%s", resource, z->name_add,
+			 z->private_zone);
+	else
+		add_name(keep_name, private_name, "%s%s.privatelink.%s", resource, z->name_add,
+			 z->suffix);
+	if (!private_name[0])
+		return false;
+	strcpy(out, private_name);
+	return true;
 }
 
 /* The region inside "com.amazonaws.<region>.s3", else the NCC's. */
@@ -172,7 +211,7 @@ int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_n
 		rc = add_name(add, arg, "%s", r->domain_names[i]);
 	if (rc)
 		return rc;
-	if (r->flavour == DBX_PE_AZURE_RESOURCE && r->resource_id && r->group_id)
+	if (zone_of(r))
 		return azure_resource_names(r, add, arg);
 	if (r->flavour == DBX_PE_AWS_S3 && r->endpoint_service)
 		return s3_rule_names(r, ncc_region, add, arg);

@@ -1,96 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * names.c -- what each workspace's policy says on a DNS name.
+ * names.c -- the index of names: what policies say on a DNS name.
  *
  * Every list of names becomes a table from name to the first entry that has it: plain names by
  * themselves, "*.x" by its suffix. A name is looked up once whole and once for each of its suffixes,
  * so the cost follows its labels and not the lists. The order is that of egress-model 3.3.
  */
-#include "policy/names.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "lib/hash.h"
-#include "lib/idmap.h"
-#include "lib/name.h"
-#include "lib/vec.h"
+#include "policy/names_impl.h"
 #include "policy/ruletext.h"
 
-struct rule {
-	uint64_t uid;
-	char *text, *doc, *ptr;
-};
-
-/* value: rule << 8 | reason; the first entry of a name stays. */
-struct table {
-	struct dbx_strmap exact, suffix;
-};
-
-struct policy {
-	char *id;
-	uint64_t uid;
-	enum dbx_restriction_mode mode;
-	bool is_dry_run;
-	unsigned int filter;
-	uint32_t rule;
-	struct table allowed, blocked;
-};
-
-struct dbx_names {
-	DBX_VEC(struct rule) rules;
-	DBX_VEC(struct policy) policies;
-	struct dbx_idmap policy_of_workspace; /* id -> policy index */
-	struct dbx_idmap policy_by_uid;
-	struct table
-		blocked_everywhere; /* gateway lists that name no policy: workspaces without one */
-	bool bare_suffix;
-	int err;
-};
-
-static void table_init(struct table *t)
+static void table_init(struct dbx_names_table *t)
 {
 	dbx_strmap_init(&t->exact);
 	dbx_strmap_init(&t->suffix);
 }
 
-static void table_fini(struct table *t)
+static void table_fini(struct dbx_names_table *t)
 {
 	dbx_strmap_fini(&t->exact);
 	dbx_strmap_fini(&t->suffix);
 }
 
-static void note(struct dbx_names *n, int rc)
+void dbx_names_note(struct dbx_names *n, int rc)
 {
 	if (rc && rc != -EEXIST && !n->err)
 		n->err = rc;
 }
 
-static char *copy(struct dbx_names *n, const char *s)
+char *dbx_names_copy(struct dbx_names *n, const char *s)
 {
 	char *c = strdup(s ? s : "");
 
 	if (!c)
-		note(n, -ENOMEM);
+		dbx_names_note(n, -ENOMEM);
 	return c;
 }
 
-static uint32_t add_rule(struct dbx_names *n, const struct dbx_model *m,
-			 const struct dbx_where *where, const char *policy_id,
-			 const struct dbx_strbuf *text)
+uint32_t dbx_names_add_rule(struct dbx_names *n, const struct dbx_model *m,
+			    const struct dbx_where *where, const char *policy_id,
+			    const struct dbx_strbuf *text)
 {
-	struct rule r = {
+	struct dbx_names_rule r = {
 		.uid = dbx_rule_uid(policy_id, text->s),
-		.text = copy(n, text->s),
-		.doc = copy(n, dbx_model_doc_name(m, where)),
-		.ptr = copy(n, where->ptr),
+		.text = dbx_names_copy(n, text->s),
+		.doc = dbx_names_copy(n, dbx_model_doc_name(m, where)),
+		.ptr = dbx_names_copy(n, where->ptr),
 	};
 
-	note(n, text->err);
+	dbx_names_note(n, text->err);
 	if (dbx_vec_push(&n->rules, r)) {
-		note(n, -ENOMEM);
+		dbx_names_note(n, -ENOMEM);
 		free(r.text);
 		free(r.doc);
 		free(r.ptr);
@@ -99,18 +62,18 @@ static uint32_t add_rule(struct dbx_names *n, const struct dbx_model *m,
 	return (uint32_t)n->rules.n - 1;
 }
 
-static void add_name(struct dbx_names *n, struct table *t, const char *pattern, uint32_t rule,
-		     enum dbx_reason reason)
+static void add_name(struct dbx_names *n, struct dbx_names_table *t, const char *pattern,
+		     uint32_t rule, enum dbx_reason reason)
 {
 	uint64_t value = (uint64_t)rule << 8 | (uint64_t)reason;
 
 	if (!strncmp(pattern, "*.", 2)) {
-		note(n, dbx_strmap_put(&t->suffix, pattern + 2, value));
+		dbx_names_note(n, dbx_strmap_put(&t->suffix, pattern + 2, value));
 		return;
 	}
-	note(n, dbx_strmap_put(&t->exact, pattern, value));
+	dbx_names_note(n, dbx_strmap_put(&t->exact, pattern, value));
 	if (n->bare_suffix)
-		note(n, dbx_strmap_put(&t->suffix, pattern, value));
+		dbx_names_note(n, dbx_strmap_put(&t->suffix, pattern, value));
 }
 
 /* ---- building ---- */
@@ -125,7 +88,7 @@ static bool applies(const struct dbx_dest_set *s, const char *policy_id)
 	return false;
 }
 
-static void add_dests(struct dbx_names *n, const struct dbx_model *m, struct table *t,
+static void add_dests(struct dbx_names *n, const struct dbx_model *m, struct dbx_names_table *t,
 		      enum dbx_dest_list list, const struct dbx_dest_set *v, size_t n_v,
 		      const char *policy_id, enum dbx_reason reason)
 {
@@ -138,7 +101,7 @@ static void add_dests(struct dbx_names *n, const struct dbx_model *m, struct tab
 		if (!v[i].n_names || !applies(&v[i], policy_id))
 			continue;
 		dbx_ruletext_dest(&text, list, &v[i]);
-		rule = add_rule(n, m, &v[i].where, "", &text);
+		rule = dbx_names_add_rule(n, m, &v[i].where, "", &text);
 		for (size_t k = 0; k < v[i].n_names; k++)
 			add_name(n, t, v[i].names[k].name, rule, reason);
 	}
@@ -147,7 +110,7 @@ static void add_dests(struct dbx_names *n, const struct dbx_model *m, struct tab
 
 struct storage_use {
 	struct dbx_names *n;
-	struct table *t;
+	struct dbx_names_table *t;
 	uint32_t rule;
 };
 
@@ -160,7 +123,7 @@ static int add_storage_name(void *arg, const char *name)
 }
 
 static void add_own_names(struct dbx_names *n, const struct dbx_model *m,
-			  const struct dbx_policy *p, struct policy *out)
+			  const struct dbx_policy *p, struct dbx_names_policy *out)
 {
 	struct dbx_strbuf text;
 
@@ -170,14 +133,14 @@ static void add_own_names(struct dbx_names *n, const struct dbx_model *m,
 			continue;
 		dbx_ruletext_internet(&text, &p->allowed[i], false);
 		add_name(n, &out->allowed, p->allowed[i].name,
-			 add_rule(n, m, &p->allowed[i].where, p->id, &text),
+			 dbx_names_add_rule(n, m, &p->allowed[i].where, p->id, &text),
 			 DBX_REASON_LISTED_NAME);
 	}
 	for (size_t i = 0; i < p->n_storage; i++) {
 		struct storage_use u = {n, &out->allowed, 0};
 
 		dbx_ruletext_storage(&text, &p->storage[i]);
-		u.rule = add_rule(n, m, &p->storage[i].where, p->id, &text);
+		u.rule = dbx_names_add_rule(n, m, &p->storage[i].where, p->id, &text);
 		dbx_storage_names(&p->storage[i], add_storage_name, &u);
 	}
 	for (size_t i = 0; i < p->n_blocked; i++) {
@@ -185,7 +148,7 @@ static void add_own_names(struct dbx_names *n, const struct dbx_model *m,
 			continue;
 		dbx_ruletext_internet(&text, &p->blocked[i], true);
 		add_name(n, &out->blocked, p->blocked[i].name,
-			 add_rule(n, m, &p->blocked[i].where, p->id, &text),
+			 dbx_names_add_rule(n, m, &p->blocked[i].where, p->id, &text),
 			 DBX_REASON_DNS_BLOCKED);
 	}
 	dbx_strbuf_fini(&text);
@@ -194,9 +157,8 @@ static void add_own_names(struct dbx_names *n, const struct dbx_model *m,
 static void add_policy(struct dbx_names *n, const struct dbx_model *m, const struct dbx_policy *p)
 {
 	const struct dbx_gateway *g = &m->gateway;
-	struct policy out = {
-		.id = copy(n, p->id),
-		.uid = dbx_policy_uid(p->id),
+	struct dbx_names_policy out = {
+		.id = dbx_names_copy(n, p->id),
 		.mode = p->mode,
 		.is_dry_run = p->enforcement == DBX_DRY_RUN,
 		.filter = p->dry_run_filter,
@@ -207,7 +169,7 @@ static void add_policy(struct dbx_names *n, const struct dbx_model *m, const str
 	table_init(&out.blocked);
 	dbx_strbuf_init(&text);
 	dbx_ruletext_policy(&text, p);
-	out.rule = add_rule(n, m, &p->where, p->id, &text);
+	out.rule = dbx_names_add_rule(n, m, &p->where, p->id, &text);
 	dbx_strbuf_fini(&text);
 	add_dests(n, m, &out.allowed, DBX_LIST_PLATFORM, g->platform, g->n_platform, p->id,
 		  DBX_REASON_PLATFORM);
@@ -219,29 +181,60 @@ static void add_policy(struct dbx_names *n, const struct dbx_model *m, const str
 	add_dests(n, m, &out.blocked, DBX_LIST_BLOCKED, g->blocked, g->n_blocked, p->id,
 		  DBX_REASON_DNS_BLOCKED);
 	if (dbx_vec_push(&n->policies, out)) {
-		note(n, -ENOMEM);
+		dbx_names_note(n, -ENOMEM);
 		table_fini(&out.allowed);
 		table_fini(&out.blocked);
 		free(out.id);
 		return;
 	}
-	note(n, dbx_idmap_set(&n->policy_by_uid, out.uid, (uint32_t)n->policies.n - 1));
+}
+
+/* Scope of a policy, which is the model's so manieth, and an NCC (NULL: none, or one without rules). */
+static void add_scope(struct dbx_names *n, const struct dbx_model *m, uint32_t policy,
+		      const struct dbx_ncc *ncc, uint32_t *out)
+{
+	struct dbx_names_scope s = {
+		.uid = dbx_scope_uid(m->policies[policy].id, ncc ? ncc->id : NULL),
+		.policy = policy,
+		.ncc = DBX_NAMES_NO_NCC,
+	};
+
+	if (dbx_idmap_get(&n->scope_by_uid, s.uid, out))
+		return;
+	if (ncc)
+		s.ncc = dbx_names_add_ncc(n, m, ncc);
+	*out = (uint32_t)n->scopes.n;
+	if (dbx_vec_push(&n->scopes, s))
+		dbx_names_note(n, -ENOMEM);
+	else
+		dbx_names_note(n, dbx_idmap_set(&n->scope_by_uid, s.uid, *out));
+}
+
+static void add_workspace(struct dbx_names *n, const struct dbx_model *m, int64_t id)
+{
+	const struct dbx_policy *p = dbx_model_policy_of(m, id, NULL);
+	const struct dbx_ncc *ncc = dbx_model_ncc_of(m, id);
+	uint32_t scope;
+
+	if (!p)
+		return;
+	if (!dbx_model_scope_ncc(m, ncc))
+		ncc = NULL;
+	add_scope(n, m, (uint32_t)(p - m->policies), ncc, &scope);
+	dbx_names_note(n, dbx_idmap_set(&n->scope_of_workspace, (uint64_t)id, scope));
 }
 
 static void build(struct dbx_names *n, const struct dbx_model *m)
 {
 	const struct dbx_gateway *g = &m->gateway;
+	uint32_t scope;
 
-	for (size_t i = 0; i < m->n_policies; i++)
+	for (size_t i = 0; i < m->n_policies && !n->err; i++)
 		add_policy(n, m, &m->policies[i]);
-	for (size_t i = 0; i < g->n_workspaces; i++) {
-		const struct dbx_policy *p = dbx_model_policy_of(m, g->workspaces[i].id, NULL);
-
-		if (p)
-			note(n,
-			     dbx_idmap_set(&n->policy_of_workspace, (uint64_t)g->workspaces[i].id,
-					   (uint32_t)(p - m->policies)));
-	}
+	for (size_t i = 0; i < m->n_policies && !n->err; i++)
+		add_scope(n, m, (uint32_t)i, NULL, &scope);
+	for (size_t i = 0; i < g->n_workspaces && !n->err; i++)
+		add_workspace(n, m, g->workspaces[i].id);
 	add_dests(n, m, &n->blocked_everywhere, DBX_LIST_BLOCKED, g->blocked, g->n_blocked, NULL,
 		  DBX_REASON_DNS_BLOCKED);
 }
@@ -280,166 +273,15 @@ void dbx_names_free(struct dbx_names **names)
 		table_fini(&p->blocked);
 		free(p->id);
 	}
+	dbx_vec_for_each(&n->nccs, c)
+		dbx_names_ncc_fini(c);
 	dbx_vec_fini(&n->rules);
 	dbx_vec_fini(&n->policies);
-	dbx_idmap_fini(&n->policy_of_workspace);
-	dbx_idmap_fini(&n->policy_by_uid);
+	dbx_vec_fini(&n->nccs);
+	dbx_vec_fini(&n->scopes);
+	dbx_idmap_fini(&n->scope_of_workspace);
+	dbx_idmap_fini(&n->scope_by_uid);
 	table_fini(&n->blocked_everywhere);
 	free(n);
 	*names = NULL;
-}
-
-/* ---- asking ---- */
-
-/* A plain entry wins over "*.x", a longer suffix over a shorter one. */
-static bool find(const struct table *t, const char *name, uint64_t *value)
-{
-	if (dbx_strmap_get(&t->exact, name, value))
-		return true;
-	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		if (dbx_strmap_get(&t->suffix, dot + 1, value))
-			return true;
-	return false;
-}
-
-static void set_rule(const struct dbx_names *n, uint32_t rule, struct dbx_name_decision *out)
-{
-	const struct rule *r = &n->rules.v[rule];
-
-	out->rule_uid = r->uid;
-	out->rule_text = r->text;
-	out->rule_doc = r->doc;
-	out->rule_ptr = r->ptr;
-}
-
-static void set_entry(const struct dbx_names *n, uint64_t value, enum dbx_verdict verdict,
-		      struct dbx_name_decision *out)
-{
-	out->verdict = verdict;
-	out->reason = (enum dbx_reason)(value & 0xff);
-	set_rule(n, (uint32_t)(value >> 8), out);
-}
-
-static bool ends_with(const char *name, const char *suffix)
-{
-	size_t n = strlen(name), s = strlen(suffix);
-
-	return n >= s && !strcmp(name + n - s, suffix);
-}
-
-/* "s3" or "s3-..." as a whole label, at the dot or the beginning. */
-static bool is_s3_label(const char *label)
-{
-	return !strncmp(label, "s3.", 3) || !strncmp(label, "s3-", 3);
-}
-
-/* "b.s3.us-east-1...", and also a bucket that is called "s3-b": behind it the service comes again. */
-static bool has_bucket(const char *name)
-{
-	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		if (is_s3_label(dot + 1))
-			return true;
-	return false;
-}
-
-/* Storage hosts whose name does not tell the bucket (egress-model section 6). */
-static enum dbx_reason denied_reason(const char *name)
-{
-	bool aws = ends_with(name, ".amazonaws.com") || ends_with(name, ".amazonaws.com.cn");
-
-	if (aws && (strstr(name, ".s3-accesspoint") || strstr(name, ".accesspoint.s3-global.")))
-		return DBX_REASON_DNS_ACCESS_POINT;
-	if (aws && is_s3_label(name) && !has_bucket(name))
-		return DBX_REASON_DNS_PATH_STYLE;
-	if (!strcmp(name, "storage.googleapis.com") || !strcmp(name, "storage.mtls.googleapis.com"))
-		return DBX_REASON_DNS_BARE_STORAGE;
-	return DBX_REASON_DNS_DENIED;
-}
-
-static void decide(const struct dbx_names *n, const struct policy *p, const char *name,
-		   struct dbx_name_decision *out)
-{
-	uint64_t value;
-
-	*out = (struct dbx_name_decision){.verdict = DBX_VERDICT_DROP, .policy_id = p ? p->id : ""};
-	out->rule_text = out->rule_doc = out->rule_ptr = "";
-	out->policy_uid = p ? p->uid : 0;
-	if (find(p ? &p->blocked : &n->blocked_everywhere, name, &value)) {
-		set_entry(n, value, DBX_VERDICT_DROP, out);
-		return;
-	}
-	if (!p) {
-		out->reason = DBX_REASON_NO_POLICY;
-		return;
-	}
-	if (p->mode == DBX_MODE_FULL_ACCESS) {
-		out->verdict = DBX_VERDICT_PASS;
-		out->reason = DBX_REASON_FULL_ACCESS;
-		set_rule(n, p->rule, out);
-		return;
-	}
-	if (p->mode != DBX_MODE_RESTRICTED_ACCESS) {
-		out->reason = DBX_REASON_MODE_UNSPECIFIED;
-		set_rule(n, p->rule, out);
-		return;
-	}
-	if (find(&p->allowed, name, &value)) {
-		set_entry(n, value, DBX_VERDICT_PASS, out);
-		out->needs_learning = true;
-		return;
-	}
-	out->reason = denied_reason(name);
-}
-
-static bool is_dry_run(const struct policy *p, int product)
-{
-	if (!p->is_dry_run || !p->filter)
-		return p->is_dry_run;
-	return (product == DBX_PRODUCT_DBSQL && (p->filter & DBX_FILTER_DBSQL)) ||
-	       (product == DBX_PRODUCT_ML_SERVING && (p->filter & DBX_FILTER_ML_SERVING));
-}
-
-void dbx_names_decide(const struct dbx_names *n, int64_t workspace_id, int product,
-		      const char *name, struct dbx_name_decision *out)
-{
-	const struct policy *p = NULL;
-	uint32_t index;
-
-	if (dbx_idmap_get(&n->policy_of_workspace, (uint64_t)workspace_id, &index))
-		p = &n->policies.v[index];
-	decide(n, p, name, out);
-	if (p && out->verdict == DBX_VERDICT_DROP && p->mode == DBX_MODE_RESTRICTED_ACCESS &&
-	    out->reason != DBX_REASON_DNS_BLOCKED && is_dry_run(p, product))
-		out->verdict = DBX_VERDICT_DRY_RUN;
-}
-
-void dbx_names_decide_policy(const struct dbx_names *n, uint64_t policy_uid, const char *name,
-			     struct dbx_name_decision *out)
-{
-	uint32_t index;
-
-	decide(n,
-	       dbx_idmap_get(&n->policy_by_uid, policy_uid, &index) ? &n->policies.v[index] : NULL,
-	       name, out);
-}
-
-uint64_t dbx_names_policy_of(const struct dbx_names *n, int64_t workspace_id)
-{
-	uint32_t index;
-
-	if (!dbx_idmap_get(&n->policy_of_workspace, (uint64_t)workspace_id, &index))
-		return 0;
-	return n->policies.v[index].uid;
-}
-
-void dbx_names_each_workspace(const struct dbx_names *n,
-			      void (*fn)(void *arg, int64_t workspace_id, uint64_t policy_uid),
-			      void *arg)
-{
-	for (size_t i = 0; i < n->policy_of_workspace.n_slots; i++) {
-		const struct dbx_idmap_slot *s = &n->policy_of_workspace.v[i];
-
-		if (s->value_plus_1)
-			fn(arg, (int64_t)s->key, n->policies.v[s->value_plus_1 - 1].uid);
-	}
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "policy/print_names.h"
+#include "policy/print_paths.h"
 
 json_t *dbx_pr_protocol(uint16_t proto)
 {
@@ -52,15 +53,6 @@ static void print_ports(struct dbx_pr *p, json_t *o, uint16_t proto,
 		dbx_pr_ports(p, o, icmp ? "types" : "ports", icmp ? 8 : 0, ports, n);
 }
 
-static json_t *print_prefixes(struct dbx_pr *p, const struct dbx_prefix_ref *v, size_t n)
-{
-	json_t *list = dbx_pr_array(p);
-
-	for (size_t i = 0; i < n; i++)
-		dbx_pr_push(p, list, dbx_pr_prefix(p, &v[i].prefix));
-	return list;
-}
-
 static json_t *print_tags(struct dbx_pr *p, const struct dbx_tag_ref *v, size_t n)
 {
 	json_t *list = dbx_pr_array(p), *o;
@@ -84,7 +76,7 @@ static json_t *print_set(struct dbx_pr *p, const struct dbx_dest_set *s)
 
 	dbx_pr_text(p, o, "label", s->label);
 	if (s->n_prefixes)
-		dbx_pr_set(p, o, "prefixes", print_prefixes(p, s->prefixes, s->n_prefixes));
+		dbx_pr_set(p, o, "prefixes", dbx_pr_prefix_refs(p, s->prefixes, s->n_prefixes));
 	if (s->n_tags)
 		dbx_pr_set(p, o, "service_tags", print_tags(p, s->tags, s->n_tags));
 	if (s->n_names) {
@@ -134,6 +126,7 @@ static json_t *print_source(struct dbx_pr *p, const struct dbx_source *s)
 	if (s->product >= 0)
 		dbx_pr_text(p, o, "network_source_type",
 			    dbx_product_name((enum dbx_product)s->product));
+	dbx_pr_text(p, o, "cluster", s->cluster);
 	return o;
 }
 
@@ -151,6 +144,12 @@ static json_t *print_workspaces(struct dbx_pr *p, const struct dbx_gateway *g)
 		for (size_t k = 0; k < w->n_sources; k++)
 			dbx_pr_push(p, sources, print_source(p, &w->sources[k]));
 		dbx_pr_set(p, o, "sources", sources);
+		if (w->has_isolated)
+			dbx_pr_set(p, o, "isolated", json_boolean(w->isolated));
+		if (w->has_separate_clusters)
+			dbx_pr_set(p, o, "separate_clusters", json_boolean(w->separate_clusters));
+		if (w->quota.has)
+			dbx_pr_set(p, o, "quota", dbx_pr_quota(p, &w->quota));
 		dbx_pr_push(p, list, o);
 	}
 	return list;
@@ -159,16 +158,13 @@ static json_t *print_workspaces(struct dbx_pr *p, const struct dbx_gateway *g)
 static json_t *print_private_endpoints(struct dbx_pr *p, const struct dbx_gateway *g)
 {
 	json_t *list = dbx_pr_array(p);
-	char text[DBX_ADDR_STRLEN];
 
 	for (size_t i = 0; i < g->n_private_endpoints; i++) {
 		const struct dbx_pe_address *e = &g->private_endpoints[i];
-		json_t *o = dbx_pr_object(p, e->extra), *addrs = dbx_pr_array(p);
+		json_t *o = dbx_pr_object(p, e->extra);
 
 		dbx_pr_text(p, o, "rule_id", e->rule_id);
-		for (size_t k = 0; k < e->n_addrs; k++)
-			dbx_pr_push(p, addrs, json_string(dbx_addr_format(&e->addrs[k], text)));
-		dbx_pr_set(p, o, "addresses", addrs);
+		dbx_pr_set(p, o, "addresses", dbx_pr_addrs(p, e->addrs, e->n_addrs));
 		if (e->has_private_required)
 			dbx_pr_set(p, o, "private_required", json_boolean(e->private_required));
 		dbx_pr_push(p, list, o);
@@ -244,6 +240,7 @@ char *dbx_print_gateway(const struct dbx_gateway *g)
 		dbx_pr_set(&p, o, "dns", dbx_pr_dns(&p, &g->dns));
 	if (g->names.has)
 		dbx_pr_set(&p, o, "names", dbx_pr_names(&p, &g->names));
+	dbx_pr_paths(&p, o, g);
 	dbx_pr_set(&p, root, "gateway", o);
 	return dbx_pr_finish(&p, root);
 }

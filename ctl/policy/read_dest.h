@@ -30,4 +30,10 @@ int dbx_rd_ports(struct dbx_rd *r, const json_t *o, const struct dbx_rd_at *at, 
 /* struct dbx_prefix_ref */
 int dbx_rd_prefix_ref(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst);
 
+/* char *: the name of a network interface */
+int dbx_rd_ifname(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst);
+
+/* struct dbx_addr */
+int dbx_rd_addr(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst);
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * read_gateway.c -- the gateway document: what the vendor's objects leave to the gateway.
  *
- * ARCHITECTURE.md has its format. Ids that must be unique within a list are checked here, where both
+ * rules/gateway.md has its format. Ids that must be unique within a list are checked here, where both
  * places are known.
  */
 #include "policy/read_json.h"
@@ -16,6 +16,7 @@
 #include "lib/hash.h"
 #include "policy/read_dest.h"
 #include "policy/read_names.h"
+#include "policy/read_paths.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
 #define IFNAME_MAX 15 /* IFNAMSIZ without its NUL */
@@ -47,7 +48,7 @@ static int check_unique(struct dbx_rd *r, struct dbx_strmap *seen, const char *k
 
 /* ---- interfaces, addresses, services ---- */
 
-static int read_ifname(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+int dbx_rd_ifname(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
 {
 	const char *s = dbx_rd_text(r, v, at, "a string");
 	size_t len = s ? strlen(s) : 0;
@@ -68,7 +69,7 @@ static int read_ifname(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at
 }
 
 static const struct dbx_rd_field interface_fields[] = {
-	{"name", RD_REQUIRED, offsetof(struct dbx_interface, name), read_ifname},
+	{"name", RD_REQUIRED, offsetof(struct dbx_interface, name), dbx_rd_ifname},
 };
 static const struct dbx_rd_shape interface_shape =
 	RD_SHAPE("an interface", interface_fields, RD_UNKNOWN_LOUD);
@@ -149,7 +150,7 @@ static int read_services(struct dbx_rd *r, const json_t *v, const struct dbx_rd_
 
 /* ---- private endpoints ---- */
 
-static int read_addr(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+int dbx_rd_addr(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
 {
 	const char *s = dbx_rd_text(r, v, at, "an IP address");
 	char q[RD_QUOTE_SIZE];
@@ -170,7 +171,7 @@ static int read_addrs(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at 
 		dbx_rd_error(r, at, "bad-value",
 			     "read a private endpoint's addresses: the list is empty; remove the "
 			     "entry, or write its addresses");
-	return dbx_rd_list(r, v, at, DBX_GATEWAY_LIST_MAX, read_addr, &p->addrs, &p->n_addrs);
+	return dbx_rd_list(r, v, at, DBX_GATEWAY_LIST_MAX, dbx_rd_addr, &p->addrs, &p->n_addrs);
 }
 
 static int read_private_required(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at,
@@ -314,6 +315,11 @@ static const struct dbx_rd_field gateway_fields[] = {
 	{"feed_max_shrink_percent", 0, 0, read_shrink},
 	{"dns", 0, offsetof(struct dbx_gateway, dns), dbx_rd_dns},
 	{"names", 0, offsetof(struct dbx_gateway, names), dbx_rd_names},
+	{"paths", 0, 0, dbx_rd_paths},
+	{"tunnels", 0, 0, dbx_rd_tunnels},
+	{"reject", 0, offsetof(struct dbx_gateway, reject), dbx_rd_reject},
+	{"fast_forward", 0, offsetof(struct dbx_gateway, forward), dbx_rd_forward},
+	{"default_quota", 0, offsetof(struct dbx_gateway, default_quota), dbx_rd_quota},
 };
 static const struct dbx_rd_shape gateway_shape =
 	RD_SHAPE("the gateway document", gateway_fields, RD_UNKNOWN_KEEP);

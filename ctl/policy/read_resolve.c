@@ -245,6 +245,35 @@ static void check_set_policies(struct dbx_resolver *rs, const struct dbx_dest_se
 	}
 }
 
+static void check_path_refs(struct dbx_resolver *rs)
+{
+	const struct dbx_gateway *g = &rs->m->gateway;
+	char leaf[48], q[RD_QUOTE_SIZE];
+
+	for (size_t i = 0; i < g->n_routes; i++) {
+		const struct dbx_path_route *r = &g->routes[i];
+
+		for (size_t k = 0; k < r->n_ncc_ids; k++) {
+			if (dbx_model_ncc(rs->m, r->ncc_ids[k].ncc_id))
+				continue;
+			dbx_resolve_tell(rs, DBX_SEV_ERROR, &r->ncc_ids[k].where, "", "no-such-ncc",
+					 "give a path to NCC %s: there is no such NCC; add its "
+					 "document, or write the id of one that there is",
+					 dbx_rd_quote(r->ncc_ids[k].ncc_id, q));
+		}
+	}
+	for (size_t k = 0; k < g->reject.n_policy_ids; k++) {
+		if (dbx_model_policy(rs->m, g->reject.policy_ids[k]))
+			continue;
+		snprintf(leaf, sizeof(leaf), "/policy_ids/%zu", k);
+		dbx_resolve_tell(
+			rs, DBX_SEV_ERROR, &g->reject.where, leaf, "no-such-policy",
+			"answer denials of network policy %s: there is no such policy; add "
+			"its document, or write the id of one that there is",
+			dbx_rd_quote(g->reject.policy_ids[k], q));
+	}
+}
+
 /* ---- sources ---- */
 
 struct claim {
@@ -357,6 +386,7 @@ int dbx_model_resolve(struct dbx_model *m, struct dbx_diag *d)
 	check_rules(&rs);
 	check_set_policies(&rs, m->gateway.allowed, m->gateway.n_allowed);
 	check_set_policies(&rs, m->gateway.blocked, m->gateway.n_blocked);
+	check_path_refs(&rs);
 	rc = check_sources(&rs);
 	if (rc)
 		return rc;

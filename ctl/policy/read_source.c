@@ -3,6 +3,7 @@
  * read_source.c -- a workspace of the gateway document and the sources that it sends from.
  */
 #include "policy/read_dest.h"
+#include "policy/read_paths.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,6 +80,23 @@ static int read_mac(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *a
 	return 0;
 }
 
+static int read_cluster(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	const char *s = dbx_rd_text(r, v, at, "a cluster's name");
+	char q[RD_QUOTE_SIZE];
+
+	if (!s)
+		return 0;
+	if (*s && strlen(s) <= DBX_CLUSTER_NAME_MAX)
+		return dbx_rd_string(r, v, at, dst);
+	dbx_rd_error(
+		r, at, "bad-value",
+		"read cluster %s: accepted are names of 1 to %d bytes; leave the key out for a "
+		"source of no cluster",
+		dbx_rd_quote(s, q), DBX_CLUSTER_NAME_MAX);
+	return 0;
+}
+
 static const struct dbx_rd_field source_fields[] = {
 	{"prefix", RD_REQUIRED, offsetof(struct dbx_source, prefix), dbx_rd_prefix},
 	{"interface", 0, offsetof(struct dbx_source, interface), dbx_rd_string},
@@ -87,6 +105,7 @@ static const struct dbx_rd_field source_fields[] = {
 	{"vni", 0, 0, dbx_rd_skip},
 	{"mac", 0, 0, read_mac},
 	{"network_source_type", 0, offsetof(struct dbx_source, product), read_source_product},
+	{"cluster", 0, offsetof(struct dbx_source, cluster), read_cluster},
 };
 static const struct dbx_rd_shape source_shape =
 	RD_SHAPE("a source", source_fields, RD_UNKNOWN_LOUD);
@@ -156,11 +175,31 @@ static int read_sources(struct dbx_rd *r, const json_t *v, const struct dbx_rd_a
 	return dbx_rd_list(r, v, at, DBX_GATEWAY_LIST_MAX, read_source, &w->sources, &w->n_sources);
 }
 
+static int read_isolated(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	struct dbx_workspace *w = dst;
+
+	w->has_isolated = true;
+	return dbx_rd_bool(r, v, at, &w->isolated);
+}
+
+static int read_separate_clusters(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at,
+				  void *dst)
+{
+	struct dbx_workspace *w = dst;
+
+	w->has_separate_clusters = true;
+	return dbx_rd_bool(r, v, at, &w->separate_clusters);
+}
+
 static const struct dbx_rd_field workspace_fields[] = {
 	{"workspace_id", RD_REQUIRED, offsetof(struct dbx_workspace, id), dbx_rd_id},
 	{"name", 0, offsetof(struct dbx_workspace, name), dbx_rd_string},
 	{"network_source_type", 0, offsetof(struct dbx_workspace, product), read_product},
 	{"sources", 0, 0, read_sources},
+	{"isolated", 0, 0, read_isolated},
+	{"separate_clusters", 0, 0, read_separate_clusters},
+	{"quota", 0, offsetof(struct dbx_workspace, quota), dbx_rd_quota},
 };
 static const struct dbx_rd_shape workspace_shape =
 	RD_SHAPE("a workspace", workspace_fields, RD_UNKNOWN_LOUD);

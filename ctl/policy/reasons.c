@@ -32,6 +32,7 @@ static const char *const paths[] = {
 	[DBX_PATH_PRIVATE_ENDPOINT] = "private-endpoint",
 	[DBX_PATH_SERVICE_ENDPOINT] = "service-endpoint",
 	[DBX_PATH_NAT] = "nat",
+	[DBX_PATH_FIREWALL] = "firewall",
 };
 
 _Static_assert(sizeof(reasons) / sizeof(reasons[0]) == DBX_REASON_MAX, "a row for each reason");

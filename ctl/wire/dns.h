@@ -112,6 +112,18 @@ size_t dbx_dns_error_write(const struct dbx_dns_query *q, unsigned int rcode, in
 			   const char *text, uint8_t *out, size_t cap);
 
 /*
+ * An answer that no upstream gave: the addresses of the asked family (types A and AAAA), of the name
+ * itself or, cname not "", of the name that it is an alias for; for other types the alias alone, or
+ * nothing. cname: canonical (lib/name.h). Over cap (>= 512): truncated (TC). Returns the length.
+ */
+size_t dbx_dns_private_write(const struct dbx_dns_query *q, const char *cname,
+			     const struct dbx_addr *addrs, size_t n_addrs, uint32_t ttl_s,
+			     uint8_t *out, size_t cap);
+
+/* A question of our own for a canonical name: as if a client had asked it. */
+void dbx_dns_query_make(struct dbx_dns_query *q, const char *name, uint16_t qtype);
+
+/*
  * The query as sent upstream: id, the case of the letters as in `wire` (q->n_wire octets), and an OPT
  * of our own: nothing of the client but the name and the DO and CD bits. Returns its length.
  */

@@ -30,7 +30,7 @@ typedef int64_t dbx_s64;
 #endif
 
 /* Raised whenever a record of this file or of image.h changes its layout or meaning. */
-#define DBX_ABI_VERSION 2
+#define DBX_ABI_VERSION 3
 
 enum dbx_reason {
 #define DBX_REASON(id, kind, slug, text) DBX_REASON_##id,
@@ -60,6 +60,8 @@ enum dbx_path {
 	DBX_PATH_PRIVATE_ENDPOINT = 2,
 	DBX_PATH_SERVICE_ENDPOINT = 3,
 	DBX_PATH_NAT = 4,
+	DBX_PATH_FIREWALL =
+		5, /* an isolated workspace: all but private endpoints goes to the firewall */
 	DBX_PATH_MAX,
 };
 
@@ -117,6 +119,7 @@ enum dbx_total {
 #define DBX_EVENT_F_HAS_TUPLE 2 /* src, dst and proto are valid */
 #define DBX_EVENT_F_HAS_PORTS 4
 #define DBX_EVENT_F_FRAGMENT  8
+#define DBX_EVENT_F_GUARDED   16 /* allowed, unless the flow names a guarded resource */
 struct dbx_event {
 	dbx_u64 time_ns; /* CLOCK_MONOTONIC */
 	dbx_u64 generation;
@@ -141,16 +144,28 @@ struct dbx_event {
 };
 
 /*
- * Stable id of a policy (FNV-1a of its network_policy_id, 64 bits, never 0): learned names and flows
- * are kept by it, so that they outlive generations.
+ * Stable id of what names are learned and flows kept under (FNV-1a, 64 bits, never 0), so that they
+ * outlive generations: a policy, by its network_policy_id, and, where the workspace's NCC has private
+ * endpoint rules, that NCC; the same name then has other addresses than elsewhere. ncc_id: NULL = none.
  */
-static __always_inline dbx_u64 dbx_policy_uid(const char *id)
+static __always_inline dbx_u64 dbx_scope_uid(const char *policy_id, const char *ncc_id)
 {
 	dbx_u64 h = 0xcbf29ce484222325ull;
 
-	while (*id)
-		h = (h ^ (dbx_u8)*id++) * 0x100000001b3ull;
+	while (*policy_id)
+		h = (h ^ (dbx_u8)*policy_id++) * 0x100000001b3ull;
+	if (ncc_id) {
+		h = (h ^ 0x1f) * 0x100000001b3ull;
+		while (*ncc_id)
+			h = (h ^ (dbx_u8)*ncc_id++) * 0x100000001b3ull;
+	}
 	return h ? h : 1;
+}
+
+/* The same for a policy alone. */
+static __always_inline dbx_u64 dbx_policy_uid(const char *id)
+{
+	return dbx_scope_uid(id, 0);
 }
 
 /*

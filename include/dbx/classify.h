@@ -9,8 +9,7 @@
 #ifndef DBX_CLASSIFY_H
 #define DBX_CLASSIFY_H
 
-#include "env.h"
-#include "image.h"
+#include "lookup.h"
 #include "parse.h"
 
 #define DBX_NO_POLICY 0xffffffffu
@@ -30,196 +29,12 @@ struct dbx_result {
 	dbx_u8 flow; /* enum dbx_name_port: the flow itself has to be looked at; 0 = it has not */
 	dbx_u8 dry_run;   /* the source is in dry-run */
 	dbx_u8 name_path; /* path, should the name be allowed */
-	dbx_u8 zero[5];
+	dbx_u8 reject;    /* a denial may be answered: source and its binding are right */
+	dbx_u8 guarded;   /* with flow: allowed as it stands, unless it names a guarded resource */
+	dbx_u8 zero[3];
+	dbx_u32 profile; /* index of the source's profile; with path it gives the mark */
+	dbx_u32 quota;   /* index + 1 into the image's quotas, 0 = none */
 };
-
-/* Keeps the compiler from turning the branchless search below back into branches. */
-#define DBX_OPAQUE(v) __asm__ volatile("" : "+r"(v))
-
-static __always_inline const struct dbx_image_header *dbx_classify_header(const struct dbx_env *env)
-{
-	return dbx_env_chunk(env, 0);
-}
-
-/* Item `index` of a kernel section, or NULL. Items never cross a chunk, so masks bound the read. */
-static __always_inline const void *dbx_item(const struct dbx_env *env,
-					    const struct dbx_section *sec, dbx_u32 index,
-					    dbx_u32 shift, dbx_u32 bytes)
-{
-	const dbx_u8 *chunk;
-
-	if (index >= sec->n_items)
-		return 0;
-	chunk = dbx_env_chunk(env, sec->chunk + (index >> shift));
-	if (!chunk)
-		return 0;
-	return chunk + (dbx_u64)(index & ((1u << shift) - 1)) * bytes;
-}
-
-/*
- * The entry of the run at ref that holds key: its index << 32 | its value. A run that is not there
- * counts as entry 0, whose value is DBX_LEAF (none).
- */
-static __always_inline dbx_u64 dbx_run32_step(const struct dbx_env *env,
-					      const struct dbx_section *sec, dbx_u32 ref,
-					      dbx_u32 key)
-{
-	const dbx_u32 mask = (1u << DBX_RUN32_SHIFT) - 1;
-	const struct dbx_run32 *v;
-	dbx_u32 lo, n;
-	int i;
-
-	if (ref >= sec->n_items)
-		return DBX_LEAF;
-	v = dbx_env_chunk(env, sec->chunk + (ref >> DBX_RUN32_SHIFT));
-	if (!v)
-		return DBX_LEAF;
-	lo = ref & mask;
-	n = v[lo].start + 1;
-	for (i = 0; i < DBX_RUN32_SHIFT; i++) {
-		dbx_u32 h = n >> 1;
-		dbx_s64 m;
-
-		if (n < 2)
-			break;
-		m = ((dbx_s64)(dbx_u64)key - (dbx_s64)(dbx_u64)v[(lo + h) & mask].start) >> 63;
-		DBX_OPAQUE(m);
-		lo += h & ~(dbx_u32)m;
-		n -= h;
-	}
-	lo &= mask;
-	return (dbx_u64)((ref & ~mask) | lo) << 32 | v[lo].value;
-}
-
-/* The same, through the splits of a long run. */
-static __always_inline dbx_u64 dbx_run32_entry(const struct dbx_env *env,
-					       const struct dbx_section *sec, dbx_u32 ref,
-					       dbx_u32 key)
-{
-	dbx_u64 e = dbx_run32_step(env, sec, ref & DBX_REF_MASK, key);
-
-	if (!(e & DBX_LEAF) && (e & DBX_SAME))
-		e = dbx_run32_step(env, sec, e & DBX_REF_MASK, key);
-	return e;
-}
-
-static __always_inline dbx_u32 dbx_run32_find(const struct dbx_env *env,
-					      const struct dbx_section *sec, dbx_u32 ref,
-					      dbx_u32 key)
-{
-	return (dbx_u32)dbx_run32_entry(env, sec, ref, key);
-}
-
-/* Root entry for the top 16 bits; DBX_LEAF when there is none. */
-static __always_inline dbx_u32 dbx_root(const struct dbx_env *env, const struct dbx_section *sec,
-					dbx_u32 top)
-{
-	const dbx_u32 *v = dbx_env_chunk(env, sec->chunk);
-
-	return v ? v[top & (DBX_ROOT_ENTRIES - 1)] : DBX_LEAF;
-}
-
-static __always_inline dbx_u32 dbx_dst4_class(const struct dbx_env *env,
-					      const struct dbx_image_header *hdr, dbx_u32 addr)
-{
-	const dbx_u32 mask = (1u << DBX_RUN4_SHIFT) - 1;
-	const struct dbx_section *sec = &hdr->sec[DBX_SEC_DST4_RUNS];
-	dbx_u32 v = dbx_root(env, &hdr->sec[DBX_SEC_DST4_ROOT], addr >> 16);
-	const struct dbx_run4 *r;
-	dbx_u32 lo, n;
-	int i;
-
-	if (v & DBX_LEAF)
-		return v & DBX_VALUE_MASK;
-	if (v >= sec->n_items)
-		return 0;
-	r = dbx_env_chunk(env, sec->chunk + (v >> DBX_RUN4_SHIFT));
-	if (!r)
-		return 0;
-	lo = v & mask;
-	n = r[lo].start + 1u;
-	for (i = 0; i < DBX_RUN4_SHIFT; i++) {
-		dbx_u32 h = n >> 1;
-		dbx_s64 m;
-
-		if (n < 2)
-			break;
-		m = ((dbx_s64)(addr & 0xffff) - (dbx_s64)r[(lo + h) & mask].start) >> 63;
-		DBX_OPAQUE(m);
-		lo += h & ~(dbx_u32)m;
-		n -= h;
-	}
-	return r[lo & mask].class_id;
-}
-
-/* The four levels of an IPv6 table; returns the leaf's value. */
-static __always_inline dbx_u32 dbx_walk6(const struct dbx_env *env,
-					 const struct dbx_image_header *hdr,
-					 const struct dbx_section *root, const dbx_u32 a[4])
-{
-	const struct dbx_section *runs = &hdr->sec[DBX_SEC_RUNS32];
-	dbx_u32 v = dbx_root(env, root, a[0] >> 16);
-
-	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, runs, v, a[0]);
-	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, runs, v, a[1]);
-	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, runs, v, a[2]);
-	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, runs, v, a[3]);
-	return v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
-}
-
-/* Class of a destination; 0 is the class of addresses that no set contains. */
-static __always_inline dbx_u32 dbx_dst_class(const struct dbx_env *env,
-					     const struct dbx_image_header *hdr, const dbx_u32 a[4],
-					     int is_v6)
-{
-	if (is_v6)
-		return dbx_walk6(env, hdr, &hdr->sec[DBX_SEC_DST6_ROOT], a);
-	return dbx_dst4_class(env, hdr, a[0]);
-}
-
-/* Owner run of an address, 0 = no workspace has it. */
-static __always_inline dbx_u32 dbx_src_owner(const struct dbx_env *env,
-					     const struct dbx_image_header *hdr, const dbx_u32 a[4],
-					     int is_v6)
-{
-	dbx_u32 v;
-
-	if (is_v6)
-		return dbx_walk6(env, hdr, &hdr->sec[DBX_SEC_SRC6_ROOT], a);
-	v = dbx_root(env, &hdr->sec[DBX_SEC_SRC4_ROOT], a[0] >> 16);
-	if (!(v & DBX_LEAF))
-		v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v, a[0]);
-	return v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
-}
-
-/* Binding of an owner in a domain, or NULL. */
-static __always_inline const struct dbx_binding *
-dbx_owner_binding(const struct dbx_env *env, const struct dbx_image_header *hdr, dbx_u32 owner,
-		  dbx_u32 domain)
-{
-	dbx_u32 v;
-
-	if (!owner)
-		return 0;
-	v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], owner, domain);
-	if (!(v & DBX_LEAF) || !(v & DBX_VALUE_MASK))
-		return 0;
-	return dbx_item(env, &hdr->sec[DBX_SEC_BINDINGS], (v & DBX_VALUE_MASK) - 1,
-			DBX_BINDING_SHIFT, sizeof(struct dbx_binding));
-}
-
-static __always_inline const struct dbx_outcome *
-dbx_outcome_at(const struct dbx_env *env, const struct dbx_image_header *hdr, dbx_u32 value)
-{
-	if (!(value & DBX_LEAF))
-		return 0;
-	return dbx_item(env, &hdr->sec[DBX_SEC_OUTCOMES], value & DBX_VALUE_MASK, DBX_OUTCOME_SHIFT,
-			sizeof(struct dbx_outcome));
-}
 
 /*
  * Outcome of rule set `index` for the packet's protocol and port, or NULL when the image lacks it.
@@ -279,6 +94,23 @@ static __always_inline void dbx_result_outcome(struct dbx_result *res, const str
 		res->path = DBX_PATH_NONE;
 }
 
+/*
+ * Mark of what leaves by the result's path, 0 = none: 0 private endpoint, 1 service endpoint, 2 NAT
+ * or, of an isolated workspace, the firewall.
+ */
+static __always_inline dbx_u32 dbx_path_mark(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr,
+					     const struct dbx_result *res)
+{
+	const struct dbx_profile *p;
+	dbx_u32 which = res->path == DBX_PATH_FIREWALL ? 2 : res->path - DBX_PATH_PRIVATE_ENDPOINT;
+
+	if (res->verdict == DBX_VERDICT_DROP || which > 2)
+		return 0;
+	p = dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], res->profile, DBX_PROFILE_SHIFT, sizeof(*p));
+	return p ? p->marks[which] : 0;
+}
+
 /* The destination is a workspace's prefix; blocked: rule set in which a DROP overrules a pass. */
 static __always_inline void
 dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header *hdr,
@@ -296,6 +128,10 @@ dbx_classify_workspace(const struct dbx_env *env, const struct dbx_image_header 
 	if (!to)
 		return;
 	if (to->workspace == from->workspace) {
+		if ((from->flags & DBX_BINDING_F_CLUSTER) && to->cluster != from->cluster) {
+			dbx_result_deny(res, DBX_REASON_CLUSTER_ISOLATION);
+			return;
+		}
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_SAME_WORKSPACE, DBX_PATH_LOCAL);
 	} else {
 		dbx_u32 v = profile->workspaces;
@@ -345,6 +181,19 @@ static __always_inline void dbx_names_addr(const dbx_u32 a[4], int is_v6, dbx_u3
 	out[3] = is_v6 ? a[3] : a[0];
 }
 
+/* How a flow of this protocol and port proves its name, enum dbx_name_port. */
+static __always_inline dbx_u32 dbx_name_kind(const struct dbx_env *env,
+					     const struct dbx_image_header *hdr,
+					     const struct dbx_pkt *pkt)
+{
+	dbx_u32 kind = hdr->name_ports;
+
+	if (!(kind & DBX_LEAF))
+		kind = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], kind,
+				      (dbx_u32)pkt->proto << 16 | pkt->dport);
+	return kind & DBX_VALUE_MASK;
+}
+
 static __always_inline void dbx_result_soft(struct dbx_result *res, dbx_u8 reason, dbx_u8 path)
 {
 	if (res->dry_run)
@@ -354,32 +203,24 @@ static __always_inline void dbx_result_soft(struct dbx_result *res, dbx_u8 reaso
 }
 
 /*
- * The outcome o would deny, but the policy has names. Has one been learned for the address? Then the
+ * The outcome o would deny, but the policy has names, and one has been learned for the address. The
  * port says how the flow proves that it speaks that name; who has state for flows goes on from
  * res->flow, everybody else sees the handshake.
  */
 static __always_inline void dbx_classify_name(const struct dbx_env *env,
-					      const struct dbx_image_header *hdr,
-					      const struct dbx_binding *b,
+					      const struct dbx_image_header *hdr, int learned,
 					      const struct dbx_pkt *pkt,
 					      const struct dbx_outcome *o, struct dbx_result *res)
 {
-	struct dbx_learned_key key = {.policy_uid = b->policy_uid};
-	dbx_u32 kind = hdr->name_ports;
+	dbx_u32 kind = dbx_name_kind(env, hdr, pkt);
 
-	dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
-	dbx_names_addr(pkt->dst, pkt->flags & DBX_PKT_F_IPV6, key.addr);
-	if (!b->policy_uid || !dbx_env_learned(env, &key))
-		return;
 	res->rule = 0;
 	res->rule_uid = 0;
 	res->name_path = o->path;
-	if (!(kind & DBX_LEAF))
-		kind = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], kind,
-				      (dbx_u32)pkt->proto << 16 | pkt->dport);
-	kind &= DBX_VALUE_MASK;
 	if (kind == DBX_NAME_PORT_NONE || kind >= DBX_NAME_PORT_MAX) {
 		dbx_result_soft(res, DBX_REASON_NAME_PORT, o->path);
+	} else if (kind == DBX_NAME_PORT_UNVERIFIED && (learned & DBX_ENV_GUARDED)) {
+		dbx_result_deny(res, DBX_REASON_PRIVATE_REQUIRED); /* nothing will tell its name */
 	} else if (kind == DBX_NAME_PORT_UNVERIFIED) {
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_UNVERIFIED, o->path);
 	} else if (pkt->frag != DBX_FRAG_NONE) {
@@ -390,6 +231,51 @@ static __always_inline void dbx_classify_name(const struct dbx_env *env,
 	} else {
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_NAME_HANDSHAKE, o->path);
 		res->flow = (dbx_u8)kind;
+	}
+}
+
+/*
+ * The outcome o passes, but the address is that of a resource which may only be reached over its
+ * private endpoint: where the flow can tell its name, it must be another one. It goes on by o.
+ */
+static __always_inline void
+dbx_classify_guarded(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		     const struct dbx_pkt *pkt, const struct dbx_outcome *o, struct dbx_result *res)
+{
+	dbx_u32 kind = dbx_name_kind(env, hdr, pkt);
+
+	if (kind != DBX_NAME_PORT_TLS && kind != DBX_NAME_PORT_HTTP)
+		return;
+	if (pkt->frag != DBX_FRAG_NONE) {
+		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+		return;
+	}
+	res->name_path = o->path;
+	res->flow = (dbx_u8)kind;
+	res->guarded = 1;
+}
+
+/* The outcome depends on whether a name was learned for the destination, or guards it. */
+static __always_inline void
+dbx_classify_learned(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		     const struct dbx_binding *b, const struct dbx_pkt *pkt,
+		     const struct dbx_outcome *o, struct dbx_result *res)
+{
+	struct dbx_learned_key key = {.policy_uid = b->policy_uid};
+	int learned = 0;
+
+	dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_names_addr(pkt->dst, pkt->flags & DBX_PKT_F_IPV6, key.addr);
+	if (b->policy_uid)
+		learned = dbx_env_learned(env, &key);
+	if (learned && (o->flags & DBX_OUTCOME_F_NAMES))
+		dbx_classify_name(env, hdr, learned, pkt, o, res);
+	else if (learned & DBX_ENV_GUARDED)
+		dbx_classify_guarded(env, hdr, pkt, o, res);
+	if (res->flow && dbx_domain_is_tunnel(pkt->domain)) {
+		res->flow = 0;
+		res->guarded = 0;
+		dbx_result_deny(res, DBX_REASON_TUNNEL_NAME);
 	}
 }
 
@@ -405,6 +291,8 @@ static __always_inline void dbx_classify_dns(const struct dbx_env *env, const st
 {
 	if (pkt->frag != DBX_FRAG_NONE)
 		dbx_result_deny(res, DBX_REASON_NAME_FRAGMENT);
+	else if (dbx_domain_is_tunnel(pkt->domain))
+		dbx_result_deny(res, DBX_REASON_TUNNEL_NAME);
 	else if (!dbx_env_dns_ready(env))
 		dbx_result_deny(res, DBX_REASON_DNS_NOT_READY);
 	else
@@ -445,8 +333,8 @@ static __always_inline void dbx_classify_dst(const struct dbx_env *env,
 	}
 	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
 		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
-	else if (o->flags & DBX_OUTCOME_F_NAMES)
-		dbx_classify_name(env, hdr, b, pkt, o, res);
+	else if (o->flags & (DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD))
+		dbx_classify_learned(env, hdr, b, pkt, o, res);
 	else
 		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
 }
@@ -502,6 +390,9 @@ static __always_inline void dbx_classify(const struct dbx_env *env,
 		dbx_result_deny(res, DBX_REASON_SPOOFED_SOURCE);
 		return;
 	}
+	res->profile = b->profile;
+	res->quota = b->quota;
+	res->reject = !!(b->flags & DBX_BINDING_F_REJECT);
 	if (pkt->frag != DBX_FRAG_NONE)
 		dbx_classify_fragment(env, pkt);
 	if (pkt->flags & DBX_PKT_F_PROTO_UNKNOWN)
@@ -532,14 +423,51 @@ static __always_inline const struct dbx_image_header *dbx_classify_start(const s
 	return hdr;
 }
 
+static __always_inline int dbx_tunnel_has(const struct dbx_env *env,
+					  const struct dbx_image_header *hdr, dbx_u32 table,
+					  dbx_u32 addr, dbx_u32 flag)
+{
+	if (!(table & DBX_LEAF))
+		table = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], table, addr);
+	return (table & DBX_LEAF) && (table & flag);
+}
+
+/*
+ * dbx_parse() read a frame to pkt, and stop returned: is it the outside of a tunnel to this gateway?
+ * Then inner->offset is where dbx_parse_at() and dbx_tunnel_enter() go on, else 0. Returns stop, or
+ * the reason of a tunnel packet that is refused. A first fragment would be put together by the host.
+ */
+static __always_inline int dbx_tunnel_open(const struct dbx_env *env,
+					   const struct dbx_image_header *hdr, const void *data,
+					   const void *end, int stop, const struct dbx_pkt *pkt,
+					   struct dbx_inner *inner)
+{
+	int is_geneve = pkt->dport == hdr->geneve_port;
+
+	inner->offset = 0;
+	if (stop != DBX_PARSE_GO_ON || pkt->domain || pkt->proto != DBX_PROTO_UDP || !pkt->dport ||
+	    pkt->frag == DBX_FRAG_LATER || (pkt->flags & DBX_PKT_F_IPV6))
+		return stop;
+	if (!is_geneve && pkt->dport != hdr->vxlan_port)
+		return stop;
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_local, pkt->dst[0], 1))
+		return stop;
+	if (!dbx_tunnel_has(env, hdr, hdr->tunnel_remotes, pkt->src[0],
+			    is_geneve ? DBX_TUNNEL_F_GENEVE : DBX_TUNNEL_F_VXLAN))
+		return DBX_REASON_TUNNEL_REMOTE;
+	if (pkt->frag != DBX_FRAG_NONE)
+		return DBX_REASON_BAD_TUNNEL;
+	stop = dbx_tunnel_read(data, end, pkt, is_geneve, inner);
+	if (stop != DBX_PARSE_GO_ON)
+		inner->offset = 0;
+	return stop;
+}
+
 /* What dbx_parse() returned and filled in, to *res. Apart, for the verifier's sake: see ebpf/. */
-static __always_inline void dbx_classify_parsed(const struct dbx_env *env, int stop,
+static __always_inline void dbx_classify_parsed(const struct dbx_env *env,
+						const struct dbx_image_header *hdr, int stop,
 						struct dbx_pkt *pkt, struct dbx_result *res)
 {
-	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
-
-	if (!hdr)
-		return;
 	if (stop == DBX_REASON_ARP || stop == DBX_REASON_NEIGHBOUR_DISCOVERY)
 		dbx_result_set(res, DBX_VERDICT_PASS, (dbx_u8)stop, DBX_PATH_LOCAL);
 	else if (stop != DBX_PARSE_GO_ON)
@@ -548,14 +476,25 @@ static __always_inline void dbx_classify_parsed(const struct dbx_env *env, int s
 		dbx_classify(env, hdr, pkt, res);
 }
 
-/* The whole of it: a frame to *res; *pkt is what was read of it. */
+/* The whole of it: a frame to *res; *pkt is what was read of it, inside a tunnel if it is one. */
 static __always_inline void dbx_classify_frame(const struct dbx_env *env, const void *data,
 					       const void *end, struct dbx_pkt *pkt,
 					       struct dbx_result *res)
 {
-	dbx_classify_parsed(env, dbx_parse(data, end, pkt), pkt, res);
+	const struct dbx_image_header *hdr = dbx_classify_start(env, res);
+	int stop = dbx_parse(data, end, pkt);
+	struct dbx_inner inner;
+
+	if (!hdr)
+		return;
+	stop = dbx_tunnel_open(env, hdr, data, end, stop, pkt, &inner);
+	if (inner.offset) {
+		stop = dbx_parse_at(data, end, inner.offset, pkt);
+		stop = dbx_tunnel_enter(&inner, stop, pkt);
+	}
+	dbx_classify_parsed(env, hdr, stop, pkt, res);
 }
 
-_Static_assert(sizeof(struct dbx_result) == 56, "result");
+_Static_assert(sizeof(struct dbx_result) == 64, "result");
 
 #endif

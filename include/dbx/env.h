@@ -10,7 +10,8 @@
  *   const void *dbx_env_chunk(env, index)   chunk of the image, DBX_CHUNK_BYTES long, or NULL
  *   int dbx_env_frag_get(env, key, value)   1 and *value when the first fragment is remembered
  *   void dbx_env_frag_put(env, key, value)  remembers it, replacing what the key had
- *   int dbx_env_learned(env, key)           1 when an allowed name was learned for the address
+ *   int dbx_env_learned(env, key)           DBX_ENV_LEARNED when a name was learned for the address,
+ *       with DBX_ENV_GUARDED when it is guarded, else 0
  *   int dbx_env_dns_ready(env)              1 when the gateway's resolver takes queries
  */
 #ifndef DBX_ENV_H
@@ -19,7 +20,9 @@
 #include "image.h"
 #include "names.h"
 
-#define DBX_PORT_ANY 0xffffffffffffffffull
+#define DBX_PORT_ANY    0xffffffffffffffffull
+#define DBX_ENV_LEARNED 1
+#define DBX_ENV_GUARDED 2
 
 /* A datagram (RFC 791 section 3.2, RFC 8200 section 4.5), kept apart by domain. proto: 0 for IPv6. */
 struct dbx_frag_key {

@@ -23,6 +23,8 @@
  *          the entry at key DBX_DOMAIN_ANY names the sole owner whatever the domain
  *   cells  u16[profile row][class] -> rule set, counted from profile.rulesets
  *   rule set  outcome | runs32 on proto << 16 | port  (port: dport, or ICMP type << 8 | code)
+ *   quotas    struct dbx_quota, by binding.quota - 1
+ *   tunnels   the header's runs32 references, searched by an IPv4 address
  */
 #ifndef DBX_IMAGE_H
 #define DBX_IMAGE_H
@@ -47,6 +49,7 @@
 #define DBX_CELL_SHIFT    17 /* u16 */
 #define DBX_RULESET_SHIFT 16 /* u32 */
 #define DBX_OUTCOME_SHIFT 14 /* struct dbx_outcome, 16 bytes */
+#define DBX_QUOTA_SHIFT   13 /* struct dbx_quota, 32 bytes */
 
 #define DBX_CLASSES_MAX 65535u
 #define DBX_CELL_MAX    65535u
@@ -64,6 +67,8 @@ struct dbx_run32 {
 /* A source of a workspace. port: dbx_port_hash() of the interface's name, 0 = any interface. */
 #define DBX_BINDING_F_DRY_RUN 1 /* the policy is in dry-run for this source's product */
 #define DBX_BINDING_F_MAC     2 /* mac must be the frame's source address */
+#define DBX_BINDING_F_REJECT  4 /* denials are answered: TCP RST, ICMP administratively prohibited */
+#define DBX_BINDING_F_CLUSTER 8 /* other clusters of the workspace are not reachable */
 struct dbx_binding {
 	dbx_u64 workspace_id;
 	dbx_u32 workspace; /* index into the image's workspace table */
@@ -74,8 +79,10 @@ struct dbx_binding {
 	dbx_u8 flags;
 	dbx_u8 product;
 	dbx_u8 mac[6];
-	dbx_u64 policy_uid; /* dbx_policy_uid(), 0 = no policy */
-	dbx_u8 zero[16];
+	dbx_u64 policy_uid; /* dbx_scope_uid(), 0 = no policy */
+	dbx_u32 cluster;    /* number of the cluster within the workspace, 0 = none */
+	dbx_u32 quota;      /* index + 1 into the image's quotas, 0 = none */
+	dbx_u8 zero[8];
 };
 
 /* A (policy, NCC) pair: what decides a row of cells. row: first cell, as cell index in the section. */
@@ -85,13 +92,31 @@ struct dbx_profile {
 	dbx_u32 workspaces; /* runs32 on the destination's workspace index -> LEAF | outcome */
 	dbx_u32 policy;     /* index into the image's policy table, 0xffffffff = none */
 	dbx_u32 ncc;        /* index + 1 into the image's NCC table, 0 = none */
-	dbx_u32 zero[3];
+	dbx_u32 marks[3]; /* packet marks of the paths, see dbx_path_mark(); 0 = the host's routing */
+};
+
+/*
+ * Limits of a workspace, 0 = none. A bucket holds at most burst_ms worth of its rate, and at least
+ * one flow, or 65,535 bytes. A new flow is a TCP SYN without ACK, or a packet of another protocol
+ * whose tuple was not seen for DBX_QUOTA_IDLE_NS.
+ */
+#define DBX_QUOTA_IDLE_NS   60000000000ull
+#define DBX_QUOTA_BYTES_MAX 1000000000000ull /* of bytes_per_s; times burst_ms fits 64 bits */
+#define DBX_QUOTA_BURST_MAX 10000u           /* of burst_ms */
+struct dbx_quota {
+	dbx_u64 workspace_id;
+	dbx_u64 bytes_per_s; /* frame bytes, as in the counters */
+	dbx_u32 flows_per_s;
+	dbx_u32 burst_ms;
+	dbx_u32 zero[2];
 };
 
 #define DBX_OUTCOME_F_WORKSPACE \
-	1                     /* the class is a workspace's prefix: profile.workspaces decides; \
+	1                    /* the class is a workspace's prefix: profile.workspaces decides; \
 				     rule is then the rule set of blocked entries, 0 = none */
-#define DBX_OUTCOME_F_SOFT  2 /* becomes DRY_RUN for a source in dry-run */
+#define DBX_OUTCOME_F_SOFT 2 /* becomes DRY_RUN for a source in dry-run */
+#define DBX_OUTCOME_F_GUARD \
+	8 /* passes, unless the address is guarded and the flow names the resource */
 #define DBX_OUTCOME_F_NAMES 4 /* a name of the policy may have been learned for the address */
 struct dbx_outcome {
 	dbx_u64 rule_uid;
@@ -114,6 +139,7 @@ enum dbx_section_id {
 	DBX_SEC_CELLS,
 	DBX_SEC_RULESETS,
 	DBX_SEC_OUTCOMES,
+	DBX_SEC_QUOTAS,
 	DBX_SEC_KERNEL_MAX,
 	/* user space only, packed after the kernel chunks; see ctl/policy/image.h for the records */
 	DBX_SEC_INTERFACES = DBX_SEC_KERNEL_MAX,
@@ -141,6 +167,15 @@ enum dbx_name_port {
 
 #define DBX_NAMES_F_DNS      1 /* port 53 is answered by the gateway's resolver */
 #define DBX_NAMES_F_ECH_DENY 2 /* a hello with ECH is refused; else its outer name is checked */
+#define DBX_IMAGE_F_FORWARD  4 /* what needs no mark may be redirected past the host's stack */
+
+/* Tunnels that an address may be the other end of. */
+#define DBX_TUNNEL_F_VXLAN  1
+#define DBX_TUNNEL_F_GENEVE 2
+
+/* Marks of the paths: this, and a number that follows from what the path's route says. */
+#define DBX_MARK_PATH      0x0db60000u
+#define DBX_MARK_PATH_MASK 0xffff0000u
 
 struct dbx_section {
 	dbx_u32 chunk;   /* kernel sections: first chunk. Others: 0 */
@@ -159,8 +194,13 @@ struct dbx_image_header {
 	dbx_u32 n_kernel_chunks;
 	dbx_u32 checksum; /* CRC-32C of the whole image with this field zero */
 	dbx_u32 n_classes;
-	dbx_u32 name_ports; /* LEAF | enum dbx_name_port, or runs32 on proto << 16 | port */
-	dbx_u32 name_flags; /* DBX_NAMES_F_* */
+	dbx_u32 name_ports;   /* LEAF | enum dbx_name_port, or runs32 on proto << 16 | port */
+	dbx_u32 name_flags;   /* DBX_NAMES_F_*, DBX_IMAGE_F_* */
+	dbx_u32 reject_per_s; /* answers to denied packets a workspace gets at most */
+	dbx_u16 vxlan_port; /* UDP ports whose packets to tunnel_local are looked into, 0 = none */
+	dbx_u16 geneve_port;
+	dbx_u32 tunnel_local; /* runs32 on the outer IPv4 destination -> LEAF | 1, or LEAF: no tunnel */
+	dbx_u32 tunnel_remotes; /* runs32 on the outer IPv4 source -> LEAF | DBX_TUNNEL_F_* */
 	dbx_u32 zero;
 	struct dbx_section sec[DBX_SEC_MAX];
 };
@@ -169,6 +209,7 @@ _Static_assert(sizeof(struct dbx_run4) == 4, "run4");
 _Static_assert(sizeof(struct dbx_run32) == 8, "run32");
 _Static_assert(sizeof(struct dbx_binding) == 64, "binding");
 _Static_assert(sizeof(struct dbx_profile) == 32, "profile");
+_Static_assert(sizeof(struct dbx_quota) == 32, "quota");
 _Static_assert(sizeof(struct dbx_outcome) == 16, "outcome");
 _Static_assert(sizeof(struct dbx_image_header) <= 4096, "the header fits a page");
 _Static_assert(DBX_ROOT_ENTRIES * 4u == DBX_CHUNK_BYTES, "a root is one chunk");

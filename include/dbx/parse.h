@@ -13,6 +13,9 @@
  *   transport  the fixed header must be whole, stated lengths must fit (RFC 9293, 768, 9260, 3828,
  *              4340, 792, 4443); a first fragment that cuts it is refused (RFC 1858)
  *   ND         RFC 4861: hop limit 255, on-link destinations; never from a fragment (RFC 6980)
+ *
+ * A tunnel packet is walked twice: its outside, and from dbx_tunnel_read() on the frame inside, which
+ * has no tags and ends where the packet does.
  */
 #ifndef DBX_PARSE_H
 #define DBX_PARSE_H
@@ -45,7 +48,7 @@ struct dbx_pkt {
 	dbx_u8 proto;
 	dbx_u8 frag; /* enum dbx_frag_kind */
 	dbx_u8 flags;
-	dbx_u8 zero;
+	dbx_u8 n_tags;
 	dbx_u8 mac[6];     /* source address of the frame */
 	dbx_u16 l4_offset; /* of the transport header, from the frame's start; 0 unless PORTS */
 	dbx_u16 l4_bytes;  /* from there to the end of the IP packet */
@@ -117,7 +120,6 @@ static __always_inline int dbx_proto_is_ext_header(dbx_u8 proto)
 static __always_inline int dbx_parse_ether(struct dbx_cursor *c, struct dbx_pkt *pkt, dbx_u16 *type)
 {
 	dbx_u32 vid[2] = {0, 0};
-	dbx_u32 n_tags = 0;
 	dbx_u16 t;
 	int i;
 
@@ -130,16 +132,16 @@ static __always_inline int dbx_parse_ether(struct dbx_cursor *c, struct dbx_pkt 
 	for (i = 0; i < 2; i++) {
 		if (t != 0x8100 && t != 0x88a8)
 			break;
+		pkt->n_tags++;
 		if (c->p + 4 > c->end)
 			return DBX_REASON_TRUNCATED;
 		vid[i] = dbx_rd16(c->p) & 0x0fff;
 		t = dbx_rd16(c->p + 2);
 		c->p += 4;
-		n_tags++;
 	}
 	if (t == 0x8100 || t == 0x88a8)
 		return DBX_REASON_VLAN_DEPTH;
-	pkt->domain = n_tags == 2 ? DBX_DOMAIN_QINQ | vid[0] << 12 | vid[1] : vid[0];
+	pkt->domain = pkt->n_tags == 2 ? DBX_DOMAIN_QINQ | vid[0] << 12 | vid[1] : vid[0];
 	*type = t;
 	return DBX_PARSE_GO_ON;
 }
@@ -392,12 +394,14 @@ static __always_inline int dbx_parse_nd(const struct dbx_pkt *pkt, dbx_u8 hops)
 }
 
 /*
- * Fills pkt from the frame data..end. Returns DBX_PARSE_GO_ON, or the reason that already decides:
- * a DROP, or ARP and NEIGHBOUR_DISCOVERY, which pass. pkt is valid as far as its flags say.
+ * Fills pkt from the frame that begins at `offset` of data..end. Returns DBX_PARSE_GO_ON, or the reason
+ * that already decides: a DROP, or ARP and NEIGHBOUR_DISCOVERY, which pass. pkt is valid as far as its
+ * flags say.
  */
-static __always_inline int dbx_parse(const void *data, const void *end, struct dbx_pkt *pkt)
+static __always_inline int dbx_parse_at(const void *data, const void *end, dbx_u32 offset,
+					struct dbx_pkt *pkt)
 {
-	struct dbx_cursor c = {.p = data, .end = end};
+	struct dbx_cursor c = {.p = (const dbx_u8 *)data + offset, .end = end};
 	dbx_u16 type = 0;
 	dbx_u8 hops = 0;
 	int rc;
@@ -422,6 +426,85 @@ static __always_inline int dbx_parse(const void *data, const void *end, struct d
 	if (rc != DBX_PARSE_GO_ON || !(pkt->flags & DBX_PKT_F_IPV6))
 		return rc;
 	return dbx_parse_nd(pkt, hops);
+}
+
+static __always_inline int dbx_parse(const void *data, const void *end, struct dbx_pkt *pkt)
+{
+	return dbx_parse_at(data, end, 0, pkt);
+}
+
+/* ---- tunnels ---- */
+
+/* The frame inside a tunnel packet: where it begins, and its domain. offset 0: there is none. */
+struct dbx_inner {
+	dbx_u32 offset;
+	dbx_u32 domain;
+};
+
+/* Bounds of what follows from an IPv4 header with at most a priority tag before it. */
+#define DBX_OUTER_L4_MAX 127u /* of the outside's UDP header */
+#define DBX_INNER_MAX    511u /* of dbx_inner.offset */
+
+/* RFC 7348 section 5. As Linux: a reserved bit that is set is an extension that nobody asked for. */
+static __always_inline int dbx_tunnel_vxlan(const dbx_u8 *h, struct dbx_inner *inner)
+{
+	if (dbx_rd32(h) != 0x08000000 || h[7])
+		return DBX_REASON_BAD_TUNNEL;
+	inner->offset = 16;
+	inner->domain = DBX_DOMAIN_VNI | dbx_rd32(h + 4) >> 8;
+	return DBX_PARSE_GO_ON;
+}
+
+/*
+ * RFC 8926 section 3.4: version 0, Ethernet inside; neither a control packet (O) nor one with options
+ * that must be understood (C).
+ */
+static __always_inline int dbx_tunnel_geneve(const dbx_u8 *h, struct dbx_inner *inner)
+{
+	if (h[0] >> 6 || (h[1] & 0xc0) || dbx_rd16(h + 2) != 0x6558)
+		return DBX_REASON_BAD_TUNNEL;
+	inner->offset = 16 + (h[0] & 0x3fu) * 4;
+	inner->domain = DBX_DOMAIN_VNI | dbx_rd32(h + 4) >> 8;
+	return DBX_PARSE_GO_ON;
+}
+
+/*
+ * Reads the header behind UDP of a tunnel packet, whose outside dbx_parse() read to pkt: untagged
+ * IPv4, UDP, no fragment. The smallest such frame is longer than what Ethernet pads to, so that bytes
+ * behind the datagram are refused, and all that is in the frame is in the tunnel.
+ */
+static __always_inline int dbx_tunnel_read(const void *data, const void *end,
+					   const struct dbx_pkt *pkt, int is_geneve,
+					   struct dbx_inner *inner)
+{
+	const dbx_u8 *udp = (const dbx_u8 *)data + (pkt->l4_offset & DBX_OUTER_L4_MAX);
+	dbx_u32 bytes = (dbx_u32)((const dbx_u8 *)end - (const dbx_u8 *)data);
+	struct dbx_inner at;
+	int rc;
+
+	if (pkt->l4_offset > DBX_OUTER_L4_MAX || udp + 16 > (const dbx_u8 *)end)
+		return DBX_REASON_BAD_TUNNEL;
+	if (dbx_rd16(udp + 4) != pkt->l4_bytes || pkt->l4_offset + (dbx_u32)pkt->l4_bytes != bytes)
+		return DBX_REASON_BAD_TUNNEL;
+	rc = is_geneve ? dbx_tunnel_geneve(udp + 8, &at) : dbx_tunnel_vxlan(udp + 8, &at);
+	if (rc != DBX_PARSE_GO_ON)
+		return rc;
+	inner->offset = pkt->l4_offset + at.offset;
+	inner->domain = at.domain;
+	return inner->offset > bytes ? DBX_REASON_BAD_TUNNEL : DBX_PARSE_GO_ON;
+}
+
+/* The inside was parsed to pkt, and stop returned: what now holds. Tags inside are one too many. */
+static __always_inline int dbx_tunnel_enter(const struct dbx_inner *inner, int stop,
+					    struct dbx_pkt *pkt)
+{
+	pkt->domain = inner->domain;
+	return pkt->n_tags ? DBX_REASON_VLAN_DEPTH : stop;
+}
+
+static __always_inline int dbx_domain_is_tunnel(dbx_u32 domain)
+{
+	return domain >> 24 == DBX_DOMAIN_VNI >> 24;
 }
 
 _Static_assert(sizeof(struct dbx_pkt) == 60, "packet tuple");

@@ -8,6 +8,10 @@
 
 #include "abi.h"
 
+#ifdef __bpf__
+#include <linux/bpf.h>
+#endif
+
 /*
  * The maps of egress_xdp. The kernel keeps 15 characters of a name.
  *   images    array of maps, one slot: the active image, an array of chunks (image.h)
@@ -24,6 +28,9 @@
  *   name_events  ring buffer of struct dbx_name_event
  *   dns_socks    sockmap, enum dbx_dns_sock -> socket of the resolver
  *   steer        array of one u32: the resolver takes queries
+ *   buckets      hash, workspace id -> struct dbx_bucket (quotas, answers to denials)
+ *   recent       LRU hash, flow -> when it was last seen: what is a new flow to a quota
+ *   forward      devmap hash, ifindex -> ifindex: where packets may be redirected to
  *   progs        program array, enum dbx_prog_xdp: what egress_xdp calls
  *   progs_tc     program array, enum dbx_prog_tc: the companions, kept here to be found again
  *   scratch, work  per-CPU arrays: what programs that call each other hand over
@@ -45,6 +52,9 @@
 	X(NAME_EVENTS, name_events) \
 	X(DNS_SOCKS, dns_socks)     \
 	X(STEER, steer)             \
+	X(BUCKETS, buckets)         \
+	X(RECENT, recent)           \
+	X(FORWARD, forward)         \
 	X(PROGS, progs)             \
 	X(PROGS_TC, progs_tc)       \
 	X(SCRATCH, scratch)         \
@@ -93,7 +103,34 @@ enum dbx_dns_sock {
 	DBX_DNS_SOCK_MAX,
 };
 
-#define DBX_MARK_DNS 0x0db50053u
+#define DBX_MARK_DNS    0x0db50053u
+#define DBX_BUCKETS_MAX 65536u
+#define DBX_RECENT_MAX  262144u
+#define DBX_FORWARD_MAX 256u
+
+/* What a workspace is limited in. */
+enum dbx_limit {
+	DBX_LIMIT_FLOWS,
+	DBX_LIMIT_BYTES,
+	DBX_LIMIT_REPLIES, /* answers to denied packets */
+	DBX_LIMIT_MAX,
+};
+
+/*
+ * A bucket of tokens, kept as the time at which it will be full again (GCRA, ITU-T I.371): what is
+ * taken moves that time on by its cost. rest: what the division of the last cost left, so that no
+ * rounding adds up.
+ */
+struct dbx_bucket {
+#ifdef __bpf__
+	struct bpf_spin_lock lock;
+#else
+	dbx_u32 lock;
+#endif
+	dbx_u32 zero;
+	dbx_u64 full_ns[DBX_LIMIT_MAX]; /* CLOCK_MONOTONIC */
+	dbx_u64 rest[DBX_LIMIT_MAX];
+};
 
 /*
  * What egress_xdp tells egress_tc, in front of the frame (XDP metadata). The kernel takes the outer
@@ -104,6 +141,7 @@ enum dbx_dns_sock {
 #define DBX_META_DNS    1u /* for the resolver, and sealed: an outer tag DBX_SEAL_TCI in front */
 #define DBX_META_TAGGED 2u /* judged with the tag tci */
 #define DBX_META_REPLY  4u /* the frame is an answer, to be sent back where it came from */
+#define DBX_META_MARK   8u /* mark is to be the packet's; sealed likewise */
 #define DBX_SEAL_TCI    0xfffu
 struct dbx_meta {
 	dbx_u32 what;      /* DBX_META_MAGIC | flags */
@@ -112,6 +150,7 @@ struct dbx_meta {
 	dbx_u16 l4_offset; /* of the transport header, tags included, with DNS */
 	dbx_u8 proto;
 	dbx_u8 is_v6;
+	dbx_u32 mark;
 };
 
 /* What the driver gives egress_note, as a frame: see flow_set in dataplane/dp.h. */
@@ -134,5 +173,8 @@ struct dbx_program_id {
 	dbx_u32 n_chunks;
 	dbx_u32 zero;
 };
+
+_Static_assert(sizeof(struct dbx_meta) == 16, "metadata is a multiple of 4 bytes, at most 32");
+_Static_assert(sizeof(struct dbx_bucket) == 56, "bucket");
 
 #endif

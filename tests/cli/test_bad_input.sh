@@ -50,6 +50,36 @@ echo '{"name":"x","rules":[{"action":"ALLOW","destination":"0.0.0.0/0"}]}' >fore
 echo '"just a string"' >string.json
 echo 'not json' >words.json
 np np ',"allowed_internet_destinations":[{"destination":"https://x.org/a","internet_destination_type":"DNS_NAME"}]' >url.json
+# An NCC, by region and rules; a rule for a lake, by id, name and state; what the gateway adds.
+ncc() { # REGION RULES [DEFAULTS]
+	echo "{\"network_connectivity_config_id\":\"n1\",\"name\":\"ncc-one\",\"region\":\"$1\",\"egress_config\":{\"default_rules\":{${3:-}},\"target_rules\":{$2}}}"
+}
+lake() { # ID NAME STATE
+	echo "{\"rule_id\":\"$1\",\"resource_id\":\"/subscriptions/s/storageAccounts/$2\",\"group_id\":\"dfs\",\"connection_state\":\"$3\"}"
+}
+azure() { # RULES
+	echo "\"azure_private_endpoint_rules\":[$1]"
+}
+private() { # ENTRIES
+	echo ",\"private_endpoints\":[$1]"
+}
+ws1=$(ws 1 10.0.0.0/8)
+ncc eastus2 "$(azure "$(lake r1 one ESTABLISHED)")" >ncc.json
+ncc eastus2 "$(azure "$(lake r1 one ESTABLISHED),$(lake r2 two ESTABLISHED)")" >ncc-two.json
+ncc eastus2 "$(azure "$(lake r1 one ESTABLISHED),$(lake r2 one ESTABLISHED)")" >ncc-same.json
+ncc us-east-2 '"aws_private_endpoint_rules":[{"rule_id":"r1","endpoint_service":"com.amazonaws.us-east-1.s3","resource_names":["bucket"],"connection_state":"PENDING"}]' >ncc-s3.json
+ncc eastus2 '' '"azure_service_endpoint_rule":{"target_region":"westus","subnets":[],"target_services":[]}' >ncc-target.json
+gw "$ws1" "$(private '{"rule_id":"r1","addresses":["192.0.2.4","192.0.2.5"]},{"rule_id":"r2","addresses":["192.0.2.5"]}')" >two-rules.json
+gw "$ws1" "$(private '{"rule_id":"r1","addresses":["fd00::4","10.1.2.3"]}')" >in-workload.json
+gw "$ws1" "$(private '{"rule_id":"r1","addresses":["192.0.2.4"]},{"rule_id":"r2","addresses":["192.0.2.5"]}')" >endpoints.json
+gw "$ws1" ',"paths":[{"path":"nat","interface":"up0","ncc_ids":["gone"]}]' >path-ncc.json
+gw "$ws1" ',"paths":[{"path":"nat","interface":"up0"},{"path":"nat","interface":"up1"}]' >path-twice.json
+gw '{"workspace_id":1,"isolated":true}' ',"paths":[{"path":"nat","interface":"up0"}]' >isolated.json
+gw '{"workspace_id":1,"quota":{"new_flows_per_second":0}}' >quota.json
+gw "$ws1" ',"tunnels":[{"type":"geneve","remotes":["192.0.2.1"]},{"type":"geneve","remotes":["192.0.2.2"]}]' >tunnel-twice.json
+gw "$ws1" ',"tunnels":[{"type":"vxlan","remotes":["2001:db8::/32"]}]' >tunnel-v6.json
+gw "$ws1" ',"reject":{"policy_ids":["gone"]}' >reject.json
+echo '{"workspace_id":1,"network_connectivity_config_id":"gone"}' >binding.json
 mkdir no-documents no-permission
 echo hello >no-documents/README.md
 ln -s loop.json loop.json
@@ -62,6 +92,8 @@ refused() { # NAME FILES REGEX
 	for c in check 'compile -o out.image' 'apply' 'diff --from np.json' 'explain -w 1 -d 192.0.2.1 -p 443 --policy'; do
 		[[ $name != *across* || $c != apply ]] || continue # only the daemon knows the rest
 		[[ $name != *across* || $c != diff* ]] || continue
+		# what reads well and is refused as a whole: explain still tells what it would do
+		[[ $name != *together* || $c == check || $c == compile* ]] || continue
 		rm -f out.image
 		# shellcheck disable=SC2086 # words
 		"$ctl" $c $files >out 2>err
@@ -99,6 +131,38 @@ refused "a link to itself" loop.json '^error: loop.json: '
 refused "across documents: a policy that does not exist" 'option.json gateway.json' '^error: option.json: /network_policy_id: .*workspace 1 .*"gone"'
 refused "two workspaces, one source" claimed.json '^error: claimed.json: /gateway/workspaces/1/sources/0.*: .*10.0.0.0/8.*workspace 1'
 refused "a workspace twice" workspace-twice.json '^error: workspace-twice.json: /gateway/workspaces/1'
+
+# ---- private endpoints, paths and quotas that contradict each other ----
+
+pe=/gateway/private_endpoints rules=/egress_config/target_rules
+refused "together: an effective rule without an address" 'ncc.json gateway.json' \
+	"^error: ncc.json: $rules/azure_private_endpoint_rules/0: .*r1 is effective.*write .*\"addresses\".*private_endpoints"
+refused "together: an address of two rules" 'ncc-two.json two-rules.json' \
+	"^error: two-rules.json: $pe/1/addresses/0: .*192.0.2.5 of rule r2 is also that of rule r1, at $pe/0"
+refused "together: a private address among the sources" 'ncc.json in-workload.json' \
+	"^error: in-workload.json: $pe/0/addresses/1: .*10.1.2.3 lies in 10.0.0.0/8, a source of workspace 1"
+refused "together: a name of two effective rules" 'ncc-same.json endpoints.json' \
+	"^error: ncc-same.json: $rules/azure_private_endpoint_rules/1: .*one.dfs.core.windows.net is also a name of rule r1"
+refused "across documents: a binding to an NCC that does not exist" 'binding.json gateway.json' \
+	'^error: binding.json: /network_connectivity_config_id: .*workspace 1 .*"gone"'
+refused "across documents: a path of an NCC that does not exist" path-ncc.json \
+	'^error: path-ncc.json: /gateway/paths/0/ncc_ids/0: .*"gone"'
+refused "together: an S3 rule of another region" ncc-s3.json \
+	"^error: ncc-s3.json: $rules/aws_private_endpoint_rules/0/endpoint_service: .*us-east-1.*us-east-2"
+refused "together: service endpoints of another region" ncc-target.json \
+	'^error: ncc-target.json: /egress_config/default_rules/azure_service_endpoint_rule/target_region: .*westus.*write eastus2'
+refused "together: an isolated workspace without a firewall" isolated.json \
+	'^error: isolated.json: /gateway/workspaces/0/isolated: .*no firewall.*"path": "firewall"'
+refused "together: a path given twice" path-twice.json \
+	'^error: path-twice.json: /gateway/paths/1: .*at /gateway/paths/0'
+refused "across documents: answers for a policy that does not exist" reject.json \
+	'^error: reject.json: /gateway/reject/policy_ids/0: .*"gone"'
+refused "a quota of 0" quota.json \
+	'^error: quota.json: /gateway/workspaces/0/quota/new_flows_per_second: .*0: accepted are .*1 to '
+refused "a type of tunnel twice" tunnel-twice.json \
+	'^error: tunnel-twice.json: /gateway/tunnels/1/type: '
+refused "a tunnel over IPv6" tunnel-v6.json \
+	'^error: tunnel-v6.json: /gateway/tunnels/0/remotes/0: .*2001:db8::/32.*IPv4'
 
 # ---- all of them are told, the good ones notwithstanding ----
 

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,17 @@ KINDS = [
     ("aws", "aws-ip-ranges"),
     ("google-", "google-ip-ranges"),
     ("databricks", "databricks-ip-ranges"),
+]
+
+# What is right in a gateway document and no example has.
+RIGHT = [
+    ("/gateway/tunnels", [{"type": "vxlan", "port": 8472, "remotes": ["192.0.2.0/24"]},
+                          {"type": "geneve", "remotes": ["192.0.2.9"]}]),
+    ("/gateway/fast_forward", {"interfaces": ["up0", "up1"]}),
+    ("/gateway/paths/0/next_hops", ["2001:db8::1"]),
+    ("/gateway/names", {"tls_ports": [443, "8443-8445"], "quic": "inspect", "ech": "deny",
+                        "unverified_ports": [{"protocol": "tcp", "ports": [22]}]}),
+    ("/gateway/dns", {"upstreams": ["192.0.2.53", {"address": "2001:db8::53", "port": 5353}], "ptr": "forward"}),
 ]
 
 # An example, the JSON pointer of one value in it, and what that value must not be.
@@ -53,6 +65,29 @@ WRONG = [
     ("hardened-connectivity/gateway.json", "/gateway/allowed_destinations/0/protocol", "http"),
     ("hardened-connectivity/gateway.json", "/gateway/interfaces/0/name", "a-name-too-long-for-linux"),
     ("hardened-connectivity/gateway.json", "/gateway/gateway_addresses/0", "10.66.1.0/24"),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/path", "vpn"),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/interface", "a/b"),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/ncc_ids", []),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/next_hops", ["192.0.2.1", "192.0.2.2"]),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/next_hops", ["2001:db8::1", "2001:db8::2"]),
+    ("private-endpoints/gateway.json", "/gateway/paths/0/source_addresses", "203.0.113.5"),
+    ("private-endpoints/gateway.json", "/gateway/tunnels", [{"type": "gre", "remotes": ["192.0.2.1"]}]),
+    ("private-endpoints/gateway.json", "/gateway/tunnels", [{"type": "vxlan", "remotes": ["2001:db8::1"]}]),
+    ("private-endpoints/gateway.json", "/gateway/tunnels", [{"type": "vxlan"}]),
+    ("private-endpoints/gateway.json", "/gateway/reject/per_second", 0),
+    ("private-endpoints/gateway.json", "/gateway/reject/policy_ids/0", "has blanks"),
+    ("private-endpoints/gateway.json", "/gateway/fast_forward", {"interfaces": []}),
+    ("private-endpoints/gateway.json", "/gateway/fast_forward", {"interfaces": ["up0", "up0"]}),
+    ("private-endpoints/gateway.json", "/gateway/default_quota/bytes_per_second", 0),
+    ("private-endpoints/gateway.json", "/gateway/default_quota", {"burst_ms": 100}),
+    ("private-endpoints/gateway.json", "/gateway/workspaces/1/quota/new_flows_per_second", "many"),
+    ("private-endpoints/gateway.json", "/gateway/workspaces/1/quota/burst_ms", 20000),
+    ("private-endpoints/gateway.json", "/gateway/workspaces/0/isolated", "yes"),
+    ("private-endpoints/gateway.json", "/gateway/workspaces/0/separate_clusters", 1),
+    ("private-endpoints/gateway.json", "/gateway/workspaces/0/sources/0/cluster", ""),
+    ("private-endpoints/gateway.json", "/gateway/dns", {"upstreams": []}),
+    ("private-endpoints/gateway.json", "/gateway/dns/ptr", "maybe"),
+    ("private-endpoints/gateway.json", "/gateway/names", {"quic": "maybe"}),
 ]
 
 
@@ -101,6 +136,21 @@ def check_says(name, document):
         return done.returncode, done.stdout + done.stderr
 
 
+def reader_keys():
+    """The keys in the field tables of the gateway document's readers."""
+    files = [ROOT / "ctl/policy" / f"read_{part}.c" for part in ("gateway", "source", "dest", "names", "paths")]
+    return {key for path in files for key in re.findall(r'\{"(\w+)", (?:0|RD_REQUIRED), ', path.read_text())}
+
+
+def schema_keys(schema):
+    """The names of all properties, however deep."""
+    if isinstance(schema, list):
+        return set().union(*map(schema_keys, schema))
+    if not isinstance(schema, dict):
+        return set()
+    return set(schema.get("properties", {})).union(*map(schema_keys, schema.values()))
+
+
 def main():
     tap = Tap()
     try:
@@ -138,6 +188,17 @@ def main():
         # A state that is not known yet is taken as not effective, with a warning: the vendor adds some.
         told = status == 1 or "[unknown-value]" in said
         tap.result(told and path.name in said, f"{what} is not taken by the tool either", said)
+    missing = sorted(reader_keys() - schema_keys(schemas["gateway"].schema))
+    tap.result(len(reader_keys()) > 40 and not missing, "the gateway's schema has every key that is read",
+               " ".join(missing))
+    for pointer, value in RIGHT:
+        name = "private-endpoints/gateway.json"
+        document = with_value(load(RULES / name), pointer, value)
+        what = f"{pointer} of {json.dumps(value)[:40]}"
+        errors = [e.message[:300] for e in schemas["gateway"].iter_errors(document)]
+        tap.result(not errors, f"{what} is accepted", "\n".join(errors))
+        status, said = check_says(name, document)
+        tap.result(status == 0 and "[unknown-key]" not in said, f"{what} is taken by the tool too", said)
     for a, b in (("network-policy", "gateway"), ("gateway", "network-policy"), ("ncc", "workspace")):
         examples = [p for p in RULES.rglob("*.json") if kind_of(p) == a and p.parent.name != "schema"]
         tap.result(not any(schemas[b].is_valid(load(p)) for p in examples), f"a {a} is no {b}")

@@ -28,6 +28,13 @@ const char dbox_gateway[] =
 	"\"allowed_destinations\":[{\"label\":\"api\",\"prefixes\":[\"203.0.113.0/24\"],"
 	"\"protocol\":\"tcp\",\"ports\":[443]}]}}";
 
+const char dbox_gateway_private[] =
+	"{\"gateway\":{\"name\":\"gw\",\"account_id\":\"" DBOX_ACCOUNT "\","
+	"\"interfaces\":[{\"name\":\"dbxnone1\"}],\"workspaces\":["
+	"{\"workspace_id\":1001,\"name\":\"one\",\"sources\":[{\"prefix\":\"10.66.1.0/24\"}]},"
+	"{\"workspace_id\":1002,\"sources\":[{\"prefix\":\"10.66.2.0/24\"}]}],"
+	"\"private_endpoints\":[{\"rule_id\":\"r-1\",\"addresses\":[\"10.9.0.4\"]}]}}";
+
 const char dbox_policy[] = "{\"network_policy_id\":\"np-a\",\"egress\":{\"network_access\":"
 			   "{\"restriction_mode\":\"RESTRICTED_ACCESS\"}}}";
 
@@ -41,7 +48,7 @@ const char dbox_ncc[] =
 	"\"egress_config\":{\"target_rules\":{\"azure_private_endpoint_rules\":["
 	"{\"rule_id\":\"r-1\",\"network_connectivity_config_id\":\"ncc-1\",\"resource_id\":"
 	"\"/subscriptions/0/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/lake\","
-	"\"group_id\":\"dfs\",\"connection_state\":\"ESTABLISHED\",\"updated_time\":1000}]}}}";
+	"\"group_id\":\"dfs\",\"connection_state\":\"PENDING\",\"updated_time\":1000}]}}}";
 
 static void open_core(struct dbox *b)
 {
@@ -171,6 +178,26 @@ const char *dbox_get(struct dbox *b, const char *path)
 		snprintf(text, sizeof(text), "%s", json_is_true(v) ? "true" : "false");
 	else if (json_is_array(v))
 		snprintf(text, sizeof(text), "%zu", json_array_size(v));
+	return text;
+}
+
+const char *dbox_error(struct dbox *b, const char *code)
+{
+	static char text[1024];
+	const json_t *list = json_object_get(b->json, "findings");
+	const json_t *f;
+	size_t i;
+
+	text[0] = '\0';
+	json_array_foreach(list, i, f) {
+		if (!strcmp(json_string_value(json_object_get(f, "code")), code) &&
+		    !strcmp(json_string_value(json_object_get(f, "severity")), "error")) {
+			snprintf(text, sizeof(text), "%s: %s",
+				 json_string_value(json_object_get(f, "ptr")),
+				 json_string_value(json_object_get(f, "text")));
+			break;
+		}
+	}
 	return text;
 }
 

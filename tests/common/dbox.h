@@ -35,11 +35,16 @@ char *dbox_envelope(const char *options, ...);
 /* A member of the last answer by its path ("findings.0.code"); "" when absent. Numbers as text. */
 const char *dbox_get(struct dbox *b, const char *path);
 
+/* "POINTER: text" of the first error of a code in the last answer's findings; "" when there is none. */
+const char *dbox_error(struct dbox *b, const char *code);
+
 /* Checksum of the image in force, 0 = none: equal means byte-identical. */
 uint32_t dbox_image_sum(void);
 
 /* A gateway with workspaces 1001 and 1002; a policy; an option. Constant texts. */
 extern const char dbox_gateway[], dbox_policy[], dbox_open_policy[], dbox_option[], dbox_ncc[];
+/* The same workspaces, and a private address for the rule r-1 of dbox_ncc, which waits for approval. */
+extern const char dbox_gateway_private[];
 
 #define DBOX_OURS    "/api/2.0/dbx-egress"
 #define DBOX_ACCOUNT "7c1e2c52-90a1-4b7e-9f0e-3d2b6a8f1c44"

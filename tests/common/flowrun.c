@@ -122,8 +122,8 @@ int flowrun_learn(struct flowrun *f, uint64_t policy_uid, const char *name, int 
 	uint64_t expires = now_ns() + (uint64_t)((int64_t)seconds * 1000000000);
 	struct dbx_learned_key lk = {.policy_uid = policy_uid};
 	struct dbx_bound_key bk = {.policy_uid = policy_uid};
-	struct dbx_learned l = {now_ns() + 3600000000000ull, 0};
-	struct dbx_bound b = {expires, FLOWRUN_RULE, 0};
+	struct dbx_learned l = {.expires_ns = now_ns() + 3600000000000ull};
+	struct dbx_bound b = {.expires_ns = expires, .rule_uid = FLOWRUN_RULE};
 	struct dbx_hash h = {{0, 0}};
 	struct pkt_addr src, dst;
 	int rc;

@@ -51,9 +51,14 @@ struct gen_source {
 	struct gen_prefix prefix;
 	int64_t workspace_id;
 	uint16_t vlan, inner; /* 0 = none */
-	bool is_vni;          /* no frame can carry it yet */
+	uint32_t vni;         /* 0 = none; comes in a tunnel, without tags */
 	int interface;        /* 0 = any, else 1 or 2 */
 	int mac;              /* 0 = any, else last byte */
+};
+
+struct gen_tunnel {
+	bool is_geneve;
+	uint16_t port;
 };
 
 struct gen_doc {
@@ -67,6 +72,10 @@ struct gen_model {
 	size_t n_docs;
 	struct gen_source sources[GEN_SOURCES_MAX];
 	size_t n_sources;
+	struct gen_tunnel tunnels[2];
+	size_t n_tunnels;
+	struct pkt_addr gateways[4]; /* its own addresses */
+	size_t n_gateways;
 	struct gen_prefix prefixes[GEN_PREFIXES_MAX]; /* every one that a document names */
 	size_t n_prefixes;
 };

@@ -75,7 +75,7 @@ static bool is_taken(const struct gen_model *m, const struct gen_source *s)
 		const struct gen_source *o = &m->sources[i];
 
 		if (o->prefix.len == s->prefix.len && o->vlan == s->vlan && o->inner == s->inner &&
-		    o->is_vni == s->is_vni &&
+		    o->vni == s->vni &&
 		    !memcmp(&o->prefix.addr, &s->prefix.addr, sizeof(s->prefix.addr)))
 			return true;
 	}
@@ -96,7 +96,8 @@ static bool pick_source(struct gen_writer *w, int64_t workspace_id, struct gen_s
 		s->vlan = (uint16_t)(1 + gen_below(r, 3));
 	if (s->vlan && gen_percent(r, 30))
 		s->inner = (uint16_t)(1 + gen_below(r, 2));
-	s->is_vni = !s->vlan && gen_percent(r, 5);
+	if (!s->vlan && gen_percent(r, 20))
+		s->vni = 77 + gen_below(r, 2) * 0xfff000;
 	if (gen_percent(r, 15))
 		s->interface = (int)(1 + gen_below(r, 2));
 	if (gen_percent(r, 10))
@@ -114,14 +115,16 @@ static void out_source(struct gen_writer *w, const struct gen_source *s)
 		gen_out(w, ", \"vlan\": %u", s->vlan);
 	if (s->inner)
 		gen_out(w, ", \"inner_vlan\": %u", s->inner);
-	if (s->is_vni)
-		gen_out(w, ", \"vni\": 77");
+	if (s->vni)
+		gen_out(w, ", \"vni\": %u", s->vni);
 	if (s->interface)
 		gen_out(w, ", \"interface\": \"ws%d\"", s->interface);
 	if (s->mac)
 		gen_out(w, ", \"mac\": \"02:00:00:00:00:%02x\"", (unsigned int)s->mac);
 	if (gen_percent(w->r, 25))
 		gen_out(w, ", \"network_source_type\": \"%s\"", PICK(w->r, products));
+	if (gen_percent(w->r, 30))
+		gen_out(w, ", \"cluster\": \"c%u\"", gen_below(w->r, 3));
 	gen_out(w, "}");
 }
 
@@ -143,7 +146,9 @@ static void out_workspace(struct gen_writer *w, int64_t id)
 		w->m->sources[w->m->n_sources++] = s;
 		comma = ", ";
 	}
-	gen_out(w, "]}");
+	gen_out(w, "]");
+	gen_out_workspace_limits(w);
+	gen_out(w, "}");
 }
 
 static void out_policy_ids(struct gen_writer *w)
@@ -214,6 +219,17 @@ static void out_private_endpoints(struct gen_writer *w, uint32_t n_nccs)
 	gen_out(w, "]");
 }
 
+/* Also where tunnels end. */
+static void out_gateways(struct gen_writer *w)
+{
+	struct gen_model *m = w->m;
+	size_t first = m->n_prefixes;
+
+	gen_out_addresses(w, gen_below(w->r, 4));
+	for (size_t i = first; i < m->n_prefixes; i++)
+		m->gateways[m->n_gateways++] = m->prefixes[i].addr;
+}
+
 void gen_document_gateway(struct gen_writer *w, uint32_t n_workspaces, uint32_t n_nccs)
 {
 	uint32_t n;
@@ -225,7 +241,7 @@ void gen_document_gateway(struct gen_writer *w, uint32_t n_workspaces, uint32_t 
 		out_workspace(w, GEN_FIRST_ID + i);
 	}
 	gen_out(w, "],\n\"gateway_addresses\": [");
-	gen_out_addresses(w, gen_below(w->r, 3));
+	out_gateways(w);
 	gen_out(w, "],\n\"gateway_services\": [");
 	n = gen_below(w->r, 4);
 	for (uint32_t i = 0; i < n; i++) {
@@ -239,6 +255,7 @@ void gen_document_gateway(struct gen_writer *w, uint32_t n_workspaces, uint32_t 
 	out_dest_sets(w, "workspace_storage", "s", gen_below(w->r, 3), false);
 	out_dest_sets(w, "allowed_destinations", "a", gen_below(w->r, 7), true);
 	out_dest_sets(w, "blocked_destinations", "b", gen_below(w->r, 4), true);
+	gen_out_paths(w, n_nccs);
 	gen_out(w, "}}\n");
 	gen_document_end(w, "gateway.json");
 }

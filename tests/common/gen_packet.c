@@ -81,6 +81,69 @@ static void put_link(struct gen_rand *r, struct pkt *p, const struct plan *k)
 		pkt_vlan(p, 0x8100, 1, PKT_AUTO);
 }
 
+static void put_outer_ip(struct gen_rand *r, const struct gen_model *m, struct pkt *p)
+{
+	static const uint8_t nops[40] = {1, 1, 1, 1}; /* and the end of the list */
+	struct pkt_ip4 h = PKT_IP4_INIT;
+
+	pkt_addr_parse("192.0.2.9", &h.src);
+	pkt_addr_parse("10.99.0.1", &h.dst);
+	if (gen_percent(r, 10))
+		pkt_addr_parse(gen_percent(r, 50) ? "198.51.100.7" : "198.51.100.8", &h.src);
+	for (int tries = 0; tries < 6 && m->n_gateways && !gen_percent(r, 5); tries++) {
+		h.dst = m->gateways[gen_below(r, (uint32_t)m->n_gateways)];
+		if (!h.dst.is_v6)
+			break;
+	}
+	h.dst.is_v6 = false;
+	h.dont_fragment = gen_percent(r, 50);
+	if (gen_percent(r, 2))
+		h.more_fragments = true;
+	if (gen_percent(r, 1))
+		h.offset = (uint16_t)gen_below(r, 200);
+	if (gen_percent(r, 5)) {
+		h.n_options = 4 * (1 + gen_below(r, 10));
+		h.options = nops;
+	}
+	pkt_ip4(p, &h);
+}
+
+static void put_tunnel_header(struct gen_rand *r, struct pkt *p, bool is_geneve, uint32_t vni)
+{
+	uint8_t options[252] = {0};
+	uint32_t words = gen_percent(r, 30) ? gen_below(r, 64) : 0;
+	uint32_t bits = gen_percent(r, 4) ? 1u << gen_below(r, 32) : 0;
+
+	if (!is_geneve) {
+		pkt_vxlan(p, 0x08000000u ^ bits, vni, gen_percent(r, 2) ? 1 : 0);
+		return;
+	}
+	pkt_geneve(p, (uint16_t)((words << 8) ^ (bits & 0xffff)),
+		   gen_percent(r, 3) ? 0x0800 : 0x6558, vni, options,
+		   gen_percent(r, 97) ? words * 4 : gen_below(r, 253));
+}
+
+/* The outside, for a source that has a VNI, and for some that have none. */
+static bool put_tunnel(struct gen_rand *r, const struct gen_model *m, struct pkt *p,
+		       const struct plan *k)
+{
+	static const uint8_t dst[6] = {2, 0, 0, 0, 0, 0xfe}, src[6] = {2, 0, 0, 0, 0, 9};
+	uint32_t vni = k->source && k->source->vni ? k->source->vni : gen_below(r, 100);
+	struct gen_tunnel t = {.port = 4789};
+
+	if (!gen_percent(r, k->source && k->source->vni ? 95 : 3))
+		return false;
+	if (m->n_tunnels)
+		t = m->tunnels[gen_below(r, (uint32_t)m->n_tunnels)];
+	pkt_eth(p, dst, src, PKT_AUTO);
+	if (gen_percent(r, 3))
+		pkt_vlan(p, 0x8100, (uint16_t)gen_below(r, 3), PKT_AUTO);
+	put_outer_ip(r, m, p);
+	pkt_udp(p, 17, (uint16_t)(49152 + gen_below(r, 16384)), t.port, PKT_AUTO);
+	put_tunnel_header(r, p, t.is_geneve, gen_percent(r, 3) ? vni ^ 1 : vni);
+	return true;
+}
+
 static size_t some_options(struct gen_rand *r, uint8_t out[40])
 {
 	static const uint8_t kinds[] = {0, 1, 1, 7, 68, 130, 131, 137, 148, 1};
@@ -238,12 +301,14 @@ const char *gen_packet(struct gen_rand *r, const struct gen_model *m, struct pkt
 {
 	struct plan k = {0};
 	size_t at_payload;
+	bool is_inside;
 
 	pkt_begin(p);
 	pick_source(r, m, &k);
 	pick_destination(r, m, &k);
 	k.proto = pick_proto(r, k.is_v6);
 	pick_fragment(r, &k);
+	is_inside = put_tunnel(r, m, p, &k);
 	put_link(r, p, &k);
 	if (gen_percent(r, 1))
 		pkt_arp(p);
@@ -260,6 +325,8 @@ const char *gen_packet(struct gen_rand *r, const struct gen_model *m, struct pkt
 	if (gen_percent(r, 10))
 		pkt_pad(p, p->n + gen_below(r, 40));
 	pkt_end(p);
+	if (is_inside && gen_percent(r, 2))
+		pkt_fill(p, 1 + gen_below(r, 8));
 	damage(r, p);
 	if (k.source && k.source->interface && !gen_percent(r, 10))
 		return interfaces[k.source->interface];

@@ -27,6 +27,10 @@ __attribute__((format(printf, 2, 3))) void gen_out(struct gen_writer *w, const c
 void gen_document_end(struct gen_writer *w, const char *name); /* what was written is one */
 void gen_document_gateway(struct gen_writer *w, uint32_t n_workspaces, uint32_t n_nccs);
 
+/* Parts of the gateway document, each with a leading comma: of a workspace, and of the whole. */
+void gen_out_workspace_limits(struct gen_writer *w);
+void gen_out_paths(struct gen_writer *w, uint32_t n_nccs);
+
 void gen_clear_host_bits(struct gen_prefix *p);
 /* A prefix that is near one that something else uses already, every other time. */
 struct gen_prefix gen_related_prefix(struct gen_writer *w);

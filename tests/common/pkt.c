@@ -275,6 +275,35 @@ void pkt_proto(struct pkt *p, uint8_t proto)
 	announce_proto(p, proto);
 }
 
+/* What comes is inside: its headers are not the outside's. */
+static void go_inside(struct pkt *p)
+{
+	p->outside = (struct pkt_outside){p->at_ip4,      p->at_ip6,      p->at_udp,
+					  p->fix_ip4_len, p->fix_ip6_len, p->fix_udp_len};
+	p->at_type = p->at_proto = p->at_ip4 = p->at_ip6 = p->at_udp = 0;
+}
+
+void pkt_vxlan(struct pkt *p, uint32_t flags, uint32_t vni, uint8_t last)
+{
+	uint8_t *at = grow(p, 8);
+
+	put32(at, flags);
+	put32(at + 4, vni << 8 | last);
+	go_inside(p);
+}
+
+void pkt_geneve(struct pkt *p, uint16_t flags, uint16_t type, uint32_t vni, const uint8_t *options,
+		size_t n_options)
+{
+	uint8_t *at = grow(p, 8);
+
+	put16(at, flags);
+	put16(at + 2, type);
+	put32(at + 4, vni << 8);
+	pkt_raw(p, options, n_options);
+	go_inside(p);
+}
+
 void pkt_pad(struct pkt *p, size_t n_frame)
 {
 	p->n_unpadded = p->n;
@@ -293,9 +322,8 @@ static uint16_t checksum(const uint8_t *b, size_t n)
 	return (uint16_t)~sum;
 }
 
-void pkt_end(struct pkt *p)
+static void fill_in(struct pkt *p, size_t end)
 {
-	size_t end = p->n_unpadded ? p->n_unpadded : p->n;
 	size_t n_header;
 
 	if (p->at_udp && p->fix_udp_len)
@@ -313,6 +341,20 @@ void pkt_end(struct pkt *p)
 	n_header = (size_t)(p->b[p->at_ip4] & 15) * 4;
 	if (n_header >= 20 && p->at_ip4 + n_header <= p->n)
 		put16(p->b + p->at_ip4 + 10, checksum(p->b + p->at_ip4, n_header));
+}
+
+void pkt_end(struct pkt *p)
+{
+	const struct pkt_outside *o = &p->outside;
+
+	fill_in(p, p->n_unpadded ? p->n_unpadded : p->n);
+	p->at_ip4 = o->at_ip4;
+	p->at_ip6 = o->at_ip6;
+	p->at_udp = o->at_udp;
+	p->fix_ip4_len = o->fix_ip4_len;
+	p->fix_ip6_len = o->fix_ip6_len;
+	p->fix_udp_len = o->fix_udp_len;
+	fill_in(p, p->n); /* the padding of what is inside is part of the datagram */
 }
 
 void pkt_cut(struct pkt *p, size_t n_frame)

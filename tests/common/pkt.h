@@ -16,9 +16,15 @@
 #define PKT_MAX  4096
 #define PKT_AUTO (-1)
 
+struct pkt_outside { /* of a tunnel: what is filled in when all that is in it is there */
+	size_t at_ip4, at_ip6, at_udp;
+	bool fix_ip4_len, fix_ip6_len, fix_udp_len;
+};
+
 struct pkt {
 	uint8_t b[PKT_MAX];
 	size_t n;
+	struct pkt_outside outside;
 	/* what pkt_end() has to fill in; offsets, 0 = nothing */
 	size_t at_type;  /* 16-bit EtherType that the next layer announces itself in */
 	size_t at_proto; /* 8-bit protocol or next header, the same */
@@ -93,6 +99,13 @@ void pkt_icmp(struct pkt *p, uint8_t type, uint8_t code);
 void pkt_icmp6(struct pkt *p, uint8_t type, uint8_t code);
 /* Announces a protocol without a header of its own; its bytes follow by pkt_raw(). */
 void pkt_proto(struct pkt *p, uint8_t proto);
+/*
+ * The header of a tunnel behind UDP; the frame inside follows, with an Ethernet header of its own.
+ * flags: the first word of VXLAN, version to C bit of Geneve, as they are on the wire.
+ */
+void pkt_vxlan(struct pkt *p, uint32_t flags, uint32_t vni, uint8_t last);
+void pkt_geneve(struct pkt *p, uint16_t flags, uint16_t type, uint32_t vni, const uint8_t *options,
+		size_t n_options);
 void pkt_pad(struct pkt *p, size_t n_frame); /* Ethernet padding up to n_frame bytes */
 void pkt_end(struct pkt *p);
 void pkt_cut(struct pkt *p, size_t n_frame); /* after pkt_end(): only the first bytes arrive */

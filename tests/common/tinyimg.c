@@ -83,6 +83,7 @@ void *tinyimg_new(const struct tinyimg *t, size_t *n_bytes)
 	outcome[1].reason = t->reason;
 	outcome[1].path = DBX_PATH_NAT;
 	outcome[1].flags = t->verdict == DBX_VERDICT_DRY_RUN ? DBX_OUTCOME_F_SOFT : 0;
+	section(base, DBX_SEC_QUOTAS, 12, 0, sizeof(struct dbx_quota));
 	tinyimg_seal(base, *n_bytes);
 	return base;
 }

@@ -37,6 +37,7 @@ static const char *const paths[] = {
 	[DBX_PATH_PRIVATE_ENDPOINT] = "private-endpoint",
 	[DBX_PATH_SERVICE_ENDPOINT] = "service-endpoint",
 	[DBX_PATH_NAT] = "nat",
+	[DBX_PATH_FIREWALL] = "firewall",
 };
 
 const char *vec_reason_slug(enum dbx_reason r)
@@ -120,6 +121,8 @@ static int want_key(struct reader *r, struct vec_step *s, char *tok)
 		s->policy = strdup(eq);
 	} else if (!strcmp(tok, "rule")) {
 		s->rule = strdup(eq);
+	} else if (!strcmp(tok, "via")) {
+		s->via = strdup(eq);
 	} else {
 		return fail(r, "no such key", tok);
 	}
@@ -344,6 +347,7 @@ void vec_fini(struct vec_table *t)
 			free(t->v[i].steps[j].frame);
 			free(t->v[i].steps[j].policy);
 			free(t->v[i].steps[j].rule);
+			free(t->v[i].steps[j].via);
 		}
 	}
 	for (size_t i = 0; i < t->n_files; i++)

@@ -26,6 +26,7 @@ struct vec_step {
 	int64_t workspace_id; /* -1 = not stated */
 	char *policy;         /* NULL = not stated, "" = none */
 	char *rule;           /* "document:pointer"; NULL = not stated, "" = none */
+	char *via; /* interface of its route; NULL = not stated, "" = the host's routing */
 };
 
 struct vec {

@@ -26,8 +26,9 @@ struct layer_args {
 
 struct frame {
 	struct pkt *p;
-	size_t cut; /* 0 = not cut */
-	bool has_cut, is_ended;
+	size_t cut;
+	bool has_cut;
+	size_t trailer; /* bytes behind everything */
 };
 
 static const char *arg_text(struct layer_args *a, const char *key)
@@ -259,6 +260,28 @@ static void layer_pad(struct frame *f, struct layer_args *a)
 	pkt_pad(f->p, (size_t)pos_int(a, 0, 60));
 }
 
+/* flags: the whole first word; last: the reserved byte behind the VNI. */
+static void layer_vxlan(struct frame *f, struct layer_args *a)
+{
+	pkt_vxlan(f->p, (uint32_t)arg_int(a, "flags", 0x08000000), (uint32_t)pos_int(a, 0, 0),
+		  (uint8_t)arg_int(a, "last", 0));
+}
+
+static void layer_geneve(struct frame *f, struct layer_args *a)
+{
+	uint8_t options[252];
+	size_t n = hex(a, arg_text(a, "opt"), options, sizeof(options));
+	int words = arg_int(a, "words", (int)(n / 4)), flags = arg_int(a, "flags", 0);
+
+	pkt_geneve(f->p, (uint16_t)(arg_int(a, "version", 0) << 14 | words << 8 | flags),
+		   (uint16_t)arg_int(a, "type", 0x6558), (uint32_t)pos_int(a, 0, 0), options, n);
+}
+
+static void layer_trailer(struct frame *f, struct layer_args *a)
+{
+	f->trailer = (size_t)pos_int(a, 0, 1);
+}
+
 static void layer_cut(struct frame *f, struct layer_args *a)
 {
 	f->has_cut = true;
@@ -277,7 +300,8 @@ static const struct layer {
 	{"udp", layer_udp, 2},         {"udplite", layer_udplite, 2}, {"sctp", layer_sctp, 2},
 	{"dccp", layer_dccp, 2},       {"icmp", layer_icmp, 2},       {"icmp6", layer_icmp6, 2},
 	{"proto", layer_proto, 1},     {"raw", layer_raw, 1},         {"fill", layer_fill, 1},
-	{"pad", layer_pad, 1},         {"cut", layer_cut, 1},
+	{"pad", layer_pad, 1},         {"cut", layer_cut, 1},         {"vxlan", layer_vxlan, 1},
+	{"geneve", layer_geneve, 1},   {"trailer", layer_trailer, 1},
 };
 
 static const struct layer *layer_find(const char *name)
@@ -349,6 +373,7 @@ int vec_frame(struct pkt *p, const char *text, const char **why)
 			return rc;
 	}
 	pkt_end(p);
+	pkt_fill(p, f.trailer);
 	if (f.has_cut)
 		pkt_cut(p, f.cut);
 	return 0;

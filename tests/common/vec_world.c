@@ -127,7 +127,8 @@ void vec_result_of(const struct dbx_image *img, const struct dbx_result *in, str
 				 .workspace_id = (int64_t)in->workspace_id,
 				 .policy = "",
 				 .rule_doc = "",
-				 .rule_ptr = ""};
+				 .rule_ptr = "",
+				 .mark = dbx_judge_mark(img, in)};
 	if (in->policy < n_policies)
 		r->policy = dbx_image_string(img, policies[in->policy].id);
 	else if (in->policy != DBX_NO_POLICY)
@@ -167,7 +168,8 @@ void vec_world_eval(struct vec_world *w, const char *interface, const void *fram
 				 .workspace_id = res.workspace_id,
 				 .policy = res.policy_id ? res.policy_id : "",
 				 .rule_doc = "",
-				 .rule_ptr = ""};
+				 .rule_ptr = "",
+				 .mark = res.mark};
 	if (res.rule) {
 		r->rule_doc = dbx_model_doc_name(w->m, res.rule);
 		r->rule_ptr = res.rule->ptr;
@@ -178,15 +180,16 @@ bool vec_result_equal(const struct vec_result *x, const struct vec_result *y)
 {
 	return x->verdict == y->verdict && x->reason == y->reason && x->path == y->path &&
 	       x->workspace_id == y->workspace_id && !strcmp(x->policy, y->policy) &&
-	       !strcmp(x->rule_doc, y->rule_doc) && !strcmp(x->rule_ptr, y->rule_ptr);
+	       !strcmp(x->rule_doc, y->rule_doc) && !strcmp(x->rule_ptr, y->rule_ptr) &&
+	       x->mark == y->mark;
 }
 
 void vec_result_print(const char *who, const struct vec_result *r)
 {
-	fprintf(stderr, "  %-6s %s %s path=%s ws=%lld policy=%s rule=%s%s%s\n", who,
+	fprintf(stderr, "  %-6s %s %s path=%s ws=%lld policy=%s rule=%s%s%s mark=%08x\n", who,
 		vec_verdict_name(r->verdict), vec_reason_slug(r->reason), vec_path_name(r->path),
 		(long long)r->workspace_id, r->policy, r->rule_doc, *r->rule_doc ? ":" : "",
-		r->rule_ptr);
+		r->rule_ptr, r->mark);
 }
 
 static bool meets_rule(const char *want, const struct vec_result *r)
@@ -199,12 +202,24 @@ static bool meets_rule(const char *want, const struct vec_result *r)
 	       !strcmp(want + n + 1, r->rule_ptr);
 }
 
-bool vec_step_meets(const struct vec_step *s, const struct vec_result *r)
+/* The interface of the route whose mark it is. */
+static bool meets_via(const struct vec_world *w, const char *want, uint32_t mark)
+{
+	const struct dbx_gateway *g = &w->m->gateway;
+
+	for (size_t i = 0; i < g->n_routes && mark; i++) {
+		if (dbx_model_route_mark(w->m, &g->routes[i]) == mark)
+			return !strcmp(g->routes[i].interface, want);
+	}
+	return !mark && !*want;
+}
+
+bool vec_step_meets(const struct vec_world *w, const struct vec_step *s, const struct vec_result *r)
 {
 	return s->verdict == r->verdict && s->reason == r->reason && s->path == r->path &&
 	       (s->workspace_id < 0 || s->workspace_id == r->workspace_id) &&
 	       (!s->policy || !strcmp(s->policy, r->policy)) &&
-	       (!s->rule || meets_rule(s->rule, r));
+	       (!s->rule || meets_rule(s->rule, r)) && (!s->via || meets_via(w, s->via, r->mark));
 }
 
 void vec_step_print(const struct vec *v, const struct vec_step *s)
@@ -220,5 +235,7 @@ void vec_step_print(const struct vec *v, const struct vec_step *s)
 		fprintf(stderr, " policy=%s", s->policy);
 	if (s->rule)
 		fprintf(stderr, " rule=%s", s->rule);
+	if (s->via)
+		fprintf(stderr, " via=%s", s->via);
 	fputc('\n', stderr);
 }

@@ -3,7 +3,7 @@
  * vec_world.h -- a model with its image, and the two judges of user space over it.
  *
  * Results of every engine come in one form, so that "equal" means equal in verdict, reason, path,
- * workspace, policy and rule.
+ * workspace, policy, rule and mark.
  */
 #ifndef DBX_TESTS_VEC_WORLD_H
 #define DBX_TESTS_VEC_WORLD_H
@@ -26,6 +26,7 @@ struct vec_result {
 	const char *policy;   /* "" = none; owned by the world */
 	const char *rule_doc; /* "" = none */
 	const char *rule_ptr;
+	uint32_t mark; /* that it leaves with; 0 = none */
 };
 
 struct vec_world {
@@ -61,7 +62,8 @@ void vec_result_of(const struct dbx_image *img, const struct dbx_result *in, str
 
 struct vec;
 struct vec_step;
-bool vec_step_meets(const struct vec_step *s, const struct vec_result *r);
+bool vec_step_meets(const struct vec_world *w, const struct vec_step *s,
+		    const struct vec_result *r);
 void vec_step_print(const struct vec *v, const struct vec_step *s); /* name, frame, expectation */
 
 bool vec_result_equal(const struct vec_result *x, const struct vec_result *y);

@@ -44,6 +44,16 @@ explain-name-json   0 explain --json -w 1001 -d api.example.com -p 8443 --policy
 explain-icmp        0 explain -w 1001 -d 10.66.0.1 -P icmp --policy old
 explain-json        0 explain --json -w 1001 -d 20.60.80.1 -p 443 --policy old
 explain-unknown     1 explain -w 9 -d 192.0.2.1 -p 443 --policy old
+paths-check         0 check paths
+paths-compile       0 compile --generation 3 -o IMAGE paths
+paths-image-full    0 image dump --full IMAGE
+paths-route         0 explain -w 2001 -d 198.51.100.7 -p 443 --policy paths
+paths-isolated      0 explain -w 2002 -d 198.51.100.7 -p 443 --policy paths
+paths-cluster       0 explain -w 2001 -d 10.70.2.9 -p 22 --policy paths
+paths-denied        0 explain -w 2001 -d 192.0.2.200 -p 443 --policy paths
+paths-pending       0 explain -w 2001 -d orders.contoso.example -p 443 --policy paths
+paths-rejected      0 explain -w 2001 -d 10.9.0.6 -p 443 --policy paths
+paths-json          0 explain --json -w 2001 -d 10.9.0.4 -p 443 --policy paths
 lookup              0 lookup --policy old -- 20.60.80.1 20.60.0.1 2603:1030:40c:2::9 203.0.113.5 10.9.0.4 192.0.2.1
 lookup-json         0 lookup --json --policy old -- 20.60.80.1 192.0.2.1
 '

@@ -5,8 +5,11 @@
 
 usage: inject.py DEVICE --dst-mac MAC --src ADDR --dst ADDR [--proto udp|tcp|icmp] [--port N]
                  [--vlan ID]... [--qinq] [--count N] [--payload TEXT] [--hex FRAME]
+                 [--tunnel vxlan|geneve --vni N --outer-src ADDR --outer-dst ADDR [--options HEX]]
 
 Two --vlan make two tags, the first outside; --qinq gives the outer one the type 0x88a8 (802.1ad).
+--tunnel puts the frame, tags and all, into one of that type; --options are those of Geneve,
+and critical.
 --hex sends exactly these bytes and needs nothing else.
 """
 import argparse
@@ -55,6 +58,20 @@ def packet(args):
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body, 0x0800
 
 
+def encapsulated(args, inner):
+    """The frame inside: RFC 7348, RFC 8926."""
+    options = bytes.fromhex(args.options)
+    if args.tunnel == "vxlan":
+        port, head = 4789, struct.pack("!II", 0x08000000, args.vni << 8)
+    else:
+        port, head = 6081, struct.pack("!BBHI", len(options) // 4, 0x40 if options else 0, 0x6558, args.vni << 8) + options
+    body = head + inner
+    udp = struct.pack("!HHHH", 50000, port, 8 + len(body), 0) + body
+    src, dst = ipaddress.ip_address(args.outer_src), ipaddress.ip_address(args.outer_dst)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + src.packed + dst.packed
+    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + udp
+
+
 def mac(text):
     return bytes.fromhex(text.replace(":", ""))
 
@@ -64,7 +81,11 @@ def frame(args, own_mac):
     tags = b""
     for i, vlan in enumerate(args.vlan):
         tags += struct.pack("!HH", 0x88A8 if args.qinq and i == 0 else 0x8100, vlan)
-    return mac(args.dst_mac) + own_mac + tags + struct.pack("!H", ethertype) + body
+    ether = mac(args.dst_mac) + own_mac
+    whole = ether + tags + struct.pack("!H", ethertype) + body
+    if args.tunnel:
+        return ether + struct.pack("!H", 0x0800) + encapsulated(args, whole)
+    return whole
 
 
 def main():
@@ -81,6 +102,11 @@ def main():
     p.add_argument("--count", type=int, default=1)
     p.add_argument("--payload", default="dbx-egress")
     p.add_argument("--hex")
+    p.add_argument("--tunnel", choices=["vxlan", "geneve"])
+    p.add_argument("--vni", type=int, default=0)
+    p.add_argument("--outer-src")
+    p.add_argument("--outer-dst")
+    p.add_argument("--options", default="")
     args = p.parse_args()
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((args.device, 0))

@@ -17,6 +17,7 @@ build=$(realpath -m "${DBX_BUILD:-build}")
 lab=
 lab_prefix=
 lab_pids=()
+lab_namespaces=()
 daemon_pid=
 
 # Why a lab cannot be made here, or nothing.
@@ -47,14 +48,27 @@ lab_begin() {
 }
 
 lab_end() {
-	local pid
+	local pid ns
 	for pid in "$daemon_pid" "${lab_pids[@]}"; do
 		[ -z "$pid" ] || kill "$pid" 2>/dev/null
 	done
 	wait 2>/dev/null
+	for ns in "${lab_namespaces[@]}"; do
+		ip netns del "$lab_prefix-$ns"
+	done
 	topo_down "$lab_prefix"
 	umount "$lab/bpf" 2>/dev/null
 	rm -rf "$lab"
+}
+
+# More namespaces, linked to the gateway: its device up-NAME is eth0 of namespace NAME.
+lab_uplink() { # NAME
+	ip netns add "$lab_prefix-$1" || return 1
+	lab_namespaces+=("$1")
+	topo_sysctls "$lab_prefix-$1"
+	topo_pair "$lab_prefix-$1" eth0 "$lab_prefix-gw" "up-$1" || return 1
+	topo_link_up "$lab_prefix-$1" eth0
+	topo_link_up "$lab_prefix-gw" "up-$1"
 }
 
 # Runs a command in ws1, ws2, gw or net.

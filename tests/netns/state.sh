@@ -68,3 +68,13 @@ small_world() { # FOLDER
 	np np-one "$(ip_ranges 203.0.113.10/32 2001:db8:a::10/128 203.0.113.20/32)" >"$1/a.json"
 	np np-one "$(ip_ranges 203.0.113.10/32 2001:db8:a::10/128 203.0.113.66/32)" >"$1/b.json"
 }
+
+# Runs a statement on g, the gateway of the small world, and writes the document back.
+world_gateway() { # FOLDER STATEMENT
+	"$PYTHON" - "$1/world/gateway.json" "$2" <<-'PY'
+		import json, sys
+		d = json.load(open(sys.argv[1]))
+		exec(sys.argv[2], {"g": d["gateway"], "ws": d["gateway"]["workspaces"]})
+		json.dump(d, open(sys.argv[1], "w"))
+	PY
+}

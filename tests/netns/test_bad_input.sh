@@ -113,6 +113,17 @@ json.dump(d, open(sys.argv[1], "w"))
 PY
 }
 
+# The NCC of the example with one thing changed.
+ncc() { # FILE STATEMENT ON n AND ITS RULES r
+	"$PYTHON" - "$1" "$2" <<'PY'
+import json, sys
+n = json.load(open("rules/demo/before/ncc.json"))
+r = n["egress_config"]["target_rules"]["azure_private_endpoint_rules"]
+exec(sys.argv[2])
+json.dump(n, open(sys.argv[1], "w"))
+PY
+}
+
 # Azure's file with one thing changed.
 feed() { # FILE STATEMENT ON f
 	"$PYTHON" - "$1" "$2" <<'PY'
@@ -299,6 +310,47 @@ contradictions() {
 		"$d/mixed-0.json" "$d/mixed-1.json"
 }
 
+# Private endpoints, paths and quotas that contradict each other.
+endpoints() {
+	local d=$lab/bad g=/gateway r=/egress_config/target_rules/azure_private_endpoint_rules
+	local pe=/gateway/private_endpoints
+	gateway "$d/no-address.json" 'g["private_endpoints"] = []'
+	both "an effective rule without an address" $r/0 'is effective.*private_endpoints' \
+		rules/demo/before/ncc.json "$d/no-address.json"
+	gateway "$d/address-twice.json" 'g["private_endpoints"][0]["addresses"].append("10.9.0.4")'
+	both "a private address twice" $pe/0/addresses/2 'given twice' "$d/address-twice.json"
+	ncc "$d/other.json" 'r.append(dict(r[0], rule_id="other", group_id="blob"))'
+	gateway "$d/two-rules.json" 'g["private_endpoints"].append({"rule_id": "other", "addresses": ["10.9.0.4"]})'
+	both "a private address of two rules" $pe/1/addresses/0 "10.9.0.4 of rule other is also .* at $pe/0" \
+		"$d/two-rules.json" "$d/other.json"
+	gateway "$d/in-workload.json" 'g["private_endpoints"][0]["addresses"].append("10.66.1.77")'
+	both "a private address among the sources" $pe/0/addresses/2 \
+		'10.66.1.77 lies in 10.66.1.0/24.*1001' "$d/in-workload.json"
+	gateway "$d/no-rule.json" 'g["private_endpoints"].append({"rule_id": "gone", "addresses": ["10.9.77.7"]})'
+	both "an address of a rule that is not there" $pe/1/rule_id '"gone"' "$d/no-rule.json"
+	ncc "$d/name.json" 'r.append(dict(r[0], rule_id="again"))'
+	gateway "$d/name-gw.json" 'g["private_endpoints"].append({"rule_id": "again", "addresses": ["10.9.77.7"]})'
+	both "a name of two effective rules" $r/1 'contosolake.dfs.core.windows.net is also a name of rule' \
+		"$d/name.json" "$d/name-gw.json"
+	ncc "$d/region.json" 'n["egress_config"]["default_rules"]["azure_service_endpoint_rule"]["target_region"] = "westus"'
+	both "service endpoints of another region" \
+		/egress_config/default_rules/azure_service_endpoint_rule/target_region 'write eastus2' \
+		"$d/region.json"
+	ncc "$d/s3.json" 'n["egress_config"]["target_rules"]["aws_private_endpoint_rules"] = [{"rule_id": "s3", "endpoint_service": "com.amazonaws.us-east-1.s3", "resource_names": ["b"], "connection_state": "PENDING"}]'
+	both "an S3 rule of another region" \
+		/egress_config/target_rules/aws_private_endpoint_rules/0/endpoint_service 'us-east-1' "$d/s3.json"
+	gateway "$d/path-ncc.json" 'g["paths"] = [{"path": "nat", "interface": "up0", "ncc_ids": ["gone"]}]'
+	both "a path of an NCC that is not there" $g/paths/0/ncc_ids/0 '"gone"' "$d/path-ncc.json"
+	gateway "$d/path-twice.json" 'g["paths"] = [{"path": "nat", "interface": i} for i in ("up0", "up1")]'
+	both "a path twice" $g/paths/1 "$g/paths/0" "$d/path-twice.json"
+	gateway "$d/isolated.json" 'g["workspaces"][1]["isolated"] = True'
+	both "an isolated workspace without a firewall" $g/workspaces/1/isolated 'firewall' "$d/isolated.json"
+	gateway "$d/quota.json" 'g["workspaces"][0]["quota"] = {"bytes_per_second": 0}'
+	both "a quota of 0" $g/workspaces/0/quota/bytes_per_second '1 to' "$d/quota.json"
+	gateway "$d/tunnels.json" 'g["tunnels"] = [{"type": "vxlan", "remotes": ["192.0.2.1"]}] * 2'
+	both "a type of tunnel twice" $g/tunnels/1/type 'vxlan' "$d/tunnels.json"
+}
+
 feeds() {
 	local d=$lab/bad old=rules/feeds/azure-public-20260420.json.gz
 	both "a range file that goes back" /changeNumber '398 to 397' "$old"
@@ -393,6 +445,7 @@ no_request
 bad_shapes
 bad_values
 contradictions
+endpoints
 feeds
 deletions
 vendor_calls

@@ -66,11 +66,18 @@ rule=$(at rule_id)
 is "PATCH workspace" "$(rest PATCH \
 	"$vendor/workspaces/1001?update_mask=network_connectivity_config_id" \
 	'{"network_connectivity_config_id": "'"$ncc"'"}')" 200
-is "PATCH rule" "$(rest PATCH \
-	"$vendor/network-connectivity-configs/$ncc/private-endpoint-rules/$rule" \
-	'{"connection_state": "ESTABLISHED"}') $(at connection_state)" "200 ESTABLISHED"
+approve() {
+	rest PATCH "$vendor/network-connectivity-configs/$ncc/private-endpoint-rules/$rule" \
+		'{"connection_state": "ESTABLISHED"}'
+}
+is "PATCH rule that has no address" "$(approve) $(at error_code)" "400 INVALID_PARAMETER_VALUE"
+is "PUT gateway with its address" "$(rest PUT $ours/gateway '{"gateway": {"account_id": "'$account'",
+	"interfaces": [{"name": "ws1"}], "workspaces": [{"workspace_id": 1001,
+	"sources": [{"prefix": "10.66.1.0/24", "interface": "ws1"}]}],
+	"private_endpoints": [{"rule_id": "'"$rule"'", "addresses": ["10.9.0.4"]}]}}')" 200
+is "PATCH rule" "$(approve) $(at connection_state)" "200 ESTABLISHED"
 is "DELETE NCC in use" "$(rest DELETE "$vendor/network-connectivity-configs/$ncc")" 409
-is "GET history" "$(rest GET "$ours/history?limit=1") $(at revisions.0.revision)" "200 8"
+is "GET history" "$(rest GET "$ours/history?limit=1") $(at revisions.0.revision)" "200 9"
 is "POST rollback" "$(rest POST $ours/rollback '{"revision": 3}') $(at changed)" "200 True"
 is "as it was: denied" "$(probe icmp ws1 203.0.113.10)" denied
 is "GET stats" "$(rest GET "$ours/stats?workspace=1001") $(at totals.by_reason.no-match.packets)" \
@@ -173,7 +180,7 @@ is "after 300 connections at once it answers" "$(rest GET $ours/status)" 200
 like "and is small again" "$(awk '/VmRSS/ { print ($2 < 150000) ? "small" : $2 }' \
 	"/proc/$daemon_pid/status")" '^small$'
 is "no revision came of any of it" "$(rest GET "$ours/history?limit=1") $(at revisions.0.revision)" \
-	"200 9"
+	"200 10"
 
 # ---- who may ------------------------------------------------------------------------------------
 

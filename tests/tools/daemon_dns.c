@@ -113,7 +113,8 @@ static int learn(void *arg, const struct dbx_lesson *l)
 	return 0;
 }
 
-static const struct dbx_dns_hooks hooks = {view_get, view_put, source, decide, get_options, learn};
+static const struct dbx_dns_hooks hooks = {view_get,    view_put, source, decide,
+					   get_options, learn,    NULL};
 
 static void log_record(void *arg, const struct dbx_dns_record *r)
 {

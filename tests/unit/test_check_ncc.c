@@ -80,7 +80,8 @@ static void test_effective_rule(void **state)
 	(void)state;
 	CHECK(&d, 0, NCC(AZURE_RULE(", \"connection_state\": \"ESTABLISHED\"")), GATEWAY(""));
 	assert_int_equal(count_findings(&d, "rule-not-effective"), 0);
-	expect(&d, "rule-without-address", DBX_SEV_WARNING, "a.json", RULE_PTR, "r1");
+	expect(&d, "rule-without-address", DBX_SEV_ERROR, "a.json", RULE_PTR,
+	       "write {\"rule_id\": \"r1\", \"addresses\": [...]} into its \"private_endpoints\"");
 	dbx_diag_fini(&d);
 	CHECK(&d, 0, NCC(AZURE_RULE(", \"connection_state\": \"ESTABLISHED\"")), addresses);
 	assert_int_equal(count_findings(&d, "rule-without-address"), 0);

@@ -209,6 +209,20 @@ static void test_workspaces(void **state)
 	dbox_close(&b);
 }
 
+/* The gateway document with a private address for a rule. */
+static void put_address(struct dbox *b, const char *rule)
+{
+	struct dbx_strbuf s;
+
+	dbx_strbuf_init(&s);
+	dbx_strbuf_addf(&s,
+			"%.*s,\"private_endpoints\":[{\"rule_id\":\"%s\",\"addresses\":["
+			"\"10.9.0.9\"]}]}}",
+			(int)strlen(dbox_gateway) - 2, dbox_gateway, rule);
+	assert_int_equal(dbox_call(b, DBX_PUT, DBOX_OURS "/gateway", s.s), 200);
+	dbx_strbuf_fini(&s);
+}
+
 static void test_ncc_and_rules(void **state)
 {
 	char path[512], ncc[256], id[64], rule[64];
@@ -218,7 +232,7 @@ static void test_ncc_and_rules(void **state)
 	start(&b);
 	assert_int_equal(dbox_call(&b, DBX_POST, NCCS, "{\"name\":\"ncc-new\"}"), 400);
 	assert_int_equal(
-		dbox_call(&b, DBX_POST, NCCS, "{\"name\":\"ncc-new\",\"region\":\"eastus2\"}"),
+		dbox_call(&b, DBX_POST, NCCS, "{\"name\":\"ncc-new\",\"region\":\"us-east-1\"}"),
 		200);
 	snprintf(id, sizeof(id), "%s", dbox_get(&b, "network_connectivity_config_id"));
 	assert_int_equal(strlen(id), 36);
@@ -239,6 +253,14 @@ static void test_ncc_and_rules(void **state)
 	snprintf(path, sizeof(path), NCCS "/%s/private-endpoint-rules/%s", id, rule);
 	assert_int_equal(dbox_call(&b, DBX_PATCH, path, "{\"enabled\":true}"), 400);
 	assert_int_equal(dbox_call(&b, DBX_PATCH, path, "{\"endpoint_service\":\"x\"}"), 400);
+	/* a rule that comes into force needs its private address first */
+	assert_int_equal(dbox_call(&b, DBX_PATCH, path,
+				   "{\"connection_state\":\"ESTABLISHED\",\"enabled\":true}"),
+			 400);
+	assert_non_null(strstr(dbox_error(&b, "rule-without-address"), rule));
+	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 200);
+	assert_string_equal(dbox_get(&b, "connection_state"), "PENDING");
+	put_address(&b, rule);
 	assert_int_equal(dbox_call(&b, DBX_PATCH, path,
 				   "{\"connection_state\":\"ESTABLISHED\",\"enabled\":true}"),
 			 200);
@@ -255,6 +277,7 @@ static void test_ncc_and_rules(void **state)
 	assert_int_equal(dbox_call(&b, DBX_DELETE, path, NULL), 200);
 	assert_string_equal(dbox_get(&b, "deactivated"), "true");
 	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 200);
+	assert_int_equal(dbox_call(&b, DBX_PUT, DBOX_OURS "/gateway", dbox_gateway), 200);
 	assert_int_equal(dbox_call(&b, DBX_DELETE, path, NULL), 200);
 	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 404);
 	assert_int_equal(dbox_call(&b, DBX_DELETE, ncc, NULL), 200);
@@ -294,7 +317,7 @@ static void test_embedded_rule(void **state)
 		"{\"azure_private_endpoint_rules\":[{\"rule_id\":\"r-1\",\"resource_id\":"
 		"\"/x/lake\",\"group_id\":\"blob\",\"connection_state\":"
 		"\"ESTABLISHED\"}]}}}}",
-		NULL);
+		"gw.json", dbox_gateway_private, NULL);
 	assert_int_equal(dbox_call(&b, DBX_POST, DBOX_OURS "/apply", body), 200);
 	assert_int_equal(dbox_call(&b, DBX_GET, path, NULL), 200);
 	assert_string_equal(dbox_get(&b, "group_id"), "blob");

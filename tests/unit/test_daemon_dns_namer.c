@@ -158,8 +158,15 @@ static void test_learning(void **state)
 	enforce(&l, 1);
 	v = h->view_get(l.namer);
 	h->decide(v, &s, "www.example.com", &d);
-	lesson = (struct dbx_lesson){d.policy_uid, d.rule_uid,   "www.example.com", &a, 1,
-				     60,           v->generation};
+	lesson = (struct dbx_lesson){
+		.policy_uid = d.policy_uid,
+		.rule_uid = d.rule_uid,
+		.name = "www.example.com",
+		.addrs = &a,
+		.n_addrs = 1,
+		.ttl_s = 60,
+		.generation = v->generation,
+	};
 	h->view_put(l.namer, v);
 	assert_int_equal(h->learn(l.namer, &lesson), 0);
 	enforce(&l, 2);

@@ -26,6 +26,7 @@
 struct lab {
 	/* read and written by both threads */
 	int allowed, learn_error, n_learned, has_view, has_source, generation;
+	int n_guards, n_guarded4, n_guarded6, is_private;
 	int up, client; /* sockets */
 	struct dbx_upstream upstream;
 	struct dbx_dns_options options;
@@ -34,6 +35,7 @@ struct lab {
 	uint16_t port;
 	int last_reason;
 	int swaps, allowed_next;
+	struct dbx_addr private[2];
 };
 
 #define GET(x)    __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
@@ -74,6 +76,15 @@ static void decide(const struct dbx_view *v, const struct dbx_dns_source *s, con
 	out->reason = good ? DBX_REASON_LISTED_NAME : DBX_REASON_DNS_DENIED;
 	out->policy_uid = 5;
 	out->needs_learning = true;
+	out->cname = "";
+	if (GET(lab->is_private) && !strncmp(name, "good", 4)) {
+		out->is_private = true;
+		out->needs_learning = false;
+		out->reason = DBX_REASON_PRIVATE_ENDPOINT;
+		out->addrs = lab->private;
+		out->n_addrs = 2;
+		out->cname = "good.privatelink.test";
+	}
 }
 
 static const struct dbx_dns_options *options(const struct dbx_view *v)
@@ -91,6 +102,12 @@ static int learn(void *arg, const struct dbx_lesson *l)
 		return GET(w->learn_error);
 	if (l->generation != (uint64_t)GET(w->generation))
 		return -ESTALE;
+	if (l->kind == DBX_LESSON_GUARD_V4 && l->n_addrs == 1)
+		PUT(w->n_guarded4, GET(w->n_guarded4) + 1);
+	if (l->kind == DBX_LESSON_GUARD_V6 && !l->n_addrs)
+		PUT(w->n_guarded6, GET(w->n_guarded6) + 1);
+	if (l->kind != DBX_LESSON_NAME)
+		return 0;
 	if (GET(w->swaps)) { /* the policies change at the very moment */
 		PUT(w->swaps, GET(w->swaps) - 1);
 		PUT(w->generation, GET(w->generation) + 1);
@@ -108,7 +125,18 @@ static void on_record(void *arg, const struct dbx_dns_record *r)
 	PUT(((struct lab *)arg)->last_reason, (int)r->decision.reason);
 }
 
-static const struct dbx_dns_hooks hooks = {view_get, view_put, source, decide, options, learn};
+static void each_guard(const struct dbx_view *v,
+		       void (*fn)(void *arg, uint64_t policy_uid, uint64_t rule_uid,
+				  const char *name),
+		       void *arg)
+{
+	(void)v;
+	for (int i = 0; i < GET(lab->n_guards); i++)
+		fn(arg, 5 + (uint64_t)i, 9, "guarded.test"); /* one name, of several scopes */
+}
+
+static const struct dbx_dns_hooks hooks = {view_get, view_put, source,    decide,
+					   options,  learn,    each_guard};
 
 static int bound(uint16_t *port, int type)
 {
@@ -145,6 +173,8 @@ static int setup(void **state)
 	struct dbx_fail f;
 
 	l->allowed = l->has_view = l->has_source = l->generation = 1;
+	dbx_addr_parse("10.9.0.4", &l->private[0]);
+	dbx_addr_parse("fd00:9::4", &l->private[1]);
 	l->up = bound(&l->upstream.port, SOCK_DGRAM);
 	dbx_addr_parse("127.0.0.1", &l->upstream.addr);
 	l->options = (struct dbx_dns_options){
@@ -208,7 +238,10 @@ static int reply(const struct lab *l, uint16_t id)
 	return msg[3] & 15;
 }
 
-/* As upstream: the next question, answered by 192.0.2.1 with that TTL; false: none came. */
+/*
+ * As upstream: the next question, A answered by 192.0.2.1 with that TTL, all else by nothing; false:
+ * none came.
+ */
 static bool answer(const struct lab *l, uint8_t ttl)
 {
 	static const uint8_t record[] = "\xc0\xc\0\1\0\1\0\0\0\0\0\4\xc0\0\2\1";
@@ -217,16 +250,24 @@ static bool answer(const struct lab *l, uint8_t ttl)
 	socklen_t n_from = sizeof(from);
 	ssize_t n = recvfrom(l->up, msg, sizeof(msg), 0, (struct sockaddr *)&from, &n_from);
 
-	if (n < 12)
+	if (n < 27)
 		return false;
 	n -= 11; /* without its OPT */
 	msg[2] |= 0x80;
-	msg[7] = 1;
+	msg[7] = msg[n - 3] == 1; /* its type: A */
 	msg[11] = 0;
 	memcpy(msg + n, record, 16);
 	msg[n + 9] = ttl;
-	sendto(l->up, msg, (size_t)n + 16, 0, (struct sockaddr *)&from, n_from);
+	sendto(l->up, msg, (size_t)n + (msg[7] ? 16 : 0), 0, (struct sockaddr *)&from, n_from);
 	return true;
+}
+
+/* Polled: another thread gets there. */
+static bool becomes(const int *what, int value)
+{
+	for (int i = 0; i < 2000 && GET(*what) != value; i++)
+		usleep(10000);
+	return GET(*what) == value;
 }
 
 static bool upstream_is_idle(const struct lab *l)
@@ -432,6 +473,95 @@ static void test_upstream_is_replaced(void **state)
 	close(old);
 }
 
+static void test_private_answer(void **state)
+{
+	struct lab *l = *state;
+	uint8_t msg[600];
+	struct dbx_dns_stats s;
+	ssize_t n;
+
+	PUT(l->is_private, 1);
+	ask(l, 1, "good");
+	n = recv(l->client, msg, sizeof(msg), 0);
+	assert_true(n > 12);
+	assert_int_equal(msg[3] & 15, 0);
+	assert_int_equal(msg[7], 2); /* the alias, and the one address that is IPv4 */
+	assert_memory_equal(msg + n - 4, "\12\11\0\4", 4);
+	assert_int_equal(GET(l->n_learned), 0);
+	assert_true(upstream_is_idle(l));
+	dbx_dns_stats(l->d, &s);
+	assert_int_equal(s.answered_privately, 1);
+	assert_int_equal(s.upstream_queries, 0);
+}
+
+/* The rule became effective while the question was out: the public answer is not given. */
+static void test_private_while_waiting(void **state)
+{
+	struct lab *l = *state;
+	struct dbx_dns_stats s = {.queries = 0};
+	uint8_t msg[600];
+	ssize_t n;
+
+	ask(l, 1, "good");
+	for (int i = 0; i < 2000 && !s.upstream_queries; i++) {
+		usleep(1000);
+		dbx_dns_stats(l->d, &s);
+	}
+	PUT(l->is_private, 1);
+	PUT(l->generation, 2);
+	assert_true(answer(l, 60));
+	n = recv(l->client, msg, sizeof(msg), 0);
+	assert_true(n > 16);
+	assert_memory_equal(msg + n - 4, "\12\11\0\4", 4);
+	assert_int_equal(GET(l->n_learned), 0);
+}
+
+static void test_guards(void **state)
+{
+	struct lab *l = *state;
+	struct dbx_dns_stats s;
+
+	PUT(l->n_guards, 3);
+	dbx_dns_change(l->d); /* nobody asks anything */
+	assert_true(answer(l, 60) && answer(l, 60));
+	assert_true(becomes(&l->n_guarded4, 3)); /* every scope, by one question */
+	assert_true(becomes(&l->n_guarded6, 3)); /* and that there is no IPv6 address */
+	PUT(l->generation, 2);
+	dbx_dns_change(l->d);
+	assert_true(becomes(&l->n_guarded4, 6)); /* from the cache */
+	PUT(l->n_guards, 0);
+	PUT(l->generation, 3);
+	dbx_dns_change(l->d);
+	ask(l, 1, "evil");
+	assert_int_equal(reply(l, 1), DBX_DNS_NXDOMAIN);
+	dbx_dns_stats(l->d, &s);
+	assert_int_equal(s.guards, 0);
+	assert_int_equal(s.guard_failures, 0);
+}
+
+/* An upstream that says nothing, then something: tried again, and nobody had to ask. */
+static void test_guards_are_tried_again(void **state)
+{
+	struct lab *l = *state;
+	struct dbx_dns_stats s;
+
+	l->options.timeout_ms = l->options.attempt_ms = 200;
+	PUT(l->n_guards, 1);
+	PUT(l->generation, 2);
+	dbx_dns_change(l->d);
+	for (int i = 0; i < 2000; i++) {
+		dbx_dns_stats(l->d, &s);
+		if (s.guard_failures >= 2)
+			break;
+		usleep(10000);
+	}
+	assert_true(s.guard_failures >= 2);
+	assert_int_equal(GET(l->n_guarded4), 0);
+	for (int i = 0; i < 100 && !GET(l->n_guarded4); i++)
+		answer(l, 60);
+	assert_true(GET(l->n_guarded4) >= 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -448,6 +578,10 @@ int main(void)
 		TEST(test_no_upstream_answers),
 		TEST(test_share_of_a_source),
 		TEST(test_upstream_is_replaced),
+		TEST(test_private_answer),
+		TEST(test_private_while_waiting),
+		TEST(test_guards),
+		TEST(test_guards_are_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

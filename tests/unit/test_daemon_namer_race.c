@@ -62,9 +62,9 @@ static void check(unsigned int i)
 {
 	struct dbx_addr a = addr_of(i);
 	struct dbx_learned_key lk = {.policy_uid = POLICY};
-	struct dbx_learned l = {0, 0};
+	struct dbx_learned l = {0};
 	struct dbx_bound_key key;
-	struct dbx_bound b = {0, 0, 0};
+	struct dbx_bound b = {0};
 	bool good;
 
 	dbx_namer_key(POLICY, &a, dbx_namer_hash(namer, "good.test"), &key);

@@ -159,7 +159,7 @@ static void real(const char *client, const char *server)
 
 	assert_true(fd_c >= 0 && fd_s >= 0 && r);
 	assert_int_equal(connect(fd_c, (void *)&s, n_s), 0);
-	assert_int_equal(dbx_relay_send(r, &k, (const uint8_t *)"hello", 5), 0);
+	assert_int_equal(dbx_relay_send(r, &k, 0, (const uint8_t *)"hello", 5), 0);
 	assert_int_equal(poll(v, 1, 20000), 1);
 	assert_int_equal(recvfrom(fd_s, buf, sizeof(buf), 0, (void *)&from, &n_from), 5);
 	assert_memory_equal(buf, "hello", 5);

@@ -266,9 +266,9 @@ static void test_what_is_not_ours(void **state)
 
 	(void)state;
 	dbx_store_close(&s);
-	exec_raw("PRAGMA user_version=3");
+	exec_raw("PRAGMA user_version=99");
 	assert_int_equal(dbx_store_open(&s, db, &f), -EPROTO);
-	assert_non_null(strstr(f.text, "schema 3"));
+	assert_non_null(strstr(f.text, "schema 99"));
 	exec_raw("PRAGMA user_version=2; PRAGMA application_id=5");
 	assert_int_equal(dbx_store_open(&s, db, &f), -EPROTO);
 	assert_non_null(strstr(f.text, "another program"));
@@ -311,7 +311,8 @@ static void test_older_schema(void **state)
 	put(s, 1, "a", "one");
 	assert_int_equal(dbx_store_commit(s, &f), 0);
 	dbx_store_close(&s);
-	exec_raw("DROP TABLE learned; PRAGMA user_version=1");
+	exec_raw("DROP TABLE learned; DROP TABLE usage; DROP TABLE usage_base;"
+		 "DROP TABLE usage_epoch; PRAGMA user_version=1");
 	s = open_store();
 	assert_string_equal(show(s, 1), "a=one");
 	begin(s);
@@ -331,6 +332,42 @@ static void test_older_schema(void **state)
 	n = 0;
 	assert_int_equal(dbx_store_each_learned(s, count_learned, &n, &f), 0);
 	assert_int_equal(n, 1);
+	dbx_store_close(&s);
+}
+
+static int count_usage(void *arg, const struct dbx_usage_row *r)
+{
+	*(uint64_t *)arg += r->counter.bytes;
+	return 0;
+}
+
+/* The schema that had learned names, but no usage. */
+static void test_schema_2(void **state)
+{
+	const struct dbx_usage_row row = {7, DBX_PATH_NAT, {1, UINT64_MAX / 4}, 0, 0};
+	struct dbx_store *s = open_store();
+	struct dbx_addr addr;
+	struct dbx_fail f;
+	uint64_t bytes = 0;
+	int n = 0;
+
+	(void)state;
+	begin(s);
+	dbx_addr_parse("192.0.2.1", &addr);
+	assert_int_equal(dbx_store_put_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
+	commit(s);
+	dbx_store_close(&s);
+	exec_raw("DROP TABLE usage; DROP TABLE usage_base; DROP TABLE usage_epoch;"
+		 "PRAGMA user_version=2");
+	s = open_store();
+	assert_int_equal(dbx_store_each_learned(s, count_learned, &n, &f), 0);
+	assert_int_equal(n, 1);
+	begin(s);
+	assert_int_equal(dbx_store_add_usage(s, 60, 60, &row, &f), 0);
+	assert_int_equal(dbx_store_add_usage(s, 60, 60, &row, &f), 0);
+	commit(s);
+	assert_int_equal(dbx_store_usage(s, 0, 0, count_usage, &bytes, &f), 0);
+	assert_true(bytes == UINT64_MAX / 4 * 2);
 	dbx_store_close(&s);
 }
 
@@ -378,6 +415,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_crash_in_transaction, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_what_is_not_ours, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_older_schema, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_schema_2, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_history_and_rules, make_dir, remove_dir),
 	};
 

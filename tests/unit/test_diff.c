@@ -244,6 +244,60 @@ static void test_feed_tags(void **state)
 	dbx_diff_fini(&d);
 }
 
+#define GATEWAY(more) "{\"gateway\": {\"interfaces\": [{\"name\": \"ws1\"}]" more "}}"
+#define NAT(ncc, hop)                                                              \
+	"{\"path\": \"nat\", \"interface\": \"up0\", \"ncc_ids\": [\"" ncc "\"], " \
+	"\"next_hops\": [\"" hop "\"]}"
+#define ANY_NAT "{\"path\": \"nat\", \"interface\": \"up0\"}"
+
+/* A path is the one of its NCCs, wherever it stands; a tunnel the one of its type. */
+static void test_paths_and_tunnels(void **state)
+{
+	struct dbx_diff d;
+
+	(void)state;
+	diff_of(model(GATEWAY(", \"paths\": [" NAT("n1", "192.0.2.1") ", " ANY_NAT "]"), NULL,
+		      NULL),
+		model(GATEWAY(", \"paths\": [" NAT("n2", "192.0.2.9") ", " NAT(
+			      "n1", "192.0.2.2") ", " ANY_NAT "]"),
+		      NULL, NULL),
+		&d);
+	assert_int_equal(d.n_changes, 3);
+	assert_string_equal(d.changes[0].field, "/paths/1/next_hops/0");
+	assert_string_equal(d.changes[0].before, "\"192.0.2.1\"");
+	assert_string_equal(d.changes[2].field, "/paths/0");
+	assert_int_equal(d.changes[2].op, DBX_CHANGE_ADD);
+	dbx_diff_fini(&d);
+	diff_of(model(GATEWAY(", \"tunnels\": [{\"type\": \"vxlan\", \"remotes\": [\"192.0.2.1\"]}]"),
+		      NULL, NULL),
+		model(GATEWAY(", \"tunnels\": [{\"type\": \"geneve\", \"remotes\": [\"192.0.2.1\"]}, "
+			      "{\"type\": \"vxlan\", \"remotes\": [\"192.0.2.1\"], \"port\": 7}]"),
+		      NULL, NULL),
+		&d);
+	assert_int_equal(d.n_changes, 2);
+	assert_string_equal(d.changes[0].field, "/tunnels/1/port");
+	assert_string_equal(d.changes[1].field, "/tunnels/0");
+	dbx_diff_fini(&d);
+}
+
+static void test_quota_and_isolation(void **state)
+{
+	static const char before[] = GATEWAY(", \"workspaces\": [{\"workspace_id\": 1, \"quota\": {"
+					     "\"bytes_per_second\": 7}}]");
+	static const char after[] =
+		GATEWAY(", \"workspaces\": [{\"workspace_id\": 1, \"isolated\": "
+			"true, \"quota\": {\"bytes_per_second\": 8}}]");
+	struct dbx_diff d;
+
+	(void)state;
+	diff_of(model(before, NULL, NULL), model(after, NULL, NULL), &d);
+	assert_int_equal(d.n_changes, 2);
+	assert_string_equal(d.changes[0].field, "/workspaces/0/quota/bytes_per_second");
+	assert_string_equal(d.changes[0].after, "8");
+	assert_string_equal(d.changes[1].field, "/workspaces/0/isolated");
+	dbx_diff_fini(&d);
+}
+
 /* The number alone is a change of the document, but of no tag. */
 static void test_feed_number_only(void **state)
 {
@@ -368,6 +422,8 @@ int main(void)
 		cmocka_unit_test(test_rules_are_told_once),
 		cmocka_unit_test(test_unknown_keys_count),
 		cmocka_unit_test(test_feed_tags),
+		cmocka_unit_test(test_paths_and_tunnels),
+		cmocka_unit_test(test_quota_and_isolation),
 		cmocka_unit_test(test_feed_number_only),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_azure_pair),

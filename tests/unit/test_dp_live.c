@@ -76,7 +76,7 @@ static void learn(const char *name)
 {
 	struct dbx_bound_key key = {.policy_uid = FLOWRUN_POLICY,
 				    .addr = {0, 0, 0xffff, 0xcb007107}};
-	struct dbx_bound b = {0, FLOWRUN_RULE, 0};
+	struct dbx_bound b = {.rule_uid = FLOWRUN_RULE};
 	struct dbx_hash h = {{0, 0}};
 	struct dbx_secret secret;
 	struct timespec ts;

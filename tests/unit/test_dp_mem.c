@@ -62,6 +62,30 @@ static void test_transaction_and_adoption(void **state)
 	ops->close(&dp);
 }
 
+static void test_forward_replaces(void **state)
+{
+	const uint32_t v[2] = {7, 9};
+	const uint32_t *has;
+	struct dbx_dp_state st;
+	struct dbx_dp *dp = NULL;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
+	assert_int_equal(ops->forward(dp, v, 2, &err), 0);
+	has = dbx_dp_mem_forward(&n);
+	assert_int_equal(n, 2);
+	assert_memory_equal(has, v, sizeof(v));
+	dbx_dp_mem_fail(DBX_DP_MEM_FORWARD, 1, -EIO);
+	assert_int_equal(ops->forward(dp, v, 1, &err), -EIO);
+	dbx_dp_mem_forward(&n);
+	assert_int_equal(n, 2);
+	assert_int_equal(ops->forward(dp, NULL, 0, &err), 0);
+	dbx_dp_mem_forward(&n);
+	assert_int_equal(n, 0);
+	ops->close(&dp);
+}
+
 static void test_faults_change_nothing(void **state)
 {
 	struct dbx_dp_state st;
@@ -332,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_transaction_and_adoption, reset, reset),
+		cmocka_unit_test_setup_teardown(test_forward_replaces, reset, reset),
 		cmocka_unit_test_setup_teardown(test_faults_change_nothing, reset, reset),
 		cmocka_unit_test_setup_teardown(test_damaged_image_is_refused, reset, reset),
 		cmocka_unit_test_setup_teardown(test_links, reset, reset),

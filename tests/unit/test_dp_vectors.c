@@ -65,7 +65,7 @@ static void test_kernel_program(void **state)
 				continue;
 			}
 			judge(s, &r);
-			if (vec_step_meets(s, &r) && vec_result_equal(&r, &host))
+			if (vec_step_meets(&world, s, &r) && vec_result_equal(&r, &host))
 				continue;
 			vec_step_print(v, s);
 			vec_result_print("kernel", &r);

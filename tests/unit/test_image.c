@@ -20,8 +20,12 @@
 
 static const char document[] =
 	"{\"gateway\":{\"gateway_addresses\":[\"10.0.1.1\",\"fd00::1\"],\"workspaces\":["
-	"{\"workspace_id\":1,\"sources\":[{\"prefix\":\"10.0.1.0/24\"},{\"prefix\":\"fd00::/64\"}]},"
+	"{\"workspace_id\":1,\"quota\":{\"bytes_per_second\":1000},\"sources\":["
+	"{\"prefix\":\"10.0.1.0/24\"},{\"prefix\":\"fd00::/64\"}]},"
 	"{\"workspace_id\":2,\"sources\":[{\"prefix\":\"10.0.2.0/24\",\"vlan\":4}]}],"
+	"\"tunnels\":[{\"type\":\"vxlan\",\"remotes\":[\"192.0.2.0/24\"]}],"
+	"\"default_quota\":{\"new_flows_per_second\":5},"
+	"\"paths\":[{\"path\":\"nat\",\"interface\":\"up0\"}],"
 	"\"allowed_destinations\":[{\"label\":\"x\",\"prefixes\":[\"192.0.2.0/24\",\"2001:db8::/33\"],"
 	"\"protocol\":\"tcp\",\"ports\":[443,\"8000-8010\"]}]}}";
 
@@ -139,7 +143,7 @@ static void forged_references_are_refused(void **state)
 	static const enum dbx_section_id ids[] = {
 		DBX_SEC_DST4_ROOT, DBX_SEC_DST4_RUNS, DBX_SEC_DST6_ROOT, DBX_SEC_SRC4_ROOT,
 		DBX_SEC_SRC6_ROOT, DBX_SEC_RUNS32,    DBX_SEC_BINDINGS,  DBX_SEC_PROFILES,
-		DBX_SEC_CELLS,     DBX_SEC_RULESETS,  DBX_SEC_CLASSES,
+		DBX_SEC_CELLS,     DBX_SEC_RULESETS,  DBX_SEC_CLASSES,   DBX_SEC_QUOTAS,
 	};
 	struct fixture *f = *state;
 	int refused = 0;
@@ -152,6 +156,69 @@ static void forged_references_are_refused(void **state)
 		refused += open_copy(f, f->n) != NULL;
 	}
 	assert_int_equal(refused, sizeof(ids) / sizeof(ids[0]));
+}
+
+/* One wrong number at a time, in what is not a table. */
+static void *item(struct fixture *f, enum dbx_section_id id)
+{
+	return f->copy + fresh(f)->sec[id].offset;
+}
+
+static void assert_forged(struct fixture *f, const char *part)
+{
+	dbx_image_set_generation(f->copy, 9);
+	assert_refused(open_copy(f, f->n), part);
+}
+
+static void forged_numbers_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_outcome *o;
+
+	((struct dbx_binding *)item(f, DBX_SEC_BINDINGS))->quota = 3;
+	assert_forged(f, "quota is not its workspace's");
+	((struct dbx_binding *)item(f, DBX_SEC_BINDINGS))->quota = 2;
+	assert_forged(f, "quota is not its workspace's");
+	((struct dbx_binding *)item(f, DBX_SEC_BINDINGS))->flags = 0x10;
+	assert_forged(f, "binding's flags");
+	((struct dbx_quota *)item(f, DBX_SEC_QUOTAS))->bytes_per_s = DBX_QUOTA_BYTES_MAX + 1;
+	assert_forged(f, "quota is out of range");
+	((struct dbx_quota *)item(f, DBX_SEC_QUOTAS))->burst_ms = 0;
+	assert_forged(f, "quota is out of range");
+	((struct dbx_quota *)item(f, DBX_SEC_QUOTAS))->burst_ms = DBX_QUOTA_BURST_MAX + 1;
+	assert_forged(f, "quota is out of range");
+	((struct dbx_quota *)item(f, DBX_SEC_QUOTAS))->bytes_per_s = 0;
+	assert_forged(f, "quota is out of range");
+	((struct dbx_profile *)item(f, DBX_SEC_PROFILES))->marks[2] ^= 0x10000;
+	assert_forged(f, "mark");
+	((struct dbx_profile *)item(f, DBX_SEC_PROFILES))->marks[0] = 0x0db50053;
+	assert_forged(f, "mark");
+	o = item(f, DBX_SEC_OUTCOMES);
+	o[1].flags |= 0x80;
+	assert_forged(f, "outcome is out of range");
+	o = item(f, DBX_SEC_OUTCOMES);
+	o[1].path = DBX_PATH_MAX;
+	assert_forged(f, "outcome is out of range");
+}
+
+static void forged_headers_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_image_header *h = fresh(f);
+
+	h->tunnel_local = h->sec[DBX_SEC_RUNS32].n_items;
+	assert_forged(f, "run is out of range");
+	h = fresh(f);
+	h->tunnel_remotes = DBX_LEAF | 4;
+	assert_forged(f, "tunnel's address");
+	fresh(f)->tunnel_remotes = DBX_LEAF | DBX_VALUE_MASK;
+	assert_forged(f, "tunnel's address");
+	h = fresh(f);
+	h->tunnel_remotes = ((uint32_t *)(f->copy + h->sec[DBX_SEC_SRC4_ROOT].offset))[10 << 8];
+	assert_false(h->tunnel_remotes & DBX_LEAF);
+	assert_forged(f, "tunnel's address"); /* a run of another meaning */
+	fresh(f)->name_flags = 0x100;
+	assert_forged(f, "header's flags");
 }
 
 /* Whatever lies in the tables, the classifier stays inside the image (run under ASan). */
@@ -182,6 +249,46 @@ static void the_classifier_survives_garbage(void **state)
 					      (k & 1 ? 0 : DBX_PKT_F_IPV6));
 			dbx_judge_tuple(&img, &pkt, DBX_PORT_ANY, &res);
 		}
+	}
+}
+
+/* The same for frames in tunnels: references of the header, runs, and what is in the frame. */
+static void tunnels_survive_garbage(void **state)
+{
+	/* EtherType, IPv4 from 192.0.2.7 to 10.0.1.1, UDP to 4789; lengths are filled in */
+	static const uint8_t outside[28] = {8,  0,  0x45, 0, 0,    0,    0,    0,   0,
+					    0,  64, 17,   0, 0,    192,  0,    2,   7,
+					    10, 0,  1,    1, 0xc3, 0x50, 0x12, 0xb5};
+	struct fixture *f = *state;
+	uint64_t seed = 362436069362436069ull;
+
+	for (int round = 0; round < 600; round++) {
+		size_t n = 42 + (size_t)round % 90;
+		struct dbx_image_header *h = fresh(f);
+		struct dbx_image img = {f->copy, f->n, h};
+		uint8_t *frame = malloc(n);
+		struct dbx_result res;
+
+		assert_non_null(frame);
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+			frame[i] = (uint8_t)(seed >> 56);
+		}
+		memcpy(frame + 12, outside, sizeof(outside));
+		frame[17] = (uint8_t)(n - 14);
+		frame[39] = (uint8_t)(n - 34);
+		if (round & 1) {
+			if (n >= 50)
+				memcpy(frame + 42, "\x08\x00\x00\x00\x00\x00\x07\x00", 8);
+		} else {
+			h->tunnel_local = (uint32_t)(seed >> 20);
+			h->tunnel_remotes = (uint32_t)(seed >> 11);
+		}
+		dbx_judge_frame(&img, NULL, frame, n, DBX_PORT_ANY, NULL, &res);
+		assert_int_not_equal(res.reason, DBX_REASON_NO_IMAGE);
+		if ((round & 1) && n < 50)
+			assert_int_equal(res.reason, DBX_REASON_BAD_TUNNEL);
+		free(frame);
 	}
 }
 
@@ -237,7 +344,10 @@ int main(void)
 		cmocka_unit_test(a_flipped_bit_is_refused),
 		cmocka_unit_test(foreign_headers_are_named),
 		cmocka_unit_test(forged_references_are_refused),
+		cmocka_unit_test(forged_numbers_are_refused),
+		cmocka_unit_test(forged_headers_are_refused),
 		cmocka_unit_test(the_classifier_survives_garbage),
+		cmocka_unit_test(tunnels_survive_garbage),
 		cmocka_unit_test(short_and_unaligned_input),
 		cmocka_unit_test(class_of_an_address),
 		cmocka_unit_test(dump_names_what_is_inside),

@@ -126,6 +126,52 @@ static void test_azure_resources(void **state)
 	}
 }
 
+/* Zones of egress-model section 6, as clients see them behind the public name. */
+static void test_private_names(void **state)
+{
+	static const struct {
+		const char *group, *id, *name, *want;
+	} cases[] = {
+		{"blob", ARM("Microsoft.Storage/storageAccounts"), "res1.blob.core.windows.net",
+		 "res1.privatelink.blob.core.windows.net"},
+		{"dfs_secondary", ARM("Microsoft.Storage/storageAccounts"),
+		 "res1-secondary.dfs.core.windows.net",
+		 "res1-secondary.privatelink.dfs.core.windows.net"},
+		{"sqlServer", ARM("Microsoft.Sql/servers"), "res1.database.windows.net",
+		 "res1.privatelink.database.windows.net"},
+		{"postgresqlServer", ARM("Microsoft.DBforPostgreSQL/servers"),
+		 "res1.postgres.database.azure.com",
+		 "res1.privatelink.postgres.database.azure.com"},
+		{"SqlOnDemand", ARM("Microsoft.Synapse/workspaces"),
+		 "res1-ondemand.sql.azuresynapse.net",
+		 "res1-ondemand.privatelink.sql.azuresynapse.net"},
+		{"Sql", ARM("Microsoft.DocumentDB/databaseAccounts"), "res1.documents.azure.com",
+		 "res1.privatelink.documents.azure.com"},
+		{"vault", ARM("Microsoft.KeyVault/vaults"), "res1.vault.azure.net",
+		 "res1.privatelink.vaultcore.azure.net"},
+		{"registry", ARM("Microsoft.ContainerRegistry/registries"), "res1.azurecr.io",
+		 "res1.privatelink.azurecr.io"},
+		{"blob", ARM("Microsoft.Storage/storageAccounts"), "res2.blob.core.windows.net",
+		 NULL},
+		{"brandNew", ARM("Microsoft.New/things"), "res1.blob.core.windows.net", NULL},
+		{"blob", "no-slash", "", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dbx_pe_rule r = {.flavour = DBX_PE_AZURE_RESOURCE,
+					.resource_id = (char *)cases[i].id,
+					.group_id = (char *)cases[i].group};
+		char text[DBX_NAME_SIZE] = "untouched";
+
+		assert_int_equal(dbx_pe_rule_private_name(&r, cases[i].name, text),
+				 cases[i].want != NULL);
+		assert_string_equal(text, cases[i].want ? cases[i].want : "untouched");
+		r.flavour = DBX_PE_AZURE_SERVICE;
+		assert_false(dbx_pe_rule_private_name(&r, cases[i].name, text));
+	}
+}
+
 static void test_other_rules(void **state)
 {
 	static char *domains[] = {(char *)"Orders.Example.COM.", (char *)"b.example.com"};
@@ -175,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_azure_resources),
+		cmocka_unit_test(test_private_names),
 		cmocka_unit_test(test_other_rules),
 	};
 

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "common/gen.h"
 #include "unit/roundtrip.h"
 
 #define SEEDS "tests/fuzz/corpus/read"
@@ -104,6 +105,36 @@ static void test_real_feeds(void **state)
 	for (size_t i = 0; i < n; i++)
 		roundtrip_alone(paths[i]);
 	dbx_file_list_free(paths, n);
+}
+
+/* Everything that the generators write, resolved, so that all of it is printed in one go. */
+static void test_random_documents(void **state)
+{
+	struct gen_rand r = {gen_seed("test_print")};
+
+	(void)state;
+	for (int i = 0; i < 150; i++) {
+		struct dbx_model *m = dbx_model_new();
+		struct gen_model docs;
+		struct dbx_diag d;
+		char what[64];
+
+		snprintf(what, sizeof(what), "random documents number %d", i);
+		dbx_diag_init(&d);
+		gen_model(&r, &docs);
+		for (size_t k = 0; k < docs.n_docs; k++)
+			assert_int_equal(dbx_read(m, docs.docs[k].name, docs.docs[k].text,
+						  docs.docs[k].len, DBX_DOC_UNKNOWN, &d),
+					 0);
+		if (dbx_model_resolve(m, &d)) {
+			print_findings(&d);
+			fail_msg("%s", what);
+		}
+		expect_roundtrip(m, what);
+		gen_model_fini(&docs);
+		dbx_diag_fini(&d);
+		dbx_model_free(&m);
+	}
 }
 
 /* ---- equality sees every key ---- */
@@ -250,6 +281,9 @@ static void test_equality_sees_every_key(void **state)
 #define GW(rest)     "{'gateway':{" rest "}}"
 #define WS(rest)     GW("'workspaces':[{'workspace_id':1" rest "}]")
 #define SET(rest)    GW("'platform_sets':[{'label':'a','prefixes':['10.0.0.0/8']" rest "}]")
+#define PATH(rest)   GW("'paths':[{'path':'nat','interface':'a'" rest "}]")
+#define TUNNEL(rest) GW("'tunnels':[{'type':'vxlan','remotes':['192.0.2.1']" rest "}]")
+#define QUOTA(rest)  GW("'default_quota':{'bytes_per_second':7," rest "}")
 /* The same object with an unknown key of another value. */
 #define EXTRA(object)                              \
 	{                                          \
@@ -297,6 +331,37 @@ static const char *const different[][2] = {
 	{GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.1']}]"),
 	 GW("'private_endpoints':[{'rule_id':'r','addresses':['10.0.0.2']}]")},
 	{SET(",'names':['a.org']"), SET(",'names':['b.org']")},
+	{PATH(",'x':1"), PATH(",'x':2")},
+	{PATH(",'ncc_ids':['a']"), PATH(",'ncc_ids':['b']")},
+	{PATH(",'next_hops':['192.0.2.1']"), PATH(",'next_hops':['192.0.2.2']")},
+	{PATH(",'source_addresses':['192.0.2.1']"), PATH(",'source_addresses':['192.0.2.2']")},
+	{GW("'paths':[{'path':'nat','interface':'a'}]"),
+	 GW("'paths':[{'path':'nat','interface':'b'}]")},
+	{GW("'paths':[{'path':'nat','interface':'a'}]"),
+	 GW("'paths':[{'path':'firewall','interface':'a'}]")},
+	{TUNNEL(",'x':1"), TUNNEL(",'x':2")},
+	{TUNNEL(""), TUNNEL(",'port':4789")},
+	{GW("'tunnels':[{'type':'vxlan','remotes':['192.0.2.1']}]"),
+	 GW("'tunnels':[{'type':'vxlan','remotes':['192.0.2.2']}]")},
+	{GW("'tunnels':[{'type':'vxlan','remotes':['192.0.2.1'],'port':7}]"),
+	 GW("'tunnels':[{'type':'geneve','remotes':['192.0.2.1'],'port':7}]")},
+	{GW("'reject':{'x':1}"), GW("'reject':{'x':2}")},
+	{GW("'reject':{'policy_ids':['a']}"), GW("'reject':{'policy_ids':['b']}")},
+	{GW("'reject':{}"), GW("'reject':{'per_second':1000}")},
+	{GW("'reject':{'per_second':1}"), GW("'reject':{'per_second':2}")},
+	{GW("'fast_forward':{'interfaces':['a'],'x':1}"),
+	 GW("'fast_forward':{'interfaces':['a'],'x':2}")},
+	{GW("'fast_forward':{'interfaces':['a']}"), GW("'fast_forward':{'interfaces':['b']}")},
+	{QUOTA("'x':1"), QUOTA("'x':2")},
+	{QUOTA("'new_flows_per_second':1"), QUOTA("'new_flows_per_second':2")},
+	{QUOTA("'burst_ms':1"), QUOTA("'burst_ms':2")},
+	{GW("'default_quota':{'bytes_per_second':1}"),
+	 GW("'default_quota':{'bytes_per_second':2}")},
+	{WS(",'quota':{'bytes_per_second':1}"), WS(",'quota':{'bytes_per_second':2}")},
+	{WS(",'isolated':true"), WS(",'isolated':false")},
+	{WS(""), WS(",'separate_clusters':false")},
+	{WS(",'sources':[{'prefix':'10.0.0.0/8','cluster':'a'}]"),
+	 WS(",'sources':[{'prefix':'10.0.0.0/8','cluster':'b'}]")},
 	{"{'network_policy_id':'p'}", "{'network_policy_id':'q'}"},
 	{"{'network_policy_id':'p'}", "{'network_policy_id':'p','egress':{}}"},
 	{"{'network_policy_id':'p','egress':{}}",
@@ -478,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_examples_together),
 		cmocka_unit_test(test_examples_alone),
 		cmocka_unit_test(test_real_feeds),
+		cmocka_unit_test(test_random_documents),
 		cmocka_unit_test(test_equality_sees_every_key),
 		cmocka_unit_test(test_equality_sees_values),
 		cmocka_unit_test(test_policy_text),

@@ -39,7 +39,7 @@ static size_t run_table(const char *who, engine_fn engine)
 			struct vec_result r;
 
 			engine(&world, s->interface, s->frame, s->n_bytes, &r);
-			if (vec_step_meets(s, &r))
+			if (vec_step_meets(&world, s, &r))
 				continue;
 			vec_step_print(v, s);
 			vec_result_print(who, &r);
@@ -88,7 +88,10 @@ static void test_engines_agree_in_everything(void **state)
 	assert_int_equal(n_bad, 0);
 }
 
-/* A frame that arrives cut anywhere never passes as something that the whole one is not. */
+/*
+ * A frame that arrives cut anywhere never passes as something that the whole one is not. Bytes behind
+ * the datagram of a tunnel are what is wrong with some: without them they are right.
+ */
 static void test_every_cut_agrees_and_is_safe(void **state)
 {
 	size_t n_bad = 0;
@@ -109,7 +112,8 @@ static void test_every_cut_agrees_and_is_safe(void **state)
 			vec_world_host(&world, s->interface, s->frame, s->n_bytes, &whole);
 			free(cut);
 			if (vec_result_equal(&host, &eval) &&
-			    (host.verdict == DBX_VERDICT_DROP || vec_result_equal(&host, &whole)))
+			    (host.verdict == DBX_VERDICT_DROP || vec_result_equal(&host, &whole) ||
+			     (whole.reason == DBX_REASON_BAD_TUNNEL && n + 1 == s->n_bytes)))
 				continue;
 			vec_step_print(&table.v[i], s);
 			fprintf(stderr, "  cut to %zu bytes\n", n);
@@ -179,8 +183,11 @@ static void test_the_table_is_complete(void **state)
 	/* These two need no packet: see the tests above. */
 	seen[DBX_REASON_NO_IMAGE]++;
 	seen[DBX_REASON_BAD_IMAGE]++;
-	/* From there on reasons need state that one frame has not: test_dp_{flows,tricks,live}. */
-	for (int r = 0; r < DBX_REASON_VLAN_HIDDEN; r++) {
+	/* Most from VLAN_HIDDEN on need state that one frame has not: test_dp_{flows,tricks,live}. */
+	for (int r = 0; r < DBX_REASON_MAX; r++) {
+		if (r >= DBX_REASON_VLAN_HIDDEN && r != DBX_REASON_CLUSTER_ISOLATION &&
+		    r != DBX_REASON_TUNNEL_REMOTE && r != DBX_REASON_BAD_TUNNEL)
+			continue;
 		if (!seen[r])
 			fprintf(stderr, "no vector expects %s\n", vec_reason_slug(r));
 		assert_true(seen[r]);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * api_usage.c -- GET usage: packets and bytes that left, by workspace and path, since a time.
+ */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/usage.h"
+#include "policy/explain.h"
+
+#define SINCE_ACCEPTED                                                                  \
+	"since is a span (90s, 15m, 1h, 7d, 4w), a date (2026-11-21) or a time in UTC " \
+	"(2026-11-21T10:00:00Z)"
+
+/* "15m" -> seconds, or -1. */
+static int64_t parse_span(const char *s)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	int64_t n;
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (errno || !end[0] || end[1])
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (units[i].letter == *end)
+			return __builtin_mul_overflow(n, units[i].seconds, &n) ? -1 : n;
+	}
+	return -1;
+}
+
+/* Seconds since 1970, or -1. */
+static int64_t parse_time(const char *s)
+{
+	static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm tm = {.tm_isdst = 0};
+		const char *end = strptime(s, forms[i], &tm);
+
+		if (end && !*end)
+			return timegm(&tm);
+	}
+	return -1;
+}
+
+static bool read_since(const struct dbx_request *req, int64_t now_s, int64_t *since,
+		       struct dbx_reply *reply)
+{
+	char text[64];
+	int64_t n;
+
+	*since = 0;
+	if (!dbx_query_get(req->query, "since", text, sizeof(text)))
+		return true;
+	n = parse_span(text);
+	*since = n >= 0 ? now_s - n : parse_time(text);
+	if (n < 0 && *since < 0) {
+		dbx_reply_error(reply, 400, "INVALID_PARAMETER_VALUE", SINCE_ACCEPTED);
+		return false;
+	}
+	if (*since < 0)
+		*since = 0;
+	return true;
+}
+
+static bool read_workspace(const struct dbx_request *req, uint64_t *id, struct dbx_reply *reply)
+{
+	char text[32];
+	int64_t n;
+
+	*id = 0;
+	if (!dbx_query_get(req->query, "workspace", text, sizeof(text)))
+		return true;
+	if (!dbx_api_parse_id(text, &n) || n <= 0) {
+		dbx_reply_error(reply, 400, "INVALID_PARAMETER_VALUE",
+				"workspace is a workspace id: a decimal number");
+		return false;
+	}
+	*id = (uint64_t)n;
+	return true;
+}
+
+struct out {
+	struct dbx_strbuf rows;
+	int64_t from_s, to_s; /* of all rows; 0 = none */
+};
+
+static int out_row(void *arg, const struct dbx_usage_row *r)
+{
+	struct out *o = arg;
+
+	dbx_strbuf_addf(&o->rows,
+			"%s{\"workspace_id\":%" PRIu64 ",\"path\":\"%s\",\"packets\":%" PRIu64
+			",\"bytes\":%" PRIu64 "}",
+			o->rows.len ? "," : "", r->workspace_id,
+			dbx_path_name((enum dbx_path)r->path), (uint64_t)r->counter.packets,
+			(uint64_t)r->counter.bytes);
+	o->from_s = !o->from_s || r->from_s < o->from_s ? r->from_s : o->from_s;
+	o->to_s = r->to_s > o->to_s ? r->to_s : o->to_s;
+	return 0;
+}
+
+/* null for 0. */
+static void out_time(struct dbx_strbuf *b, const char *key, int64_t s)
+{
+	time_t t = (time_t)s;
+	char text[32] = "";
+	struct tm tm;
+
+	if (s && gmtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	dbx_out_string(b, key, text[0] ? text : NULL);
+	dbx_strbuf_addc(b, ',');
+}
+
+/* Packets that were judged while the table of counters was full: they are nobody's. */
+static uint64_t unkeyed(struct dbx_daemon *d)
+{
+	struct dbx_counter *v = calloc(DBX_TOTAL_MAX, sizeof(*v));
+	uint64_t n = v && !d->core.ops->totals(d->core.dp, v) ? v[DBX_TOTAL_UNKEYED].packets : 0;
+
+	free(v);
+	return n;
+}
+
+void dbx_api_usage(struct dbx_daemon *d, const struct dbx_request *req, struct dbx_reply *reply)
+{
+	int64_t now_s = dbx_now_ms() / 1000, since;
+	struct dbx_strbuf *b = &reply->body;
+	struct out o = {.from_s = 0};
+	struct dbx_fail f;
+	uint64_t id;
+	int rc;
+
+	if (!read_since(req, now_s, &since, reply) || !read_workspace(req, &id, reply))
+		return;
+	dbx_strbuf_init(&o.rows);
+	/* What cannot be added now is added later; the reply says so. */
+	dbx_usage_sample(d->core.usage, now_s, &f);
+	rc = dbx_store_usage(d->core.store, since, id, out_row, &o, &f);
+	if (rc) {
+		dbx_reply_error(reply, 500, "INTERNAL_ERROR", "%s", f.text);
+	} else {
+		dbx_strbuf_addc(b, '{');
+		out_time(b, "since", since);
+		out_time(b, "from", o.from_s);
+		out_time(b, "to", o.to_s && o.to_s < now_s ? o.to_s : o.to_s ? now_s : 0);
+		dbx_strbuf_add(b, "\"rows\":[");
+		dbx_strbuf_addn(b, o.rows.s, o.rows.len);
+		dbx_strbuf_addf(b, "],\"unkeyed_packets\":%" PRIu64 ",", unkeyed(d));
+		dbx_out_string(b, "error",
+			       *dbx_usage_error(d->core.usage) ? dbx_usage_error(d->core.usage)
+							       : NULL);
+		dbx_strbuf_addc(b, '}');
+		if (o.rows.err)
+			b->err = o.rows.err;
+	}
+	dbx_strbuf_fini(&o.rows);
+}

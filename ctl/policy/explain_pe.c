@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * explain_pe.c -- private endpoint rules: their state, since when, for how long yet, what to do.
+ *
+ * Days are counted up to the `now` of the question; without one (0) only dates are said.
+ */
+#include "policy/explain_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_MS      INT64_C(86400000)
+#define EXPIRE_DAYS INT64_C(14) /* egress-model 2.4 */
+#define DAYS_OF_ERA 146097      /* 400 years */
+
+/* Year, month and day of the n-th day since 1970-01-01, by eras that begin on a first of March. */
+static void civil(int64_t day, int64_t *year, int *month, int *dom)
+{
+	int64_t z = day + 719468, era = (z >= 0 ? z : z - DAYS_OF_ERA + 1) / DAYS_OF_ERA;
+	int64_t doe = z - era * DAYS_OF_ERA;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / (DAYS_OF_ERA - 1)) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
+
+	*dom = (int)(doy - (153 * m + 2) / 5 + 1);
+	*month = (int)(m < 10 ? m + 3 : m - 9);
+	*year = yoe + era * 400 + (*month <= 2);
+}
+
+char *dbx_explain_time(int64_t ms, char buf[DBX_TIME_STRLEN])
+{
+	int64_t day = ms / DAY_MS, year;
+	int month, dom, minutes = (int)(ms % DAY_MS / 60000);
+
+	civil(day, &year, &month, &dom);
+	snprintf(buf, DBX_TIME_STRLEN, "%04" PRId64 "-%02d-%02d %02d:%02d UTC", year, month, dom,
+		 minutes / 60, minutes % 60);
+	return buf;
+}
+
+static bool is_waiting(const struct dbx_pe_rule *r)
+{
+	return r->state == DBX_PE_PENDING || r->state == DBX_PE_INIT || r->state == DBX_PE_CREATING;
+}
+
+/* When the 14 days began: of creation, or, once the owner refused, of that. 0: they do not run. */
+static int64_t expiry_start(const struct dbx_pe_rule *r)
+{
+	if (r->deactivated)
+		return 0;
+	if (is_waiting(r))
+		return r->creation_time_ms;
+	if (r->state == DBX_PE_REJECTED || r->state == DBX_PE_DISCONNECTED)
+		return r->updated_time_ms;
+	return 0;
+}
+
+static void add_days_left(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r,
+			  struct dbx_strbuf *s)
+{
+	int64_t start = expiry_start(r), end = start + EXPIRE_DAYS * DAY_MS;
+	char text[DBX_TIME_STRLEN];
+
+	if (start <= 0)
+		return;
+	dbx_explain_time(end, text);
+	if (c->q->now_ms <= 0)
+		dbx_strbuf_addf(s, ", expires %s", text);
+	else if (c->q->now_ms >= end)
+		dbx_strbuf_addf(s, ", its %" PRId64 " days were over %s", EXPIRE_DAYS, text);
+	else /* a day that has begun is one that is left */
+		dbx_strbuf_addf(s, ", %" PRId64 " of %" PRId64 " days left, until %s",
+				(end - c->q->now_ms + DAY_MS - 1) / DAY_MS, EXPIRE_DAYS, text);
+}
+
+void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r,
+			  struct dbx_strbuf *s)
+{
+	int64_t since = r->updated_time_ms > 0 ? r->updated_time_ms : r->creation_time_ms;
+	char text[DBX_TIME_STRLEN];
+
+	if (r->deactivated && r->deactivated_at_ms > 0)
+		since = r->deactivated_at_ms;
+	dbx_strbuf_add(s, r->deactivated ? "deactivated, " : "");
+	dbx_strbuf_add(s, dbx_pe_state_name(r->state));
+	if (dbx_pe_rule_is_effective(r))
+		return;
+	if (r->state == DBX_PE_ESTABLISHED && !r->deactivated)
+		dbx_strbuf_add(s, " but not enabled");
+	if (since > 0)
+		dbx_strbuf_addf(s, " since %s", dbx_explain_time(since, text));
+	add_days_left(c, r, s);
+	if (r->error_message && r->error_message[0])
+		dbx_strbuf_addf(s, ", \"%s\"", r->error_message);
+}
+
+bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+	size_t i;
+
+	for (i = 0; i < g->n_private_endpoints; i++) {
+		const struct dbx_pe_address *pe = &g->private_endpoints[i];
+
+		if (strcmp(pe->rule_id, r->rule_id) == 0)
+			return !pe->has_private_required || pe->private_required;
+	}
+	return true;
+}
+
+/* What makes the rule effective. */
+void dbx_explain_pe_advice(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	const struct dbx_pe_rule *r = c->pe;
+	const char *again = "delete private endpoint rule %s, which is %s, and create it again";
+
+	if (!r) {
+		dbx_strbuf_add(s, "make the private endpoint rule effective");
+		return;
+	}
+	if (r->deactivated)
+		dbx_strbuf_addf(s, "create private endpoint rule %s anew: it is deactivated",
+				r->rule_id);
+	else if (r->state == DBX_PE_ESTABLISHED)
+		dbx_strbuf_addf(s, "set enabled to true in private endpoint rule %s", r->rule_id);
+	else if (r->state == DBX_PE_CREATING)
+		dbx_strbuf_addf(s,
+				"wait until private endpoint rule %s, which is CREATING, is "
+				"provisioned, then have the owner of the resource approve it",
+				r->rule_id);
+	else if (is_waiting(r))
+		dbx_strbuf_addf(s,
+				"have the owner of the resource approve private endpoint rule %s, "
+				"which is %s; only ESTABLISHED is effective",
+				r->rule_id, dbx_pe_state_name(r->state));
+	else if (r->state == DBX_PE_REJECTED || r->state == DBX_PE_DISCONNECTED) {
+		dbx_strbuf_addf(s, again, r->rule_id, dbx_pe_state_name(r->state));
+		dbx_strbuf_add(s, ", and have the owner of the resource approve it");
+	} else {
+		dbx_strbuf_addf(s, again, r->rule_id, dbx_pe_state_name(r->state));
+	}
+	if (!c->is_name)
+		return;
+	dbx_strbuf_addf(s,
+			"; or, to let workspaces use the public addresses meanwhile, write "
+			"\"private_required\": false for rule %s into private_endpoints of the "
+			"gateway document",
+			r->rule_id);
+}
