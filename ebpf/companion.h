@@ -148,14 +148,6 @@ int egress_tc(struct __sk_buff *skb)
 
 /* ---- the way back ---- */
 
-struct back {
-	struct dbx_flow_key key;
-	__u32 seq, ack;
-	__u32 at;  /* payload, from the frame's start */
-	__u32 end; /* of the IP packet, likewise */
-	__u8 flags;
-};
-
 static __always_inline __u32 domain_of(struct __sk_buff *skb, __u32 n, const __u16 tci[2])
 {
 	__u32 v[2] = {tci[0] & 0xfffu, tci[1] & 0xfffu};

@@ -78,7 +78,7 @@ struct scratch {
 	__u32 cut;     /* cuts[cut] is the next one to be passed; pos was on a cut when on_cut */
 	__u32 on_cut;
 	__u32 differs;
-	__u32 watch; /* of the flow when it was taken */
+	__u32 watch;          /* of the flow when it was taken */
 	__u32 reply;          /* enum reply */
 	struct dbx_hash hash; /* of the stream up to pos */
 	struct dbx_secret secret;

@@ -30,24 +30,23 @@ static bool would_guard(const struct dbx_explain_ctx *c)
 	const struct dbx_pe_rule *rule;
 	bool is_own;
 
-	return !c->q->is_live && !c->is_name &&
+	return !c->q->is_live && !c->is_name && c->m->gateway.dns.has &&
 	       !dbx_eval_endpoint(c->m, c->ncc, &c->t.dst, &rule, &is_own) &&
 	       dbx_names_is_guarded(c->names, c->saying.policy_uid, c->said, NULL);
 }
 
 bool dbx_explain_says_guard(const struct dbx_explain_ctx *c)
 {
-	return c->said[0] && c->m->gateway.dns.has && (find_guard(c, c->said) || would_guard(c));
+	return c->said[0] && (find_guard(c, c->said) || would_guard(c));
 }
 
 const char *dbx_explain_guard(const struct dbx_explain_ctx *c)
 {
-	const struct dbx_explain_learned *l = NULL;
+	const struct dbx_explain_learned *l;
 
 	if (dbx_explain_says_guard(c))
 		return c->said;
-	if (c->m->gateway.dns.has)
-		l = find_guard(c, NULL);
+	l = find_guard(c, NULL);
 	return l ? l->name : NULL;
 }
 
@@ -61,19 +60,31 @@ void dbx_explain_guard_refuses(struct dbx_explain_ctx *c, const char *step, cons
 			dbx_reason_text(DBX_REASON_PRIVATE_REQUIRED));
 }
 
-/* The first rule of the workspace's NCC whose resources are refused at their public addresses. */
+static int stop_at_first(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return 1;
+}
+
+/* A rule of the workspace's NCC whose resource is refused at its public addresses; an effective one
+ * first. */
 static const struct dbx_pe_rule *guarding_rule(const struct dbx_explain_ctx *c)
 {
+	const struct dbx_pe_rule *found = NULL;
 	size_t i;
 
 	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
-		if (r->ncc_id && strcmp(r->ncc_id, c->ncc->id) == 0 &&
-		    dbx_explain_pe_is_required(c, r))
-			return r;
+		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 ||
+		    !dbx_explain_pe_is_required(c, r) ||
+		    dbx_pe_rule_names(r, c->ncc->region, stop_at_first, NULL) != 1)
+			continue;
+		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
+			found = r;
 	}
-	return NULL;
+	return found;
 }
 
 static void tell_live(struct dbx_explain_ctx *c)
@@ -93,14 +104,13 @@ void dbx_explain_guard_step(struct dbx_explain_ctx *c)
 {
 	const struct dbx_pe_rule *r;
 
-	if (c->out->path < DBX_PATH_SERVICE_ENDPOINT || c->is_name || c->said[0] ||
-	    !c->m->gateway.dns.has)
+	if (c->out->path < DBX_PATH_SERVICE_ENDPOINT || c->is_name || c->said[0])
 		return;
 	if (c->q->is_live) {
 		tell_live(c);
 		return;
 	}
-	r = guarding_rule(c);
+	r = c->m->gateway.dns.has ? guarding_rule(c) : NULL; /* the resolver finds the addresses */
 	if (r)
 		dbx_explain_say(c, "guard", "info", &r->where,
 				"should it be the public address of a resource with a private "

@@ -15,10 +15,10 @@
 #include "names.h"
 
 enum dbx_hello_status {
-	DBX_HELLO_MORE, /* nothing decided yet */
-	DBX_HELLO_DONE, /* whole: dbx_hello_name() may be asked */
-	DBX_HELLO_BAD,  /* not what belongs on such a port */
-	DBX_HELLO_LONG, /* longer than is looked at */
+	DBX_HELLO_MORE,    /* nothing decided yet */
+	DBX_HELLO_DONE,    /* whole: dbx_hello_name() may be asked */
+	DBX_HELLO_BAD,     /* not what belongs on such a port */
+	DBX_HELLO_LONG,    /* longer than is looked at */
 	DBX_HELLO_BETWEEN, /* among the records in front of a second hello */
 };
 

@@ -125,8 +125,8 @@ struct dbx_flow_cut {
  * HelloRetryRequest (RFC 8446 section 4.1.4) gets a second one, and may take the name of that.
  */
 #define DBX_WATCH_ANSWER 1 /* what the server answered is not known yet */
-#define DBX_WATCH_AGAIN	 2 /* it asked for a second hello, which has not been judged */
-#define DBX_WATCH_PART	 4 /* `hellos` has where the reading of the client's records stands */
+#define DBX_WATCH_AGAIN  2 /* it asked for a second hello, which has not been judged */
+#define DBX_WATCH_PART   4 /* `hellos` has where the reading of the client's records stands */
 
 struct dbx_flow {
 	dbx_u64 policy_uid[2]; /* [1]: of the generation to come while policies change, else 0 */
@@ -139,15 +139,15 @@ struct dbx_flow {
 	dbx_u32 n_seen;  /* bytes of the stream that were judged: cuts[n_cuts - 1].end */
 	dbx_u32 n_hello; /* bytes that left and whose repetition must be the same */
 	union {
-		dbx_u32 n_body;	     /* HTTP: bytes of the request behind its head */
+		dbx_u32 n_body;      /* HTTP: bytes of the request behind its head */
 		dbx_u32 server_next; /* TLS: of the server's stream, the first byte not seen */
 	};
-	dbx_u8 state;    /* enum dbx_flow_state */
-	dbx_u8 kind;     /* enum dbx_name_port */
+	dbx_u8 state; /* enum dbx_flow_state */
+	dbx_u8 kind;  /* enum dbx_name_port */
 	dbx_u8 flags;
 	dbx_u8 reason; /* of DENIED, or of what dry-run let through */
 	dbx_u8 n_cuts;
-	dbx_u8 watch;	 /* DBX_WATCH_*; 0 = the flow is free */
+	dbx_u8 watch;    /* DBX_WATCH_*; 0 = the flow is free */
 	dbx_u8 n_answer; /* how far the server's answer is known, companion.h */
 	dbx_u8 zero;
 	struct dbx_flow_cut cuts[DBX_HELLO_CUTS];

@@ -106,7 +106,9 @@ static inline void *way_image(const struct way_opts *o, size_t *n)
 	hdr->vxlan_port = o->vxlan_port;
 	hdr->geneve_port = o->geneve_port;
 	hdr->tunnel_local = DBX_LEAF | (o->vxlan_port || o->geneve_port);
-	hdr->tunnel_remotes = o->refuse_remotes ? DBX_LEAF : DBX_LEAF | 1;
+	hdr->tunnel_remotes = DBX_LEAF;
+	if (!o->refuse_remotes)
+		hdr->tunnel_remotes |= DBX_TUNNEL_F_VXLAN | DBX_TUNNEL_F_GENEVE;
 	tinyimg_seal(hdr, *n);
 	return hdr;
 }

@@ -19,6 +19,7 @@
 
 #include "common/gen.h"
 #include "common/vec_world.h"
+#include "lib/name.h"
 #include "policy/explain.h"
 
 #define MODELS  40
@@ -34,12 +35,32 @@ static void build(struct vec_world *w, const struct gen_model *g, bool has_dns)
 	assert_int_equal(vec_world_build(w), 0);
 }
 
+static int keep_name(void *arg, const char *name)
+{
+	snprintf(arg, DBX_NAME_SIZE, "%s", name);
+	return 1;
+}
+
+/* A name of a private endpoint rule, sometimes the one in the private zone; NULL: it has none. */
+static const char *pick_private_name(struct gen_rand *r, const struct dbx_model *m)
+{
+	static char name[DBX_NAME_SIZE], alias[DBX_NAME_SIZE];
+	const struct dbx_pe_rule *rule = &m->pe_rules[gen_below(r, (uint32_t)m->n_pe_rules)];
+
+	if (dbx_pe_rule_names(rule, "eastus2", keep_name, name) != 1)
+		return NULL;
+	return gen_percent(r, 20) && dbx_pe_rule_private_name(rule, name, alias) ? alias : name;
+}
+
 /* A name that some list of the documents has, else one that none has. */
 static const char *pick_name(struct gen_rand *r, const struct dbx_model *m)
 {
 	const struct dbx_policy *p;
 	const char *name;
 
+	name = m->n_pe_rules && gen_percent(r, 40) ? pick_private_name(r, m) : NULL;
+	if (name)
+		return name;
 	if (!m->n_policies)
 		return "nobody.example.com";
 	p = &m->policies[gen_below(r, (uint32_t)m->n_policies)];
@@ -92,6 +113,7 @@ static void pick_state(struct gen_rand *r, const struct dbx_model *m, struct dbx
 	if (!is_addr)
 		l->addr = dbx_addr_v4(gen_below(r, 0xffffffff));
 	l->expires_in_s = gen_below(r, 100);
+	l->is_guard = gen_percent(r, 40);
 	q->learned = l;
 	q->n_learned = 1;
 }
@@ -169,7 +191,7 @@ static void run(uint64_t seed)
 
 	for (uint64_t i = 0; i < MODELS; i++) {
 		struct gen_rand r = {.state = seed + i};
-		struct dbx_explain_learned l;
+		struct dbx_explain_learned l = {.name = NULL};
 		struct dbx_explain_query q;
 		char dst[DBX_ADDR_STRLEN];
 		struct gen_model g;
