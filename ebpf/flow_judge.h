@@ -285,6 +285,8 @@ static __always_inline enum step judge_watched(struct scratch *s, struct dbx_flo
 	__u32 off = s->seq - slot->flow.isn;
 
 	held(s);
+	if (off < slot->flow.n_hello)
+		dbx_result_deny(&s->res, DBX_REASON_REPEAT_DIFFERS);
 	if ((s->flags & (TCP_URG | TCP_RST)) || secret_get(s) || flow_take(s, slot, 1))
 		return STEP_END;
 	s->n_known = s->flow.n_seen;
