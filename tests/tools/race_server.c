@@ -100,7 +100,7 @@ static void judge(struct conn *c)
 static void take(struct conn *c)
 {
 	uint8_t b[4096];
-	ssize_t n;
+	ssize_t n = 0;
 
 	while (!c->is_done && (n = read(c->fd, b, sizeof(b))) > 0) {
 		if (!c->n_bytes && race_source_is_barred(&c->peer))
