@@ -307,9 +307,11 @@ static bool tell_address(struct dbx_explain_ctx *c)
 static bool tell_endpoint(struct dbx_explain_ctx *c)
 {
 	char text[DBX_ADDR_STRLEN];
+	bool is_of_endpoint = c->out->path == DBX_PATH_PRIVATE_ENDPOINT ||
+			      (c->out->reason >= DBX_REASON_PRIVATE_ENDPOINT_INACTIVE &&
+			       c->out->reason <= DBX_REASON_PRIVATE_ENDPOINT);
 
-	if (!c->pe_is_judged || !c->pe || c->out->reason < DBX_REASON_PRIVATE_ENDPOINT_INACTIVE ||
-	    c->out->reason > DBX_REASON_PRIVATE_ENDPOINT)
+	if (!c->pe_is_judged || !c->pe || !is_of_endpoint)
 		return false;
 	dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), &c->pe->where,
 			"%s is the address of private endpoint rule %s (%s): %s%s",

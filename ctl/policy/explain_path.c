@@ -122,6 +122,8 @@ static bool is_silent(const struct dbx_explain_ctx *c)
 	case DBX_REASON_NAME_MISMATCH:
 	case DBX_REASON_QUIC_REFUSED:
 		return true;
+	case DBX_REASON_PRIVATE_REQUIRED: /* by its hello, or by the port alone */
+		return c->if_learned.reason != DBX_REASON_PRIVATE_REQUIRED;
 	default:
 		return c->no_packet || c->pe_refuses || dbx_domain_is_tunnel(c->t.domain);
 	}

@@ -193,25 +193,27 @@ static void check(const struct case_of *c)
 	for (size_t i_ = 0; i_ < sizeof(cases) / sizeof((cases)[0]); i_++) \
 	check(&(cases)[i_])
 
-#define PASS DBX_VERDICT_PASS
-#define DROP DBX_VERDICT_DROP
-#define DRY  DBX_VERDICT_DRY_RUN
-#define PE   "private endpoint rule pe-lake"
+#define PASS  DBX_VERDICT_PASS
+#define DROP  DBX_VERDICT_DROP
+#define DRY   DBX_VERDICT_DRY_RUN
+#define PE    "private endpoint rule pe-lake"
+#define ENTRY "allowed storage destination AZURE_STORAGE lake dfs"
 
 static void test_private_answer(void **state)
 {
 	static const struct case_of cases[] = {
 		{1, LAKE, NULL, TCP, 443, 'o', PASS, DBX_REASON_PRIVATE_ENDPOINT,
 		 "dns:match private-endpoint:allow path:private-endpoint",
-		 "answers with the private address 10.9.0.4 (alias " ALIAS ")", PE, ""},
+		 "answers with the private address 10.9.0.4 (alias " ALIAS ")", ENTRY, ""},
 		{1, LAKE, NULL, TCP, 443, 'l', PASS, DBX_REASON_PRIVATE_ENDPOINT,
 		 "dns:match private-endpoint:allow path:private-endpoint",
-		 "10.9.0.4 is the address of " PE " (ESTABLISHED)", PE, ""},
+		 "10.9.0.4 is the address of " PE " (ESTABLISHED)", ENTRY, ""},
 		{1, ALIAS, NULL, TCP, 443, 'o', PASS, DBX_REASON_PRIVATE_ENDPOINT,
 		 "dns:match private-endpoint:allow path:private-endpoint",
-		 "answers with the private address 10.9.0.4, by", PE, ""},
-		{2, LAKE, NULL, UDP, 9000, 'o', PASS, DBX_REASON_PRIVATE_ENDPOINT,
-		 "dns:match private-endpoint:allow path:private-endpoint", "mark 0x0db6", PE, ""},
+		 "answers with the private address 10.9.0.4, by", ENTRY, ""},
+		{2, LAKE, NULL, UDP, 9000, 'o', PASS, DBX_REASON_FULL_ACCESS,
+		 "dns:match private-endpoint:allow path:private-endpoint", "mark 0x0db6",
+		 "network policy np-full (FULL_ACCESS)", ""},
 		{3, LAKE, NULL, TCP, 443, 'o', DRY, DBX_REASON_PRIVATE_ENDPOINT_NAME,
 		 "dns:continue private-endpoint:dry-run path:private-endpoint",
 		 "dns-denied: the policy does not allow this name; the resolver answers with the "
@@ -259,21 +261,20 @@ static void test_public_addresses(void **state)
 {
 	static const struct case_of cases[] = {
 		{1, "203.0.113.1", LAKE, TCP, 443, 'l', DROP, DBX_REASON_PRIVATE_REQUIRED,
-		 "default:continue dns:match address:match tls:deny reject:info",
+		 "default:continue dns:match address:match tls:deny",
 		 LAKE " (refused here), a.example.net (30 s)", PE, "look up " LAKE},
 		{1, "203.0.113.1", "a.example.net", TCP, 443, 'l', PASS, DBX_REASON_LISTED_NAME,
 		 "dns:match address:match tls:allow path:nat", "as here",
 		 "allowed name *.example.net", ""},
 		{1, "a.example.net", LAKE, TCP, 80, 'l', DROP, DBX_REASON_PRIVATE_REQUIRED,
-		 "address:match http:deny reject:info", "must not be " LAKE, PE, "look up"},
+		 "address:match http:deny", "must not be " LAKE, PE, "look up"},
 		{1, "203.0.113.1", NULL, TCP, 22, 'l', DROP, DBX_REASON_PRIVATE_REQUIRED,
 		 "address:match port:deny reject:info", "unverified_ports has it", PE, "look up"},
 		{1, "203.0.113.1", LAKE, UDP, 443, 'l', DROP, DBX_REASON_PRIVATE_REQUIRED,
-		 "address:match quic:deny reject:info", "must not name " LAKE, PE, "look up"},
+		 "address:match quic:deny", "must not name " LAKE, PE, "look up"},
 		/* an address that is listed: looked at only because it is guarded */
 		{1, "198.51.100.9", "wait.example.net", TCP, 443, 'l', DROP,
-		 DBX_REASON_PRIVATE_REQUIRED,
-		 "listed:continue dns:no match address:match tls:deny reject:info",
+		 DBX_REASON_PRIVATE_REQUIRED, "listed:continue dns:no match address:match tls:deny",
 		 "must not name wait.example.net", WAIT, "approve " WAIT},
 		{1, "198.51.100.9", LAKE, TCP, 443, 'l', PASS, DBX_REASON_LISTED_PREFIX,
 		 "listed:allow path:nat", LAKE " is not what is refused at this address",
@@ -285,22 +286,26 @@ static void test_public_addresses(void **state)
 		 DBX_REASON_LISTED_PREFIX, "listed:allow path:nat", "is not looked at",
 		 "allowed address range 198.51.100.0/24", ""},
 		{2, "198.51.100.9", "wait.example.net", TCP, 443, 'l', DROP,
-		 DBX_REASON_PRIVATE_REQUIRED, "address:match tls:deny reject:info", "must not name",
-		 WAIT, "approve"},
+		 DBX_REASON_PRIVATE_REQUIRED, "address:match tls:deny", "must not name", WAIT,
+		 "approve"},
 		{2, "198.51.100.9", "wait.example.net", TCP, 22, 'l', PASS, DBX_REASON_FULL_ACCESS,
-		 "mode:allow path:nat", "is not looked at", "FULL_ACCESS", ""},
+		 "mode:allow path:nat", "is not looked at", "network policy np-full (FULL_ACCESS)",
+		 ""},
 		/* offline: the address is taken for one of the name's, but not its private one */
 		{2, "203.0.113.7", LAKE, TCP, 443, 'o', DROP, DBX_REASON_PRIVATE_REQUIRED,
-		 "dns:match address:continue tls:deny reject:info",
+		 "dns:match address:continue tls:deny",
 		 "would be guarded, if it is a public address of " LAKE, PE, "look up " LAKE},
 		{3, "203.0.113.7", LAKE, TCP, 443, 'o', DROP, DBX_REASON_PRIVATE_REQUIRED,
-		 "address:continue tls:deny reject:info", "must not name " LAKE, PE, "look up"},
-		{2, "10.9.0.4", LAKE, TCP, 443, 'o', PASS, DBX_REASON_PRIVATE_ENDPOINT,
-		 "private-endpoint:allow path:private-endpoint", "is not looked at", PE, ""},
+		 "address:continue tls:deny", "must not name " LAKE, PE, "look up"},
+		{2, "10.9.0.4", LAKE, TCP, 443, 'o', PASS, DBX_REASON_FULL_ACCESS,
+		 "private-endpoint:allow path:private-endpoint", "is not looked at",
+		 "network policy np-full (FULL_ACCESS)", ""},
 		{2, "203.0.113.7", NULL, TCP, 443, 'o', PASS, DBX_REASON_FULL_ACCESS,
-		 "mode:allow path:nat guard:info", "rule pe-lake, for one", "FULL_ACCESS", ""},
+		 "mode:allow path:nat guard:info", "rule pe-lake, for one",
+		 "network policy np-full (FULL_ACCESS)", ""},
 		{2, "203.0.113.7", "open.example.net", TCP, 443, 'o', PASS, DBX_REASON_FULL_ACCESS,
-		 "mode:allow path:nat", "is not looked at", "FULL_ACCESS", ""},
+		 "mode:allow path:nat", "is not looked at", "network policy np-full (FULL_ACCESS)",
+		 ""},
 	};
 
 	(void)state;
