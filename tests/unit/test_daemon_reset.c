@@ -226,7 +226,8 @@ static void check_server(bool v6)
 	close(p.server);
 	p = connect_pair(v6);
 	assert_true(next_seq(p.client, &seq));
-	assert_int_equal(dbx_reset_send(r, &p.key, 0, seq - 1), 0); /* outside the window: nothing */
+	assert_int_equal(dbx_reset_send(r, &p.key, 0, seq - 1),
+			 0); /* outside the window: nothing */
 	assert_int_equal(write(p.client, "x", 1), 1);
 	assert_int_equal(error_of(p.server, 20000), 0); /* it reads the byte */
 	dbx_reset_free(&r);
