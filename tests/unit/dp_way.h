@@ -165,6 +165,19 @@ static inline uint32_t way_send(const struct pkt *p, uint64_t port, uint32_t rep
 	return way.action;
 }
 
+#define WAY_SEAL_BYTES 4
+
+/* The frame at out is the one at in, sealed: an outer tag that only the companion takes off. */
+static inline void way_assert_sealed(const uint8_t *out, const uint8_t *in, size_t n)
+{
+	static const uint8_t seal[WAY_SEAL_BYTES] = {0x81, 0x00, DBX_SEAL_TCI >> 8,
+						     DBX_SEAL_TCI & 0xff};
+
+	assert_memory_equal(out, in, 12);
+	assert_memory_equal(out + 12, seal, sizeof(seal));
+	assert_memory_equal(out + 12 + sizeof(seal), in + 12, n - 12);
+}
+
 static inline uint64_t way_total(enum dbx_reason reason, enum dbx_verdict verdict)
 {
 	struct dbx_counter v[DBX_TOTAL_MAX];

@@ -117,10 +117,10 @@ static void test_marked_outside(void **state)
 	way_use(&o);
 	frame(&p, true, VNI, 9999);
 	assert_int_equal(way_send(&p, 0, 1), XDP_PASS);
-	assert_int_equal(way.n_out, p.n + sizeof(*m));
+	assert_int_equal(way.n_out, sizeof(*m) + WAY_SEAL_BYTES + p.n);
 	assert_int_equal(m->what, DBX_META_MAGIC | DBX_META_MARK);
 	assert_int_equal(m->mark, DBX_MARK_PATH | 9);
-	assert_memory_equal(way.out + sizeof(*m), p.b, p.n);
+	way_assert_sealed(way.out + sizeof(*m), p.b, p.n);
 }
 
 static void test_no_names_inside(void **state)
