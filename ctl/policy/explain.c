@@ -100,9 +100,7 @@ static bool pick_address(const struct dbx_model *m, const struct dbx_source *s,
 			*out = a;
 			return true;
 		}
-		if (!owner)
-			return false;
-		last = dbx_prefix_last(&owner->prefix);
+		last = owner ? dbx_prefix_last(&owner->prefix) : a; /* a: of the gateway */
 		if (!dbx_addr_next(&last, &a) || !dbx_eval_in_prefix(&s->prefix, &a))
 			return false;
 	}

@@ -45,6 +45,10 @@ static void advise_source(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {
 	char addr[DBX_ADDR_STRLEN];
 
+	if (dbx_eval_is_gateway(c->m, &c->t.src)) {
+		dbx_strbuf_add(s, "give the workload an address other than the gateway's");
+		return;
+	}
 	dbx_strbuf_addf(s,
 			"add {\"prefix\": \"%s/%u\"} to the sources of workspace %" PRId64
 			" in the gateway document",

@@ -38,6 +38,12 @@ bool dbx_explain_source_step(struct dbx_explain_ctx *c)
 	char addr[DBX_ADDR_STRLEN], prefix[DBX_PREFIX_STRLEN];
 
 	dbx_addr_format(&c->t.src, addr);
+	if (dbx_eval_is_gateway(c->m, &c->t.src)) {
+		dbx_explain_say(c, "source", "deny", NULL,
+				"%s is the gateway's own address, which no workload sends from",
+				addr);
+		return false;
+	}
 	if (!s) {
 		dbx_explain_say(c, "source", "deny", &c->ws->where,
 				"%s is in no source prefix of workspace %" PRId64, addr, c->ws->id);
