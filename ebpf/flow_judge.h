@@ -333,6 +333,7 @@ static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flo
 	    find_cut(s, off))
 		return STEP_END;
 	s->n_known = s->flow.n_hello;
+	s->watch = 0; /* a repetition, and nothing else: dry-run may have begun meanwhile */
 	return STEP_HELLO;
 }
 

@@ -31,7 +31,7 @@ tls_servers() {
 		-cert "$lab/tls.crt" -key "$lab/tls.key" -servername good.test \
 		-cert2 "$lab/good.crt" -key2 "$lab/good.key"
 	# One that takes early data reads from its input for as long as it lives.
-	mkfifo "$lab/input" && exec {input}<>"$lab/input"
+	mkfifo "$lab/input" && exec 9<>"$lab/input"
 	in_ns_background net sh -c "exec openssl s_server -accept $NAMES_FAR:443 -early_data \
 		-cert '$lab/tls.crt' -key '$lab/tls.key' -groups P-256:X25519 <'$lab/input'"
 	wait_for 10 in_ns net dig +short +time=1 +tries=1 @$NAMES_SERVER good.test &&
