@@ -43,6 +43,7 @@ explain-quic        0 explain -w 1001 -d api.example.com -p 443 -P udp --policy 
 explain-name-json   0 explain --json -w 1001 -d api.example.com -p 8443 --policy names
 explain-icmp        0 explain -w 1001 -d 10.66.0.1 -P icmp --policy old
 explain-json        0 explain --json -w 1001 -d 20.60.80.1 -p 443 --policy old
+explain-gateway     0 explain -w 1001 -d 198.51.100.7 -p 443 --src 10.66.0.1 --policy old
 explain-unknown     1 explain -w 9 -d 192.0.2.1 -p 443 --policy old
 paths-check         0 check paths
 paths-compile       0 compile --generation 3 -o IMAGE paths
