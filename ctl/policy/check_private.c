@@ -138,7 +138,7 @@ static int check_addresses(struct dbx_check_ctx *c)
 	for (size_t i = 0; i < g->n_private_endpoints; i++) {
 		const struct dbx_pe_address *pe = &g->private_endpoints[i];
 
-		snprintf(what, sizeof(what), "the private address of rule %.64s,", pe->rule_id);
+		snprintf(what, sizeof(what), "rule %.64s: its private address", pe->rule_id);
 		for (size_t k = 0; k < pe->n_addrs && !rc; k++) {
 			rc = check_address_twice(c, &seen, i, k);
 			check_among_sources(c, sources, n, &pe->addrs[k], &pe->where, "addresses",
