@@ -136,7 +136,9 @@ static __always_inline int answer_read(struct __sk_buff *skb, struct dbx_flow_sl
 	n -= skip;
 	if (n > ANSWER_BLOCK)
 		n = ANSWER_BLOCK;
-	if (!n || bpf_skb_load_bytes(skb, b->at + skip, bytes, n))
+	asm volatile("" : "+r"(n));
+	n = ((n - 1) & (ANSWER_BLOCK - 1)) + 1; /* the verifier of 6.1 forgets that it is not 0 */
+	if (bpf_skb_load_bytes(skb, b->at + skip, bytes, n))
 		return -1;
 	at = answer_bytes(bytes, n, at, &used);
 	if (answer_note(slot, next, at, used))
