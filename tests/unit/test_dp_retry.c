@@ -291,7 +291,8 @@ static void test_every_cut_of_the_answer(void **state)
 /* What is no ServerHello frees nothing. */
 static void test_other_answers(void **state)
 {
-	static const char *const texts[] = {
+	static const char texts[][96] = {
+		/* zeros behind them */
 		"220 mail.example.com ESMTP ready, and a line that is long enough\r\n",
 		"\x15\x03\x03\x00\x02\x02\x28",
 		"\x16\x03\x03\x00\x5a\x01\x00\x00\x56\x03\x03 a client hello, of a kind that is as long",
