@@ -93,6 +93,8 @@ struct dbx_dp_ops {
 	int (*forget_addr)(struct dbx_dp *dp, const struct dbx_learned_key *key);
 	int (*bound_get)(struct dbx_dp *dp, const struct dbx_bound_key *key,
 			 struct dbx_bound *out); /* -ENOENT */
+	int (*learned_get)(struct dbx_dp *dp, const struct dbx_learned_key *key,
+			   struct dbx_learned *out); /* -ENOENT */
 	int (*learned_each)(struct dbx_dp *dp,
 			    int (*fn)(void *arg, const struct dbx_learned_key *k,
 				      const struct dbx_learned *v),
@@ -109,7 +111,8 @@ struct dbx_dp_ops {
 	 * Changes a flow, or makes one. Of a flow that is there, start_ns must be the same, else -ESTALE
 	 * (it was begun anew). policy_uid is always taken. The rest is taken when v is DENIED, or when v
 	 * is ALLOWED and the flow, HTTP or QUIC, waits for its decision; v of the same state as the flow
-	 * changes nothing else; any other v: -ESTALE, with policy_uid taken all the same.
+	 * changes nothing else; any other v: -ESTALE, with policy_uid taken all the same. A name that
+	 * lets its flow through this way counts as a hit where it is bound.
 	 */
 	int (*flow_set)(struct dbx_dp *dp, const struct dbx_flow_key *key,
 			const struct dbx_flow *v);

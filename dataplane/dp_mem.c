@@ -394,6 +394,7 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.learn = dp_mem_learn,
 	.unlearn = dp_mem_unlearn,
 	.bound_get = dp_mem_bound_get,
+	.learned_get = dp_mem_learned_get,
 	.forget_addr = dp_mem_forget_addr,
 	.learned_each = dp_mem_learned_each,
 	.bound_each = dp_mem_bound_each,

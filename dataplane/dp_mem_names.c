@@ -192,6 +192,20 @@ int dp_mem_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct 
 	return v ? 0 : -ENOENT;
 }
 
+int dp_mem_learned_get(struct dbx_dp *dp, const struct dbx_learned_key *key,
+		       struct dbx_learned *out)
+{
+	const struct dbx_learned *v;
+
+	(void)dp;
+	pthread_mutex_lock(&lock);
+	v = find(&learned, key);
+	if (v)
+		*out = *v;
+	pthread_mutex_unlock(&lock);
+	return v ? 0 : -ENOENT;
+}
+
 int dp_mem_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key)
 {
 	(void)dp;
@@ -255,6 +269,22 @@ EACH(learned_each, learned, dbx_learned_key, dbx_learned)
 EACH(bound_each, bound, dbx_bound_key, dbx_bound)
 EACH(flows_each, flows, dbx_flow_key, dbx_flow)
 
+/* A name let a flow through. */
+static void hit(const struct dbx_flow_key *key, const struct dbx_flow *v)
+{
+	struct dbx_bound_key k = {.policy_uid = v->policy_uid[0], .name = v->name};
+	struct dbx_bound b;
+	void *at;
+
+	memcpy(k.addr, key->dst, sizeof(k.addr));
+	at = find(&bound, &k);
+	if (v->state != DBX_FLOW_ALLOWED || !v->name || !at)
+		return;
+	memcpy(&b, at, sizeof(b));
+	b.hits++;
+	memcpy(at, &b, sizeof(b));
+}
+
 /* As egress_note does it: see dp.h. */
 static int flow_set_locked(const struct dbx_flow_key *key, const struct dbx_flow *v)
 {
@@ -270,10 +300,12 @@ static int flow_set_locked(const struct dbx_flow_key *key, const struct dbx_flow
 	f.policy_uid[1] = v->policy_uid[1];
 	if (v->state == DBX_FLOW_DENIED ||
 	    (v->state == DBX_FLOW_ALLOWED && f.state == DBX_FLOW_HELLO &&
-	     f.kind != DBX_NAME_PORT_TLS))
+	     f.kind != DBX_NAME_PORT_TLS)) {
 		f = *v;
-	else if (v->state != f.state)
+		hit(key, v);
+	} else if (v->state != f.state) {
 		return memcpy(at, &f, sizeof(f)), -ESTALE;
+	}
 	memcpy(at, &f, sizeof(f));
 	return 0;
 }

@@ -393,6 +393,7 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.learn = dp_xdp_learn,
 	.unlearn = dp_xdp_unlearn,
 	.bound_get = dp_xdp_bound_get,
+	.learned_get = dp_xdp_learned_get,
 	.forget_addr = dp_xdp_forget_addr,
 	.learned_each = dp_xdp_learned_each,
 	.bound_each = dp_xdp_bound_each,

@@ -152,6 +152,8 @@ int dp_xdp_secret(struct dbx_dp *dp, struct dbx_secret *out);
 int dp_xdp_learn(struct dbx_dp *dp, const struct dbx_bound_key *key, const struct dbx_bound *bound);
 int dp_xdp_unlearn(struct dbx_dp *dp, const struct dbx_bound_key *key);
 int dp_xdp_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct dbx_bound *out);
+int dp_xdp_learned_get(struct dbx_dp *dp, const struct dbx_learned_key *key,
+		       struct dbx_learned *out);
 int dp_xdp_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key);
 int dp_xdp_learned_each(struct dbx_dp *dp,
 			int (*fn)(void *arg, const struct dbx_learned_key *k,

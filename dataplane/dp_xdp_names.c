@@ -110,6 +110,12 @@ int dp_xdp_bound_get(struct dbx_dp *dp, const struct dbx_bound_key *key, struct 
 	return bpf_map_lookup_elem(map_of(dp, DBX_MAP_BOUND), key, out);
 }
 
+int dp_xdp_learned_get(struct dbx_dp *dp, const struct dbx_learned_key *key,
+		       struct dbx_learned *out)
+{
+	return bpf_map_lookup_elem(map_of(dp, DBX_MAP_LEARNED), key, out);
+}
+
 int dp_xdp_forget_addr(struct dbx_dp *dp, const struct dbx_learned_key *key)
 {
 	return delete_key(map_of(dp, DBX_MAP_LEARNED), key);

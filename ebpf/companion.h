@@ -4,6 +4,8 @@
  *
  * egress_tc (ingress) carries out what XDP cannot: gives DNS queries to the resolver's sockets, sends
  * answers back, and drops what XDP judged without seeing a VLAN tag that the interface had hidden.
+ * Without it the stack drops queries and marked packets (they are sealed), and answers (they are not
+ * for this host).
  * egress_back (egress) sees what servers answer, and notes in the flow what only they can prove.
  */
 #ifndef DBX_EBPF_COMPANION_H
@@ -11,7 +13,7 @@
 
 #include <linux/pkt_cls.h>
 
-#include "flow.h"
+#include "answer.h"
 
 #define TCP_STATE_LISTEN 10
 #define IS_TAG(type)     ((type) == 0x8100 || (type) == 0x88a8)
@@ -112,12 +114,25 @@ static __always_inline int steer_query(struct __sk_buff *skb, const struct dbx_m
 	return 0;
 }
 
+/*
+ * Takes the seal off (seal() in scratch.h): the kernel has put it beside the frame, and puts the
+ * frame's own outer tag there in its place. When it is not there, the interface had hidden a tag.
+ */
+static __always_inline int unseal(struct __sk_buff *skb)
+{
+	if (!skb->vlan_present || (skb->vlan_tci & 0xffff) != DBX_SEAL_TCI)
+		return -1;
+	return bpf_skb_vlan_pop(skb) ? -1 : 0;
+}
+
 SEC("tc")
 int egress_tc(struct __sk_buff *skb)
 {
 	struct dbx_meta m;
 	int told = meta_read(skb, &m);
 
+	if ((m.what & (DBX_META_DNS | DBX_META_MARK)) && unseal(skb))
+		return shot(skb, DBX_REASON_VLAN_HIDDEN);
 	if (!tags_were_seen(skb, &m))
 		return shot(skb, DBX_REASON_VLAN_HIDDEN);
 	if (!told)
@@ -132,12 +147,6 @@ int egress_tc(struct __sk_buff *skb)
 }
 
 /* ---- the way back ---- */
-
-struct back {
-	struct dbx_flow_key key;
-	__u32 ack;
-	__u8 flags;
-};
 
 static __always_inline __u32 domain_of(struct __sk_buff *skb, __u32 n, const __u16 tci[2])
 {
@@ -165,6 +174,7 @@ static __always_inline __u32 back_ip(struct __sk_buff *skb, __u32 l3, struct bac
 		b->key.src[2] = b->key.dst[2] = 0xffff;
 		b->key.dst[3] = dbx_rd32(h + 12);
 		b->key.src[3] = dbx_rd32(h + 16);
+		b->end = l3 + dbx_rd16(h + 2);
 		return l3 + (h[0] & 15) * 4;
 	}
 	if (h[6] != DBX_PROTO_TCP || bpf_skb_load_bytes(skb, l3, h, 40))
@@ -173,6 +183,7 @@ static __always_inline __u32 back_ip(struct __sk_buff *skb, __u32 l3, struct bac
 		b->key.dst[i] = dbx_rd32(h + 8 + i * 4);
 		b->key.src[i] = dbx_rd32(h + 24 + i * 4);
 	}
+	b->end = l3 + 40 + dbx_rd16(h + 4);
 	return l3 + 40;
 }
 
@@ -190,8 +201,10 @@ static __always_inline int back_read(struct __sk_buff *skb, struct back *b)
 	b->key.dport = dbx_rd16(h);
 	b->key.sport = dbx_rd16(h + 2);
 	b->key.domain = domain_of(skb, n, tci);
+	b->seq = dbx_rd32(h + 4);
 	b->ack = dbx_rd32(h + 8);
 	b->flags = h[13];
+	b->at = l4 + (h[12] >> 4) * 4;
 	return 0;
 }
 
@@ -204,9 +217,33 @@ static __always_inline __u8 back_proves(const struct dbx_flow *f, const struct b
 		return 0;
 	if ((b->flags & TCP_SYN) && f->state == DBX_FLOW_HELLO)
 		return got == 0 ? DBX_FLOW_F_CONFIRMED : 0;
-	if (f->state == DBX_FLOW_ALLOWED && f->n_hello && got >= f->n_hello)
+	if (f->state == DBX_FLOW_ALLOWED && !f->watch && f->n_hello && got >= f->n_hello)
 		return DBX_FLOW_F_DELIVERED;
 	return 0;
+}
+
+static __always_inline void back_note(struct dbx_flow_slot *slot, const struct back *b, __u8 proves)
+{
+	bpf_spin_lock(&slot->lock);
+	if (proves == DBX_FLOW_F_CONFIRMED) {
+		if (slot->flow.isn == b->ack && slot->flow.state == DBX_FLOW_HELLO) {
+			slot->flow.flags |= proves;
+			if (slot->flow.kind == DBX_NAME_PORT_TLS)
+				slot->flow.server_next = b->seq + 1;
+		}
+	} else if (b->ack - slot->flow.isn >= slot->flow.n_hello && !slot->flow.watch &&
+		   slot->flow.state == DBX_FLOW_ALLOWED) {
+		slot->flow.flags |= proves;
+	}
+	bpf_spin_unlock(&slot->lock);
+}
+
+/* Nothing new: the same SYN-ACK again, or another acknowledgement. */
+static __always_inline int is_noted(const struct dbx_flow *f, const struct back *b, __u8 proves)
+{
+	return !proves || ((f->flags & proves) &&
+			   (proves != DBX_FLOW_F_CONFIRMED || f->kind != DBX_NAME_PORT_TLS ||
+			    f->server_next == b->seq + 1));
 }
 
 SEC("tc")
@@ -223,15 +260,12 @@ int egress_back(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (b.flags & TCP_RST)
 		flow_flag(slot, DBX_FLOW_F_CLOSING);
+	if ((slot->flow.watch & DBX_WATCH_ANSWER) && !(b.flags & TCP_SYN) && b.end > b.at &&
+	    answer_read(skb, slot, &b))
+		return shot(skb, DBX_REASON_HELLO_HELD);
 	proves = back_proves(&slot->flow, &b);
-	if (!proves || (slot->flow.flags & proves))
-		return TC_ACT_UNSPEC;
-	bpf_spin_lock(&slot->lock);
-	if (proves == DBX_FLOW_F_CONFIRMED ? slot->flow.isn == b.ack
-					   : b.ack - slot->flow.isn >= slot->flow.n_hello &&
-						     slot->flow.state == DBX_FLOW_ALLOWED)
-		slot->flow.flags |= proves;
-	bpf_spin_unlock(&slot->lock);
+	if (!is_noted(&slot->flow, &b, proves))
+		back_note(slot, &b, proves);
 	return TC_ACT_UNSPEC;
 }
 

@@ -5,7 +5,8 @@
  *
  * The steps: pick the active image, read the frame, classify it (include/dbx/classify.h, the same
  * source as in the host tools), record it, drop or pass. A packet to an address that a name was
- * learned for goes on in egress_flow (flow_judge.h), which this program calls and never returns from. Without an image everything is dropped.
+ * learned for goes on in egress_flow (flow_judge.h), which this program calls and never returns from.
+ * Without an image everything is dropped.
  * Frames arrive linear: a driver with multi-buffer XDP refuses to attach this program to an MTU that
  * would need more than one buffer.
  */
@@ -32,6 +33,13 @@ __attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct dbx_pkt *pk
 	if (!pkt)
 		return DBX_REASON_TRUNCATED;
 	return dbx_parse_at(frame_start(ctx), frame_end(ctx), offset & DBX_INNER_MAX, pkt);
+}
+
+/* Likewise, for the loop over a tunnel's options; n of them end where the inside begins. */
+__attribute__((noinline)) int read_options(struct xdp_md *ctx, __u32 inside, __u32 n)
+{
+	return dbx_tunnel_options(frame_start(ctx), frame_end(ctx), (inside - n) & DBX_INNER_MAX,
+				  n & DBX_TUNNEL_OPTIONS_MAX);
 }
 
 static __always_inline __u64 port_of(__u32 ifindex)
@@ -83,7 +91,9 @@ static __always_inline void judge(struct xdp_md *ctx, struct dbx_pkt *pkt, struc
 	if (!hdr)
 		return;
 	stop = dbx_tunnel_open(&env, hdr, frame_start(ctx), frame_end(ctx), stop, pkt, &inner);
-	if (inner.offset) {
+	if (inner.offset && inner.n_options)
+		stop = read_options(ctx, inner.offset, inner.n_options);
+	if (inner.offset && stop == DBX_PARSE_GO_ON) {
 		stop = parse_frame(ctx, pkt, inner.offset);
 		stop = dbx_tunnel_enter(&inner, stop, pkt);
 	}

@@ -7,7 +7,11 @@
  *   - they begin where the server thinks that the stream begins: data is looked at only when the
  *     server's SYN-ACK has named isn (CONFIRMED, companion.h), and a new SYN begins anew;
  *   - no urgent pointer takes a byte out of them;
- *   - once the server has them all (DELIVERED) nothing of this matters any more.
+ *   - once the server has them all (DELIVERED) nothing of this matters any more;
+ *   - the flow is free when the server has answered with a ServerHello (watch). Until then only records
+ *     that say no name leave behind the hello; after a HelloRetryRequest a second hello, which is held
+ *     until it is whole as the first, and must say the same name (RFC 8446 section 4.1.2);
+ *   - a SYN passes only where its flow begins anew: none reopens, on the server, what is free here.
  */
 #ifndef DBX_EBPF_FLOW_H
 #define DBX_EBPF_FLOW_H
@@ -113,6 +117,7 @@ static __always_inline int flow_take(struct scratch *s, struct dbx_flow_slot *sl
 	}
 	s->flow = slot->flow;
 	bpf_spin_unlock(&slot->lock);
+	s->watch = s->flow.watch;
 	s->token = lease && !busy ? token : 0;
 	return busy ? -1 : 0;
 }
@@ -131,11 +136,15 @@ static __always_inline int flow_commit(struct scratch *s)
 	s->flow.last_ns = s->now;
 	bpf_spin_lock(&slot->lock);
 	ours = slot->lease == s->token && slot->flow.start_ns == s->flow.start_ns &&
-	       slot->flow.state == DBX_FLOW_HELLO;
+	       slot->flow.watch == s->watch &&
+	       (slot->flow.state == DBX_FLOW_HELLO ||
+		(slot->flow.state == DBX_FLOW_ALLOWED && s->watch));
 	if (ours) {
 		s->flow.policy_uid[0] = slot->flow.policy_uid[0];
 		s->flow.policy_uid[1] = slot->flow.policy_uid[1];
 		s->flow.flags |= slot->flow.flags;
+		s->flow.server_next = slot->flow.server_next;
+		s->flow.n_answer = slot->flow.n_answer;
 		slot->flow = s->flow;
 		slot->lease = 0;
 	}
@@ -166,8 +175,11 @@ static __always_inline void flow_flag(struct dbx_flow_slot *slot, __u8 flag)
 
 static __always_inline void flow_touch(struct scratch *s, struct dbx_flow_slot *slot)
 {
-	if (s->now - slot->flow.last_ns > 1000000000ull)
+	if (s->now - slot->flow.last_ns > 1000000000ull) {
 		slot->flow.last_ns = s->now;
+		if (slot->flow.kind == DBX_NAME_PORT_QUIC && slot->flow.state == DBX_FLOW_ALLOWED)
+			slot->flow.n_cuts = 0; /* payloads for the daemon: so many a second */
+	}
 	if (s->flags & (TCP_FIN | TCP_RST))
 		flow_flag(slot, DBX_FLOW_F_CLOSING);
 }
@@ -187,6 +199,7 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 	e->start_ns = s->flow.start_ns;
 	e->seq = seq;
 	e->ack = s->ack;
+	e->mark = s->way.mark;
 	e->kind = s->flow.kind;
 	e->n_payload = n;
 	if (bpf_ringbuf_output(&name_events, e, offsetof(struct dbx_name_event, payload) + n, 0))
@@ -202,6 +215,7 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 static __always_inline void flow_deny(struct scratch *s, __u8 reason, __u32 server_seq)
 {
 	s->flow.reason = reason;
+	s->flow.watch = 0;
 	if (s->res.dry_run && !is_hard(s, reason)) {
 		s->flow.state = DBX_FLOW_ALLOWED;
 		s->flow.flags |= DBX_FLOW_F_DRY_RUN | DBX_FLOW_F_DELIVERED;

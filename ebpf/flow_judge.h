@@ -7,7 +7,8 @@
 
 #include "flow.h"
 
-#define PAYLOADS_MAX 64 /* of one flow that the daemon is given before it must decide */
+#define QUIC_LONG    0x80u /* RFC 9000 section 17.2 */
+#define PAYLOADS_MAX 64    /* of one flow that the daemon is given before it must decide */
 
 /* Fields of the TCP header, which dbx_parse() found whole. */
 static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
@@ -27,6 +28,20 @@ static __always_inline int tcp_read(struct xdp_md *ctx, struct scratch *s)
 	s->at = off + hlen;
 	s->len = s->pkt.l4_bytes - hlen;
 	return 0;
+}
+
+/* A QUIC datagram: its payload; QUIC_LONG in flags, where TCP has its own, for a long header. */
+static __always_inline void quic_read(struct xdp_md *ctx, struct scratch *s)
+{
+	__u32 off = (s->pkt.l4_offset & 0x7fff) + 8;
+	__u8 *p = frame_start(ctx);
+
+	s->at = off;
+	s->len = s->pkt.l4_bytes > 8 ? s->pkt.l4_bytes - 8 : 0;
+	s->seq = s->ack = s->flags = 0;
+	p += off;
+	if (s->len && p + 1 <= (__u8 *)frame_end(ctx))
+		s->flags = p[0] & QUIC_LONG;
 }
 
 /* The packet leaves: as the name allows it, or, where all but a resource is allowed, as it was. */
@@ -49,11 +64,18 @@ static __always_inline void judge_syn(struct scratch *s, struct dbx_flow_slot *s
 		dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
 		return;
 	}
-	if (slot && flow_fits(s, slot) && slot->flow.isn == s->seq + 1 &&
-	    slot->flow.state != DBX_FLOW_DENIED) {
-		slot->flow.last_ns = s->now;
-		pass(s, DBX_REASON_NAME_HANDSHAKE);
-		return;
+	if (slot && flow_fits(s, slot) && slot->flow.isn == s->seq + 1) {
+		if (slot->flow.state == DBX_FLOW_HELLO) {
+			slot->flow.last_ns = s->now;
+			pass(s, DBX_REASON_NAME_HANDSHAKE);
+			return;
+		}
+		/* A late copy, or another connection after a RST, with a hello to be judged. */
+		if (slot->flow.state == DBX_FLOW_ALLOWED &&
+		    !(slot->flow.flags & DBX_FLOW_F_CLOSING)) {
+			dbx_result_deny(&s->res, DBX_REASON_HELLO_HELD);
+			return;
+		}
 	}
 	flow_template(s);
 	if (slot ? flow_restart(s, slot) : flow_new(s))
@@ -110,8 +132,8 @@ static __always_inline int hello_load(struct scratch *s)
 	h->n = h->want = 0;
 	h->rec_left = 0;
 	h->n_hdr = 0;
-	h->status = DBX_HELLO_MORE;
-	if (!s->flow.n_seen)
+	h->status = s->watch ? DBX_HELLO_BETWEEN : DBX_HELLO_MORE;
+	if (s->watch ? !(s->watch & DBX_WATCH_PART) : !s->flow.n_seen)
 		return 0;
 	had = bpf_map_lookup_elem(&hellos, &s->key);
 	return had ? bpf_map_update_elem(&work, &zero, had, BPF_ANY) : -1;
@@ -239,6 +261,49 @@ static __always_inline void judge_next_request(struct scratch *s, struct dbx_flo
 	name_event(s, s->seq, 0);
 }
 
+/*
+ * A QUIC packet with a long header in an allowed flow: it may begin another connection, with another
+ * name. The daemon sends on what does not; a client has no more to send so than this bound, a second.
+ */
+static __always_inline enum step judge_long(struct scratch *s, struct dbx_flow_slot *slot)
+{
+	held(s);
+	if (flow_take(s, slot, 0) || s->flow.state != DBX_FLOW_ALLOWED || s->len > DBX_QUIC_BYTES ||
+	    s->flow.n_cuts >= PAYLOADS_MAX)
+		return STEP_END;
+	slot->flow.n_cuts = s->flow.n_cuts + 1;
+	s->seq = 1;
+	return STEP_PAYLOAD;
+}
+
+/*
+ * Data of a flow that has said a name, and might say another one (DBX_WATCH_*). It is read on from
+ * where the first hello ended, in order, as that was.
+ */
+static __always_inline enum step judge_watched(struct scratch *s, struct dbx_flow_slot *slot)
+{
+	__u32 off = s->seq - slot->flow.isn;
+
+	held(s);
+	if (off < slot->flow.n_hello)
+		dbx_result_deny(&s->res, DBX_REASON_REPEAT_DIFFERS);
+	if ((s->flags & (TCP_URG | TCP_RST)) || secret_get(s) || flow_take(s, slot, 1))
+		return STEP_END;
+	s->n_known = s->flow.n_seen;
+	if (s->flow.state != DBX_FLOW_ALLOWED || !s->flow.watch || off > s->n_known ||
+	    find_cut(s, off) || hello_load(s)) {
+		flow_release(s);
+		return STEP_END;
+	}
+	return STEP_HELLO;
+}
+
+/* In dry-run nothing is held: the name of a second hello is not looked at. */
+static __always_inline int is_watched(const struct scratch *s, const struct dbx_flow *f)
+{
+	return f->watch && !(s->res.dry_run && !s->res.guarded);
+}
+
 /* An allowed flow: only what might say its hello again, differently, is looked at. */
 static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flow_slot *slot)
 {
@@ -254,6 +319,10 @@ static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flo
 		return STEP_END;
 	}
 	s->res.rule_uid = f->rule_uid;
+	if (s->pkt.proto == DBX_PROTO_UDP && (s->flags & QUIC_LONG))
+		return judge_long(s, slot);
+	if (is_watched(s, f) && (s->len || (s->flags & TCP_URG)))
+		return judge_watched(s, slot);
 	if (s->pkt.proto != DBX_PROTO_TCP || (f->flags & DBX_FLOW_F_DELIVERED) ||
 	    (off >= f->n_hello && off < 1u << 31) || (!s->len && !(s->flags & TCP_URG))) {
 		pass(s, DBX_REASON_LISTED_NAME);
@@ -264,6 +333,7 @@ static __always_inline enum step judge_allowed(struct scratch *s, struct dbx_flo
 	    find_cut(s, off))
 		return STEP_END;
 	s->n_known = s->flow.n_hello;
+	s->watch = 0; /* a repetition, and nothing else: dry-run may have begun meanwhile */
 	return STEP_HELLO;
 }
 
@@ -289,11 +359,8 @@ static __always_inline enum step judge_known(struct scratch *s, struct dbx_flow_
 /* QUIC that the daemon decrypts: the first packet begins the flow. */
 static __always_inline enum step judge_datagram(struct scratch *s, struct dbx_flow_slot *slot)
 {
-	s->at = (s->pkt.l4_offset & 0x7fff) + 8;
-	s->len = s->pkt.l4_bytes > 8 ? s->pkt.l4_bytes - 8 : 0;
 	if (slot && flow_fits(s, slot))
 		return judge_known(s, slot);
-	s->seq = 0;
 	flow_template(s);
 	s->flow.isn = 0;
 	if (slot ? flow_restart(s, slot) : flow_new(s))
@@ -319,8 +386,10 @@ static __always_inline enum step judge_flow(struct xdp_md *ctx, struct scratch *
 		return STEP_END;
 	}
 	slot = bpf_map_lookup_elem(&flows, &s->key);
-	if (s->res.flow == DBX_NAME_PORT_QUIC && s->pkt.proto == DBX_PROTO_UDP)
+	if (s->res.flow == DBX_NAME_PORT_QUIC && s->pkt.proto == DBX_PROTO_UDP) {
+		quic_read(ctx, s);
 		return judge_datagram(s, slot);
+	}
 	if (s->res.flow == DBX_NAME_PORT_QUIC || s->pkt.proto != DBX_PROTO_TCP) {
 		refuse(s, DBX_REASON_NAME_PORT);
 		return STEP_END;

@@ -22,8 +22,13 @@ static __always_inline void read_byte(struct scratch *s, struct dbx_hello *h, __
 	s->pos = pos + 1;
 	s->done++;
 	if (pos >= s->n_known) {
-		if (h->status == DBX_HELLO_MORE)
+		if (h->status == DBX_HELLO_MORE) {
 			dbx_hello_feed(h, byte);
+			if (h->status == DBX_HELLO_DONE && h->rec_left)
+				h->status = DBX_HELLO_BAD; /* another message in its record */
+		} else if (h->status == DBX_HELLO_DONE || h->status == DBX_HELLO_BETWEEN) {
+			dbx_hello_between(h, byte);
+		}
 	} else if (pos + 1 == f->cuts[cut].end) {
 		s->differs |= (f->cuts[cut].hash.h[0] ^ s->hash.h[0]) |
 			      (f->cuts[cut].hash.h[1] ^ s->hash.h[1]);
@@ -80,7 +85,7 @@ static __always_inline void settle_more(struct scratch *s, struct dbx_hello *h)
 		return;
 	}
 	if (add_cut(s)) {
-		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn);
+		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn + s->flow.n_hello);
 		return;
 	}
 	if (bpf_map_update_elem(&hellos, &s->key, h, BPF_ANY)) {
@@ -88,12 +93,82 @@ static __always_inline void settle_more(struct scratch *s, struct dbx_hello *h)
 		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
 		return;
 	}
+	if (s->watch)
+		s->flow.watch |= DBX_WATCH_PART;
 	flow_commit(s);
 }
 
-/* The flow is allowed; its first pos bytes must stay what they are. */
-static __always_inline void flow_allow(struct scratch *s, __u64 name, __u64 rule_uid)
+/* Keeps where the reading behind the first hello stands. -1: no room for it. */
+static __always_inline int keep_part(struct scratch *s, struct dbx_hello *h)
 {
+	s->flow.watch &= ~DBX_WATCH_PART;
+	if (!h->n_hdr && !h->rec_left)
+		return 0;
+	h->status = DBX_HELLO_BETWEEN;
+	h->n = h->want = 0;
+	if (bpf_map_update_elem(&hellos, &s->key, h, BPF_ANY))
+		return -1;
+	s->flow.watch |= DBX_WATCH_PART;
+	return 0;
+}
+
+/* Records that say no name leave at once, as early data must; more of them wait for the server. */
+static __always_inline void settle_between(struct scratch *s, struct dbx_hello *h)
+{
+	held(s);
+	if (add_cut(s)) {
+		if (s->watch & DBX_WATCH_AGAIN)
+			flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn + s->flow.n_hello);
+		else
+			flow_release(s);
+		return;
+	}
+	s->flow.n_hello = s->pos;
+	if (keep_part(s, h)) {
+		flow_release(s);
+		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
+		return;
+	}
+	if (flow_commit(s))
+		return;
+	if ((s->watch & DBX_WATCH_PART) && !(s->flow.watch & DBX_WATCH_PART))
+		bpf_map_delete_elem(&hellos, &s->key);
+	pass(s, DBX_REASON_LISTED_NAME);
+}
+
+/* Behind the first hello. 0: the second one goes on as the first did. */
+static __always_inline int settle_watched(struct scratch *s, struct dbx_hello *h)
+{
+	if (s->pos <= s->flow.n_hello) {
+		flow_release(s);
+		settle_repeat(s);
+		return 1;
+	}
+	if (h->status == DBX_HELLO_BETWEEN && s->pos > s->n_known) {
+		settle_between(s, h);
+		return 1;
+	}
+	if (!(s->watch & DBX_WATCH_ANSWER))
+		return 0;
+	/* A message of the handshake: before the server's answer nobody knows which it may be. */
+	held(s);
+	flow_release(s);
+	return 1;
+}
+
+/*
+ * The flow is allowed; its first pos bytes must stay what they are. watch: it may have to say its name
+ * again; what stands behind it in the segment has been looked at.
+ */
+static __always_inline void flow_allow(struct scratch *s, struct dbx_hello *h, __u64 name,
+				       __u64 rule_uid, __u8 watch)
+{
+	s->flow.watch = watch;
+	if (watch && keep_part(s, h)) {
+		flow_release(s);
+		refuse(s, DBX_REASON_FLOW_TABLE_FULL);
+		return;
+	}
 	s->flow.state = DBX_FLOW_ALLOWED;
 	s->flow.name = name;
 	s->flow.rule_uid = rule_uid;
@@ -102,7 +177,7 @@ static __always_inline void flow_allow(struct scratch *s, __u64 name, __u64 rule
 		held(s);
 		return;
 	}
-	if (s->n_known)
+	if (s->n_known && !(s->flow.watch & DBX_WATCH_PART))
 		bpf_map_delete_elem(&hellos, &s->key);
 	s->res.rule_uid = rule_uid;
 	pass(s, DBX_REASON_LISTED_NAME);
@@ -120,19 +195,19 @@ static __always_inline int is_like_tls(const struct dbx_hello *h)
 }
 
 /* No hello. Where all but a resource is allowed, a flow that is not TLS cannot name the resource. */
-static __always_inline void settle_bad(struct scratch *s, const struct dbx_hello *h)
+static __always_inline void settle_bad(struct scratch *s, struct dbx_hello *h)
 {
-	if (!s->res.guarded || is_like_tls(h))
-		flow_deny(s, DBX_REASON_NOT_TLS, s->flow.isn);
+	if (!s->res.guarded || s->watch || is_like_tls(h))
+		flow_deny(s, DBX_REASON_NOT_TLS, s->flow.isn + s->flow.n_hello);
 	else if (add_cut(s))
 		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn);
 	else
-		flow_allow(s, 0, 0);
+		flow_allow(s, h, 0, 0, 0);
 }
 
 static __always_inline enum step settle(struct scratch *s, struct dbx_hello *h)
 {
-	if (s->flow.state == DBX_FLOW_ALLOWED) {
+	if (s->flow.state == DBX_FLOW_ALLOWED && !s->watch) {
 		settle_repeat(s);
 		return STEP_END;
 	}
@@ -141,6 +216,8 @@ static __always_inline enum step settle(struct scratch *s, struct dbx_hello *h)
 		dbx_result_deny(&s->res, DBX_REASON_REPEAT_DIFFERS);
 		return STEP_END;
 	}
+	if (s->watch && settle_watched(s, h))
+		return STEP_END;
 	if (h->status == DBX_HELLO_MORE) {
 		settle_more(s, h);
 		return STEP_END;
@@ -149,8 +226,8 @@ static __always_inline enum step settle(struct scratch *s, struct dbx_hello *h)
 		settle_bad(s, h);
 		return STEP_END;
 	}
-	if (h->status == DBX_HELLO_LONG || add_cut(s)) {
-		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn);
+	if (h->status == DBX_HELLO_LONG || s->pos <= s->n_known || add_cut(s)) {
+		flow_deny(s, DBX_REASON_HELLO_TOO_LONG, s->flow.isn + s->flow.n_hello);
 		return STEP_END;
 	}
 	return STEP_NAME;
@@ -205,7 +282,7 @@ static __always_inline __u8 find_bound(struct scratch *s, __u64 name, __u64 *rul
 	return 0;
 }
 
-static __always_inline void decide(struct scratch *s, const struct dbx_hello *h)
+static __always_inline void decide(struct scratch *s, struct dbx_hello *h)
 {
 	struct dbx_said *said = &s->said;
 	__u64 name, rule_uid = 0;
@@ -220,13 +297,20 @@ static __always_inline void decide(struct scratch *s, const struct dbx_hello *h)
 	__builtin_memcpy(s->event.name, said->name, sizeof(said->name));
 	s->event.n_name = said->n_name;
 	name = dbx_hash_value(&said->hash);
-	if (!reason)
+	if (!reason && s->watch) {
+		rule_uid = s->flow.rule_uid;
+		reason = name == s->flow.name ? 0 : DBX_REASON_NAME_MISMATCH;
+	} else if (!reason) {
 		reason = find_bound(s, name, &rule_uid);
+	}
 	if (reason) {
-		flow_deny(s, reason, s->flow.isn);
+		flow_deny(s, reason, s->flow.isn + s->flow.n_hello);
 		return;
 	}
-	flow_allow(s, name, rule_uid);
+	if (s->watch || (s->res.dry_run && !s->res.guarded))
+		flow_allow(s, h, name, rule_uid, 0);
+	else
+		flow_allow(s, h, name, rule_uid, DBX_WATCH_ANSWER);
 }
 
 SEC("xdp")

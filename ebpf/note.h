@@ -19,13 +19,27 @@ static __always_inline int note_decides(const struct dbx_flow *f, const struct d
 	       f->kind != DBX_NAME_PORT_TLS;
 }
 
+/* The name let a flow through: counted where it is bound, as find_bound() does for TLS. */
+static __always_inline void note_hit(const struct scratch *s)
+{
+	struct dbx_bound_key key = {.policy_uid = s->flow.policy_uid[0], .name = s->flow.name};
+	struct dbx_bound *b;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		key.addr[i] = s->key.dst[i];
+	b = bpf_map_lookup_elem(&bound, &key);
+	if (b)
+		__sync_fetch_and_add(&b->hits, 1);
+}
+
 SEC("xdp")
 int egress_note(struct xdp_md *ctx)
 {
 	struct dbx_flow_order *o = frame_start(ctx);
 	struct scratch *s = scratch_get();
 	struct dbx_flow_slot *slot;
-	int rc = DBX_ORDER_STALE;
+	int rc = DBX_ORDER_STALE, is_let_through = 0;
 
 	if (!s || (void *)(o + 1) > frame_end(ctx))
 		return DBX_ORDER_STALE;
@@ -44,11 +58,14 @@ int egress_note(struct xdp_md *ctx)
 			s->flow.isn = slot->flow.isn;
 			s->flow.last_ns = slot->flow.last_ns;
 			slot->flow = s->flow;
+			is_let_through = s->flow.state == DBX_FLOW_ALLOWED && s->flow.name;
 		} else if (slot->flow.state != s->flow.state) {
 			rc = DBX_ORDER_STALE;
 		}
 	}
 	bpf_spin_unlock(&slot->lock);
+	if (is_let_through)
+		note_hit(s);
 	return rc;
 }
 

@@ -78,6 +78,7 @@ struct scratch {
 	__u32 cut;     /* cuts[cut] is the next one to be passed; pos was on a cut when on_cut */
 	__u32 on_cut;
 	__u32 differs;
+	__u32 watch;          /* of the flow when it was taken */
 	__u32 reply;          /* enum reply */
 	struct dbx_hash hash; /* of the stream up to pos */
 	struct dbx_secret secret;
@@ -183,6 +184,31 @@ static __always_inline struct dbx_hello *work_get(void)
 }
 
 /*
+ * A query gets an outer tag that no interface can have (IEEE 802.1Q: VID 4095 is reserved, and Linux
+ * makes no device for it): the stack drops it unless egress_tc takes the tag off. So nothing that is
+ * meant for the resolver passes by it when somebody has removed egress_tc. A packet that has to leave
+ * by a path of its own is sealed likewise: without its mark it would leave by another.
+ */
+static __always_inline int seal(struct xdp_md *ctx)
+{
+	__u8 *p;
+	int i;
+
+	if (bpf_xdp_adjust_head(ctx, -4))
+		return -1;
+	p = frame_start(ctx);
+	if (p + 18 > (__u8 *)frame_end(ctx))
+		return -1;
+	for (i = 0; i < 12; i++)
+		p[i] = p[i + 4];
+	p[12] = 0x81;
+	p[13] = 0;
+	p[14] = DBX_SEAL_TCI >> 8;
+	p[15] = DBX_SEAL_TCI & 0xff;
+	return 0;
+}
+
+/*
  * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
  * to say. A driver that cannot carry it: -1, and the frame must not go on.
  */
@@ -210,6 +236,8 @@ static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_p
 	m.l4_offset = pkt->l4_offset;
 	m.proto = pkt->proto;
 	m.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6);
+	if (((what & DBX_META_DNS) || mark) && seal(ctx))
+		return -1;
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(m)))
 		return -1;
 	out = CTX_POINTER(ctx, data_meta);

@@ -12,7 +12,8 @@ tests="libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellch
 	python3-jsonschema valgrind bpftool prometheus"
 lab="iproute2 iputils-ping curl nginx-light netcat-openbsd socat tcpdump ethtool nftables iperf3
 	procps util-linux unbound dnsperf dnsmasq-base bind9-dnsutils
-	gnutls-bin openssl qemu-system-x86 busybox-static cpio"
+	gnutls-bin openssl golang-go chromium ngtcp2-client ngtcp2-server python3-cryptography
+	qemu-system-x86 busybox-static cpio"
 
 missing=
 for p in $build $tests $lab; do

@@ -176,9 +176,11 @@ report() { # ID KIND NAME VARIANT STATUS MILLISECONDS LIMIT_S
 		printf '%-4s  %-6s %-28s %-5s %4d.%d s  %s\n' $mark "$2" "$3" "$4" $(($6 / 1000)) \
 			$(($6 % 1000 / 100)) "$text"
 		if [ $mark = FAIL ]; then
-			grep -n '^not ok' "$work/$1.log" | grep -vi '# *skip' | sed 's/^/      | /'
+			grep 'SEED=' "$work/$1.log" | sed 's/^/      | /'
+			grep -n -A 8 '^not ok' "$work/$1.log" | grep -v '[0-9][:-]ok ' |
+				head -n 60 | sed 's/^/      | /'
 			echo "      | last lines of the output:"
-			tail -n 60 "$work/$1.log" | sed 's/^/      | /'
+			tail -n 30 "$work/$1.log" | sed 's/^/      | /'
 		fi
 	} >"$work/$1.text"
 	cat "$work/$1.text"

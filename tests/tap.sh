@@ -8,7 +8,11 @@
 tap_n=0
 tap_failed=0
 
-ok() { # WHAT
+ok() { # WHAT [STATUS]
+	if [ "${2:-0}" != 0 ]; then
+		not_ok "$1" "status $2"
+		return
+	fi
 	tap_n=$((tap_n + 1))
 	echo "ok $tap_n - $1"
 }

@@ -23,6 +23,7 @@ static int read_query(const struct dbx_cli *cli, struct dbx_explain_query *q)
 	uint64_t workspace = 0;
 
 	*q = (struct dbx_explain_query){.dst = cli->opt[DBX_OPT_DST],
+					.name = cli->opt[DBX_OPT_NAME],
 					.now_ms = dbx_offline_now_ms()};
 	if (dbx_cli_u64(cli, DBX_OPT_WORKSPACE, INT64_MAX, &workspace) ||
 	    dbx_cli_proto_port(cli, &q->proto, &q->port) || dbx_cli_product(cli, &q->product))
@@ -134,6 +135,8 @@ static json_t *query_json(const struct dbx_explain_query *q)
 	if (!is_bad && q->has_src)
 		is_bad =
 			json_object_set_new(j, "src", dbx_json_text(dbx_addr_format(&q->src, src)));
+	if (!is_bad && q->name)
+		is_bad = json_object_set_new(j, "name", dbx_json_text(q->name));
 	if (!is_bad && q->product >= 0)
 		is_bad = json_object_set_new(
 			j, "product",
@@ -232,6 +235,22 @@ static int say_steps(const json_t *steps)
 	return code;
 }
 
+/* Addresses and the names that they go with. */
+static void say_learned(const char *label, const json_t *list)
+{
+	const json_t *l;
+	size_t i;
+
+	json_array_foreach(list, i, l) {
+		dbx_say("%-10s  ", i ? "" : label);
+		dbx_say_in(stdout, DBX_PLAIN, "%s for %s", dbx_json_str(l, "address"),
+			   dbx_json_str(l, "name"));
+		if (json_object_get(l, "expires_in_s"))
+			dbx_say(", %lld s more", dbx_json_int(l, "expires_in_s"));
+		dbx_say("\n");
+	}
+}
+
 static void say_list(const char *label, const json_t *list)
 {
 	const json_t *v;
@@ -241,26 +260,27 @@ static void say_list(const char *label, const json_t *list)
 		say_line(i ? "" : label, json_is_string(v) ? json_string_value(v) : "?");
 }
 
-/* What the daemon adds for a name: the resolver's verdict, and the addresses that go with it. */
+/* Of a name: the resolver's verdict, and what is known of it at the moment. */
 static void say_name(const json_t *e)
 {
 	const json_t *dns = json_object_get(e, "dns"), *learned = json_object_get(e, "learned");
-	const char *alias = dbx_json_str(dns, "alias");
 
-	if (!json_is_object(dns))
-		return;
-	dbx_say("%-10s  ", "dns");
-	dbx_say_in(stdout, colour_of(dbx_json_str(dns, "verdict")), "%s",
-		   dbx_json_str(dns, "verdict"));
-	dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
-	dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
-	if (*alias)
-		say_line("alias", alias);
-	say_list("answer", json_object_get(dns, "answer"));
-	say_list("learned", learned);
-	if (!json_array_size(learned) && !json_object_get(dns, "answer"))
+	if (strcmp(dbx_json_str(e, "name"), dbx_json_str(e, "dst")) != 0)
+		say_line("says", dbx_json_str(e, "name"));
+	if (json_is_object(dns)) {
+		dbx_say("%-10s  ", "dns");
+		dbx_say_in(stdout, colour_of(dbx_json_str(dns, "verdict")), "%s",
+			   dbx_json_str(dns, "verdict"));
+		dbx_say_in(stdout, DBX_BOLD, "  %s", dbx_json_str(dns, "reason"));
+		dbx_say(": %s\n", reason_text(dbx_json_str(dns, "reason")));
+		say_line("alias", dbx_json_str(dns, "alias"));
+		say_list("answer", json_object_get(dns, "answer"));
+	}
+	say_learned("learned", learned);
+	if (json_is_object(dns) && json_is_true(json_object_get(e, "is_live")) &&
+	    !json_array_size(learned) && !json_object_get(dns, "answer"))
 		say_line("learned", "no address at the moment");
-	say_list("guarded", json_object_get(e, "guarded"));
+	say_learned("guarded", json_object_get(e, "guarded"));
 }
 
 static int print_text(const json_t *e)

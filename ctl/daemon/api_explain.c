@@ -11,8 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/namer.h"
+#include "daemon/namer_impl.h"
 #include "lib/name.h"
+#include "lib/vec.h"
 #include "policy/explain.h"
 
 #define DST_MAX_BYTES 512
@@ -102,7 +103,7 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 		.product = -1, .proto = IPPROTO_TCP, .now_ms = dbx_now_ms()};
 	if (!json_is_object(j))
 		return bad(reply, "the body must be one JSON object: {\"workspace_id\", \"dst\", "
-				  "\"port\", \"protocol\", \"src\", \"product\"}");
+				  "\"port\", \"protocol\", \"src\", \"product\", \"name\"}");
 	if (!read_number(json_object_get(j, "workspace_id"), 1, INT64_MAX, &q->workspace_id))
 		return bad(reply, "\"workspace_id\" is needed: a positive integer");
 	q->dst = json_string_value(json_object_get(j, "dst"));
@@ -123,6 +124,12 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 			return bad(reply, "\"src\" is an IPv4 or IPv6 address");
 		q->has_src = true;
 	}
+	v = json_object_get(j, "name");
+	if (v && !json_is_null(v)) {
+		q->name = json_string_value(v);
+		if (!q->name || strlen(q->name) > DST_MAX_BYTES)
+			return bad(reply, "\"name\" is the DNS name that the flow says");
+	}
 	v = json_object_get(j, "product");
 	if (v && !json_is_null(v) && !read_product(v, &q->product))
 		return bad(reply, "\"product\" is General Compute, DBSQL, MLServing, ML Build or "
@@ -130,99 +137,110 @@ static int read_query(const json_t *j, struct dbx_explain_query *q, struct dbx_r
 	return 0;
 }
 
-/* ---- names ---- */
+/* ---- what was learned ---- */
 
-struct learned_out {
-	struct dbx_strbuf *b;
-	const char *name;
-	uint64_t policy_uid;
-	bool is_guard, started;
+/* Learned names, and guards. */
+struct lessons {
+	char dst[DBX_NAME_SIZE], said[DBX_NAME_SIZE]; /* canonical, "" = none */
+	bool has_addr;                                /* dst is an address */
+	struct dbx_addr addr;
+	uint64_t policy_uid, now_ns;
+	DBX_VEC(struct dbx_explain_learned) v;
+	int err;
 };
 
-static void out_learned(void *arg, const struct dbx_learned_name *l)
+/*
+ * Of the workspace's scope: what is known by one of the names, or of the address. A guard stays after
+ * its time, until the resolver has looked again.
+ */
+static void collect(void *arg, const struct dbx_learned_name *l)
 {
-	char text[DBX_ADDR_STRLEN];
-	struct learned_out *o = arg;
+	struct lessons *x = arg;
+	struct dbx_explain_learned e = {.addr = l->addr, .is_guard = l->is_guard};
 
-	if (l->policy_uid != o->policy_uid || l->is_guard != o->is_guard ||
-	    strcmp(l->name, o->name))
+	if (l->policy_uid != x->policy_uid || !l->name[0] ||
+	    (!l->is_guard && l->expires_ns <= x->now_ns))
 		return;
-	dbx_strbuf_addf(o->b, "%s\"%s\"", o->started ? "," : "", dbx_addr_format(&l->addr, text));
-	o->started = true;
+	if (strcmp(l->name, x->dst) && strcmp(l->name, x->said) &&
+	    (!x->has_addr || dbx_addr_cmp(&x->addr, &l->addr)))
+		return;
+	if (!l->is_guard)
+		e.expires_in_s = (l->expires_ns - x->now_ns) / 1000000000u;
+	e.name = strdup(l->name);
+	if (e.name && !dbx_vec_push(&x->v, e))
+		return;
+	free(e.name);
+	x->err = -ENOMEM;
 }
 
-/* What the resolver would answer itself. */
-static void out_private(struct dbx_strbuf *b, const struct dbx_name_decision *n)
+static int by_name(const void *x, const void *y)
 {
-	char text[DBX_ADDR_STRLEN];
+	const struct dbx_explain_learned *a = x, *b = y;
+	int c = strcmp(a->name, b->name);
 
-	if (!n->is_private || n->verdict == DBX_VERDICT_DROP)
-		return;
-	dbx_strbuf_addc(b, ',');
-	dbx_out_string(b, "alias", n->cname[0] ? n->cname : NULL);
-	dbx_strbuf_add(b, ",\"answer\":[");
-	for (size_t i = 0; i < n->n_addrs; i++)
-		dbx_strbuf_addf(b, "%s\"%s\"", i ? "," : "", dbx_addr_format(&n->addrs[i], text));
-	dbx_strbuf_addc(b, ']');
+	return c ? c : dbx_addr_cmp(&a->addr, &b->addr);
 }
 
-/* Of a name: what the resolver says, and the addresses that it was learned with; before the "}". */
-static void add_name(struct dbx_daemon *d, const struct dbx_explain_query *q, struct dbx_strbuf *b)
+static int take_learned(struct dbx_daemon *d, const struct dbx_view *v, struct dbx_explain_query *q,
+			struct lessons *x)
 {
-	struct dbx_name_decision n;
-	char name[DBX_NAME_SIZE];
-	const struct dbx_view *v;
-	struct learned_out o = {.b = b, .name = name};
-	struct dbx_addr a;
-
-	if (!d->core.namer || !dbx_addr_parse(q->dst, &a) || dbx_name_canon(q->dst, name, NULL))
-		return;
-	v = dbx_namer_view_get(d->core.namer);
-	if (!v)
-		return;
-	if (b->len && b->s[b->len - 1] == '}')
-		b->s[--b->len] = '\0';
-	dbx_names_decide(v->names, q->workspace_id, q->product < 0 ? 0 : q->product, name, &n);
-	o.policy_uid = n.policy_uid;
-	dbx_strbuf_addf(b, ",\"dns\":{\"verdict\":\"%s\",\"reason\":\"%s\",",
-			dbx_verdict_name(n.verdict), dbx_reason_slug(n.reason));
-	dbx_out_string(b, "rule", n.rule_text && n.rule_text[0] ? n.rule_text : NULL);
-	out_private(b, &n);
-	dbx_strbuf_add(b, "},\"learned\":[");
-	dbx_namer_each(d->core.namer, out_learned, &o);
-	o.is_guard = true;
-	o.started = false;
-	dbx_strbuf_add(b, "],\"guarded\":[");
-	dbx_namer_each(d->core.namer, out_learned, &o);
-	dbx_strbuf_add(b, "]}");
-	dbx_namer_view_put(d->core.namer, v);
+	x->now_ns = dbx_namer_now();
+	x->policy_uid = dbx_names_policy_of(v->names, q->workspace_id);
+	x->has_addr = !dbx_addr_parse(q->dst, &x->addr);
+	if (!x->has_addr)
+		dbx_name_canon(q->dst, x->dst, NULL);
+	if (q->name)
+		dbx_name_canon(q->name, x->said, NULL);
+	if (x->policy_uid)
+		dbx_namer_each(d->core.namer, collect, x);
+	if (x->v.n)
+		qsort(x->v.v, x->v.n, sizeof(x->v.v[0]), by_name);
+	q->names = v->names;
+	q->is_live = true;
+	q->learned = x->v.v;
+	q->n_learned = x->v.n;
+	return x->err;
 }
 
-static void explain(struct dbx_daemon *d, const struct dbx_explain_query *q,
-		    struct dbx_reply *reply)
+static int answer(struct dbx_daemon *d, struct dbx_explain_query *q, struct dbx_reply *reply,
+		  struct dbx_diag *diag)
 {
+	const struct dbx_view *v = d->core.namer ? dbx_namer_view_get(d->core.namer) : NULL;
 	struct dbx_explanation e = {0};
+	struct lessons x = {.err = 0};
+	char *text = NULL;
+	int rc = v ? take_learned(d, v, q, &x) : 0;
+
+	if (!rc)
+		rc = dbx_explain(d->core.model, &d->core.now.img, q, &e, diag);
+	if (!rc) {
+		text = dbx_explanation_json(&e);
+		rc = text ? dbx_strbuf_add(&reply->body, text) : -ENOMEM;
+		dbx_explanation_fini(&e);
+	}
+	free(text);
+	dbx_vec_for_each(&x.v, l)
+		free(l->name);
+	dbx_vec_fini(&x.v);
+	if (v)
+		dbx_namer_view_put(d->core.namer, v);
+	return rc;
+}
+
+static void explain(struct dbx_daemon *d, struct dbx_explain_query *q, struct dbx_reply *reply)
+{
 	struct dbx_fail f;
 	struct dbx_diag diag;
-	char *text = NULL;
 	int rc;
 
 	dbx_diag_init(&diag);
-	rc = dbx_explain(d->core.model, &d->core.now.img, q, &e, &diag);
+	rc = answer(d, q, reply, &diag);
 	if (rc == -EINVAL) {
 		dbx_core_fail_from_diag(&diag, &f);
 		dbx_reply_fail(reply, &f, &diag);
-	} else if (rc == 0) {
-		text = dbx_explanation_json(&e);
-		rc = text ? dbx_strbuf_add(&reply->body, text) : -ENOMEM;
-		if (!rc)
-			add_name(d, q, &reply->body);
-	}
-	if (rc && rc != -EINVAL)
+	} else if (rc) {
 		dbx_reply_error(reply, 500, "INTERNAL_ERROR", "explain: %s", strerror(-rc));
-	if (!rc)
-		dbx_explanation_fini(&e);
-	free(text);
+	}
 	dbx_diag_fini(&diag);
 }
 

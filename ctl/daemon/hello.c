@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/hello_quic.h"
 #include "daemon/namer_impl.h"
 #include "lib/name.h"
 #include "wire/http.h"
-#include "wire/quic.h"
 
 #define WAITING_MAX 1024u
 #define WAIT_NS     30000000000ull
@@ -27,7 +27,6 @@ struct waiting {
 	uint32_t n_cuts;
 	uint32_t cuts[DBX_HELLO_CUTS];
 	uint8_t bytes[DBX_HELLO_BYTES];
-	struct dbx_quic quic;
 };
 
 struct dbx_hellos {
@@ -35,6 +34,7 @@ struct dbx_hellos {
 	void (*denied)(void *arg, const struct dbx_name_event *e);
 	void *arg;
 	struct waiting *flows[WAITING_MAX]; /* NULL: free */
+	struct dbx_quics *quics;
 	uint64_t http_allowed, http_denied, quic_allowed, quic_denied;
 };
 
@@ -79,6 +79,7 @@ void dbx_hellos_sweep(struct dbx_hellos *h)
 {
 	uint64_t now = dbx_namer_now();
 
+	dbx_quics_sweep(h->quics);
 	for (size_t i = 0; i < WAITING_MAX; i++) {
 		if (h->flows[i] && now - h->flows[i]->since_ns > WAIT_NS) {
 			free(h->flows[i]);
@@ -136,24 +137,26 @@ static bool read_http(struct dbx_hellos *h, struct waiting *w, const struct dbx_
 
 /* ---- QUIC ---- */
 
-static bool read_quic(struct dbx_hellos *h, struct waiting *w, const struct dbx_name_event *e,
-		      struct finding *out, struct dbx_said *said)
+/* False: nothing to decide. */
+static bool read_quic(struct dbx_hellos *h, const struct dbx_name_event *e, struct finding *out,
+		      struct dbx_said *said, struct dbx_quic_conn **conn)
 {
 	const struct dbx_built *b = &h->core->now;
 
-	switch (dbx_quic_read(&w->quic, e->payload, e->n_payload)) {
-	case DBX_QUIC_MORE:
+	switch (dbx_quics_add(h->quics, e, conn)) {
+	case DBX_QUICS_HELD:
+	case DBX_QUICS_PASS:
 		return false;
-	case DBX_QUIC_BAD:
+	case DBX_QUICS_BAD:
 		out->reason = DBX_REASON_QUIC_REFUSED;
 		return true;
-	case DBX_QUIC_LONG:
+	case DBX_QUICS_LONG:
 		out->reason = DBX_REASON_HELLO_TOO_LONG;
 		return true;
-	case DBX_QUIC_DONE:
+	case DBX_QUICS_DECIDE:
 		break;
 	}
-	dbx_hello_name(&w->quic.hello, &h->core->namer->secret, said);
+	dbx_hello_name(dbx_quics_hello(*conn), &h->core->namer->secret, said);
 	out->reason = said->reason;
 	if (said->has_ech && said->reason != DBX_REASON_NOT_TLS && b->mem &&
 	    b->img.hdr->name_flags & DBX_NAMES_F_ECH_DENY)
@@ -166,10 +169,24 @@ static bool read_quic(struct dbx_hellos *h, struct waiting *w, const struct dbx_
 
 /* ---- the decision ---- */
 
-/* As the kernel program decides of a ClientHello: the name must be bound to the address. */
-static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, struct finding *f)
+/* Policies may have changed since the packet: that of its workspace now. */
+static uint64_t policy_of(struct dbx_hellos *h, const struct dbx_name_event *e)
 {
-	struct dbx_bound_key key = {.policy_uid = e->policy_uid, .name = f->name};
+	const struct dbx_view *v = dbx_namer_view_get(h->core->namer);
+	uint64_t uid = e->policy_uid;
+
+	if (!v)
+		return uid;
+	uid = dbx_names_policy_of(v->names, (int64_t)e->event.workspace_id);
+	dbx_namer_view_put(h->core->namer, v);
+	return uid;
+}
+
+/* As the kernel program decides of a ClientHello: the name must be bound to the address. */
+static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, uint64_t policy_uid,
+		    struct finding *f)
+{
+	struct dbx_bound_key key = {.policy_uid = policy_uid, .name = f->name};
 	struct dbx_bound bound;
 
 	if (f->reason)
@@ -241,11 +258,12 @@ static void tell(struct dbx_hellos *h, const struct dbx_name_event *e, const str
 	free(said);
 }
 
-static void decide(struct dbx_hellos *h, const struct waiting *w, const struct dbx_name_event *e,
-		   struct finding *f)
+/* w: HTTP. 1: the flow may go on, 0: it may not, -1: it is another one by now. */
+static int decide(struct dbx_hellos *h, const struct waiting *w, const struct dbx_name_event *e,
+		  struct finding *f)
 {
 	struct dbx_flow v = {
-		.policy_uid = {e->policy_uid, 0},
+		.policy_uid = {policy_of(h, e), 0},
 		.workspace_id = e->event.workspace_id,
 		.start_ns = e->start_ns,
 		.last_ns = dbx_namer_now(),
@@ -254,8 +272,9 @@ static void decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 		.state = DBX_FLOW_ALLOWED,
 	};
 	bool is_http = e->kind == DBX_NAME_PORT_HTTP, dry_run = false;
+	int rc;
 
-	look_up(h, e, f);
+	look_up(h, e, v.policy_uid[0], f);
 	v.reason = (uint8_t)f->reason;
 	if (f->reason) {
 		dry_run = !is_hard(e, f) && is_dry_run(h, e);
@@ -266,28 +285,49 @@ static void decide(struct dbx_hellos *h, const struct waiting *w, const struct d
 		v.rule_uid = f->rule_uid;
 		v.n_hello = f->n_hello;
 		v.n_body = f->n_body;
-		put_cuts(h, w, &v);
+		if (is_http)
+			put_cuts(h, w, &v);
 	}
-	h->core->ops->flow_set(h->core->dp, &e->key, &v);
+	rc = h->core->ops->flow_set(h->core->dp, &e->key, &v);
 	if (f->reason)
 		tell(h, e, f, dry_run);
 	*(is_http     ? f->reason ? &h->http_denied : &h->http_allowed
 	  : f->reason ? &h->quic_denied
 		      : &h->quic_allowed) += 1;
+	return rc ? -1 : v.state == DBX_FLOW_ALLOWED;
+}
+
+static void quic_event(struct dbx_hellos *h, const struct dbx_name_event *e)
+{
+	struct finding f = {.reason = 0};
+	struct dbx_said said = {.reason = 0};
+	struct dbx_quic_conn *conn = NULL;
+
+	if (!read_quic(h, e, &f, &said, &conn))
+		return;
+	switch (decide(h, NULL, e, &f)) {
+	case 0:
+		dbx_quics_deny(h->quics, e);
+		break;
+	case 1:
+		dbx_quics_allow(h->quics, e, conn);
+		break;
+	}
 }
 
 void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e)
 {
-	struct waiting **w = find(h, e);
 	struct finding f = {.reason = 0};
-	struct dbx_said said = {.reason = 0};
-	bool done;
+	struct waiting **w;
 
+	if (e->kind == DBX_NAME_PORT_QUIC) {
+		quic_event(h, e);
+		return;
+	}
+	w = find(h, e);
 	if (!w)
 		return; /* out of memory: held, and repeated by the client */
-	done = e->kind == DBX_NAME_PORT_HTTP ? read_http(h, *w, e, &f)
-					     : read_quic(h, *w, e, &f, &said);
-	if (!done)
+	if (!read_http(h, *w, e, &f))
 		return;
 	decide(h, *w, e, &f);
 	free(*w);
@@ -307,6 +347,9 @@ struct dbx_hellos *dbx_hellos_new(struct dbx_core *core,
 	h->core = core;
 	h->denied = denied;
 	h->arg = arg;
+	h->quics = dbx_quics_new();
+	if (!h->quics)
+		dbx_hellos_free(&h);
 	return h;
 }
 
@@ -316,6 +359,7 @@ void dbx_hellos_free(struct dbx_hellos **h)
 		return;
 	for (size_t i = 0; i < WAITING_MAX; i++)
 		free((*h)->flows[i]);
+	dbx_quics_free(&(*h)->quics);
 	free(*h);
 	*h = NULL;
 }

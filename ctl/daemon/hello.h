@@ -3,7 +3,8 @@
  * hello.h -- flows whose name the daemon reads: HTTP request heads and QUIC Initials.
  *
  * The kernel program holds the packets and hands a copy of each here; once the name is known, the
- * flow is told, and the client's repetition passes or is refused.
+ * flow is told. An HTTP client's repetition then passes or is refused; QUIC datagrams that were held
+ * are sent on from here (hello_quic.h).
  */
 #ifndef DBX_DAEMON_HELLO_H
 #define DBX_DAEMON_HELLO_H

@@ -135,8 +135,12 @@ static void verify(struct dbx_links *l)
 	dbx_vec_for_each(&l->links, e) {
 		for (i = 0; i < n && strcmp(v[i].ifname, e->name) != 0; i++)
 			;
-		if (e->ifindex && (i == n || !v[i].is_attached || v[i].ifindex != e->ifindex))
+		if (!e->ifindex)
+			continue;
+		if (i == n || v[i].ifindex != e->ifindex)
 			gone(l, e);
+		else if (!v[i].is_attached) /* a part is missing: the rest must not be let go for it */
+			attach(l, e, e->ifindex);
 	}
 	free(v);
 }

@@ -61,6 +61,51 @@ uint64_t dbx_namer_hash(const struct dbx_namer *n, const char *name)
 	return dbx_hash_value(&h);
 }
 
+/* ---- the lock ---- */
+
+#define SLICE   32     /* entries between two looks at the clock */
+#define HOLD_NS 300000 /* the lock is had for so long and a slice while the resolver waits */
+
+static void lock_at_once(struct dbx_namer *n)
+{
+	atomic_fetch_add(&n->n_waiting, 1);
+	pthread_mutex_lock(&n->lock);
+	atomic_fetch_sub(&n->n_waiting, 1);
+}
+
+/*
+ * A mutex is not fair: without a rest, its owner takes it again before another has woken up. On a
+ * machine that is busy a rest may last for milliseconds, so there are only as many as there must be.
+ */
+void dbx_namer_pause(struct dbx_namer *n, uint64_t *since_ns)
+{
+	const struct timespec rest = {.tv_nsec = 20000};
+
+	if (!atomic_load(&n->n_waiting) || dbx_namer_now() - *since_ns < HOLD_NS)
+		return;
+	pthread_mutex_unlock(&n->lock);
+	nanosleep(&rest, NULL);
+	pthread_mutex_lock(&n->lock);
+	*since_ns = dbx_namer_now();
+}
+
+int dbx_namer_walk(struct dbx_namer *n, int (*fn)(void *arg, struct dbx_lesson_entry *e), void *arg)
+{
+	uint64_t since_ns;
+	size_t at = 0;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	since_ns = dbx_namer_now();
+	rc = dbx_lessons_some(&n->table, &at, SLICE, fn, arg);
+	while (!rc && at < n->table.n_buckets) {
+		dbx_namer_pause(n, &since_ns);
+		rc = dbx_lessons_some(&n->table, &at, SLICE, fn, arg);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
 /* ---- life ---- */
 
 int dbx_namer_new(struct dbx_namer **out, const struct dbx_namer_opts *o)
@@ -111,7 +156,7 @@ const struct dbx_view *dbx_namer_view_get(struct dbx_namer *n)
 {
 	struct view *v;
 
-	pthread_mutex_lock(&n->lock);
+	lock_at_once(n);
 	v = n->view;
 	if (v)
 		v->refs++;
@@ -121,7 +166,7 @@ const struct dbx_view *dbx_namer_view_get(struct dbx_namer *n)
 
 void dbx_namer_view_put(struct dbx_namer *n, const struct dbx_view *view)
 {
-	pthread_mutex_lock(&n->lock);
+	lock_at_once(n);
 	view_unref((struct view *)view); /* its first member */
 	pthread_mutex_unlock(&n->lock);
 }
@@ -229,7 +274,7 @@ int dbx_namer_learn(struct dbx_namer *n, const struct dbx_lesson *l)
 
 	if (l->n_addrs > DBX_LESSON_ADDRS)
 		return -E2BIG;
-	pthread_mutex_lock(&n->lock);
+	lock_at_once(n);
 	if (l->generation && n->view && n->view->view.generation != l->generation)
 		rc = -ESTALE; /* settle() has been over the table: this would stay behind */
 	if (n->view)
@@ -266,7 +311,6 @@ void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e)
 		return;
 	n->ops->unlearn(n->dp, &e->key);
 	e->is_gone = true;
-	n->addrs_stale = true;
 }
 
 /* ---- looking ---- */
@@ -299,9 +343,7 @@ void dbx_namer_each(struct dbx_namer *n, void (*fn)(void *arg, const struct dbx_
 {
 	struct each x = {fn, arg};
 
-	pthread_mutex_lock(&n->lock);
-	dbx_lessons_each(&n->table, tell, &x);
-	pthread_mutex_unlock(&n->lock);
+	dbx_namer_walk(n, tell, &x);
 }
 
 static int count_guard(void *arg, struct dbx_lesson_entry *e)

@@ -57,7 +57,7 @@ struct dbx_namer_stats {
 };
 void dbx_namer_stats(struct dbx_namer *n, struct dbx_namer_stats *out);
 
-/* Every learned name, under the lock: fn must not call back. */
+/* Every learned name, maybe one twice, under the lock: fn must not call back. */
 struct dbx_learned_name {
 	uint64_t policy_uid, rule_uid, expires_ns;
 	const char *name;
@@ -80,7 +80,7 @@ int dbx_namer_restore(struct dbx_namer *n, uint64_t policy_uid, const struct dbx
 int dbx_namer_restore_rest(struct dbx_namer *n);
 bool dbx_namer_has(struct dbx_namer *n, uint64_t policy_uid, const struct dbx_addr *addr,
 		   const char *name);
-/* What was learned since the last call, some thousands at most, under the lock; != 0 stops. */
+/* What was learned since the last call, some thousands at most, with the lock held; != 0 stops. */
 void dbx_namer_take_unsaved(struct dbx_namer *n,
 			    int (*fn)(void *arg, const struct dbx_learned_name *l), void *arg);
 void dbx_namer_unsave(struct dbx_namer *n); /* it could not be written: give all again */

@@ -7,6 +7,7 @@
 #define DBX_DAEMON_NAMER_IMPL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "daemon/namer.h"
@@ -26,6 +27,7 @@ struct dbx_namer {
 	struct dbx_dp *dp;
 	struct dbx_secret secret;
 	pthread_mutex_t lock;
+	atomic_uint n_waiting; /* the resolver's, for the lock */
 	uint32_t bound_max;
 	struct dbx_lesson_table table;
 	struct dbx_lesson_table
@@ -53,7 +55,13 @@ bool dbx_namer_guard_is_over(struct dbx_namer *n, const struct dbx_lesson_entry 
 /* Makes an entry a guard, or gives a guard its rule; -errno: it is what it was. */
 int dbx_namer_guard_set(struct dbx_namer *n, struct dbx_lesson_entry *e, uint64_t rule_uid);
 void dbx_namer_drop(struct dbx_namer *n, struct dbx_lesson_entry *e);
-void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e); /* all but its text goes */
+/* Of one that has expired: all but its text goes. */
+void dbx_namer_hide(struct dbx_namer *n, struct dbx_lesson_entry *e);
+/* All entries, a few at a time: the resolver waits for some of them, never for all. */
+int dbx_namer_walk(struct dbx_namer *n, int (*fn)(void *arg, struct dbx_lesson_entry *e),
+		   void *arg);
+/* Lets the resolver have the lock, which the caller has had since then, if it waits long for it. */
+void dbx_namer_pause(struct dbx_namer *n, uint64_t *since_ns);
 int dbx_namer_set_view(struct dbx_namer *n, struct dbx_view_parts *parts);
 void dbx_namer_sweep_addrs(struct dbx_namer *n); /* forgets addresses without a binding */
 

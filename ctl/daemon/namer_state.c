@@ -109,10 +109,15 @@ void dbx_namer_take_unsaved(struct dbx_namer *n,
 			    int (*fn)(void *arg, const struct dbx_learned_name *l), void *arg)
 {
 	struct unsaved u = {fn, arg, 0};
+	size_t before;
 
 	pthread_mutex_lock(&n->lock);
-	if (n->n_unsaved && !dbx_lessons_each(&n->table, take, &u))
-		n->n_unsaved = 0;
+	before = n->n_unsaved;
+	pthread_mutex_unlock(&n->lock);
+	if (!before || dbx_namer_walk(n, take, &u))
+		return;
+	pthread_mutex_lock(&n->lock);
+	n->n_unsaved -= before; /* what came meanwhile may not have been met */
 	pthread_mutex_unlock(&n->lock);
 }
 

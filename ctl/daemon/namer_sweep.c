@@ -5,7 +5,9 @@
  * A binding that has expired stays as long as a flow that spoke its name is alive; an address stays
  * as long as one of its bindings does; a flow goes when it has been silent for longer than its state
  * warrants. Of a flow that has long been silent only the text of its name is kept, so that a change of
- * policies can tell whether it may go on. Keys to be removed are gathered first: the kernel's walks and removals do not mix.
+ * policies can tell whether it may go on. Keys to be removed are gathered first: the kernel's walks and
+ * removals do not mix. The resolver learns meanwhile, and is never kept waiting for more than a few
+ * entries: thousands may expire within a second.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -95,10 +97,18 @@ static int look_at_lesson(void *arg, struct dbx_lesson_entry *e)
 			e->expires_ns = later;
 		return 0;
 	}
-	dbx_namer_drop(s->n, e);
+	/* Its address has expired with the last of its bindings, see forget_expired(). */
+	s->n->ops->unlearn(s->n->dp, &e->key);
+	dbx_lessons_remove(&s->n->table, e);
 	s->n->stats.swept++;
 	return 0;
 }
+
+struct expired {
+	uint64_t now;
+	DBX_VEC(struct dbx_learned_key) keys;
+	int err;
+};
 
 struct addrs {
 	struct dbx_lesson_table bound; /* (policy, address) that a binding has; name 0 */
@@ -123,6 +133,36 @@ static int note_addr(void *arg, struct dbx_lesson_entry *e)
 	else
 		a->err = 1;
 	return 0;
+}
+
+/* An address expires no sooner than any of its bindings: dp.h, learn. */
+static int is_expired(void *arg, const struct dbx_learned_key *k, const struct dbx_learned *v)
+{
+	struct expired *x = arg;
+
+	if (v->expires_ns <= x->now)
+		x->err |= dbx_vec_push(&x->keys, *k);
+	return 0;
+}
+
+static void forget_expired(struct dbx_namer *n, uint64_t now)
+{
+	struct expired x = {.now = now};
+	struct dbx_learned v;
+	uint64_t since_ns;
+
+	n->ops->learned_each(n->dp, is_expired, &x);
+	pthread_mutex_lock(&n->lock);
+	since_ns = dbx_namer_now();
+	for (size_t i = 0; i < x.keys.n; i++) {
+		/* It may have been learned again since. */
+		if (!n->ops->learned_get(n->dp, &x.keys.v[i], &v) && v.expires_ns <= now)
+			n->ops->forget_addr(n->dp, &x.keys.v[i]);
+		if (i % 32 == 31)
+			dbx_namer_pause(n, &since_ns);
+	}
+	pthread_mutex_unlock(&n->lock);
+	dbx_vec_fini(&x.keys);
 }
 
 static int look_at_addr(void *arg, const struct dbx_learned_key *k, const struct dbx_learned *v)
@@ -178,9 +218,10 @@ void dbx_namer_sweep(struct dbx_namer *n)
 	n->ops->flows_each(n->dp, look_at_flow, &w);
 	for (size_t i = 0; i < w.dead.n; i++)
 		n->ops->flow_del(n->dp, &w.dead.v[i]);
-	pthread_mutex_lock(&n->lock);
 	if (!w.err)
-		dbx_lessons_each(&n->table, look_at_lesson, &s);
+		dbx_namer_walk(n, look_at_lesson, &s);
+	forget_expired(n, w.now);
+	pthread_mutex_lock(&n->lock);
 	if (n->addrs_stale)
 		dbx_namer_sweep_addrs(n);
 	pthread_mutex_unlock(&n->lock);

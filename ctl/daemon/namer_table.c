@@ -113,18 +113,30 @@ void dbx_lessons_fini(struct dbx_lesson_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
+int dbx_lessons_some(struct dbx_lesson_table *t, size_t *at, size_t n_max,
+		     int (*fn)(void *arg, struct dbx_lesson_entry *e), void *arg)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	/* A table grows only, and what moves then moves on: nothing gets behind *at. */
+	for (; *at < t->n_buckets && n < n_max; ++*at, n++) {
+		struct dbx_lesson_entry *e = t->buckets[*at], *next;
+
+		for (; e; e = next, n++) {
+			next = e->next;
+			rc = fn(arg, e);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
 int dbx_lessons_each(struct dbx_lesson_table *t, int (*fn)(void *arg, struct dbx_lesson_entry *e),
 		     void *arg)
 {
-	int rc = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < t->n_buckets && !rc; i++) {
-		struct dbx_lesson_entry *e = t->buckets[i], *next;
-
-		for (; e && !rc; e = next) {
-			next = e->next;
-			rc = fn(arg, e);
-		}
-	}
-	return rc;
+	return dbx_lessons_some(t, &at, SIZE_MAX, fn, arg);
 }

@@ -42,5 +42,11 @@ void dbx_lessons_fini(struct dbx_lesson_table *t);
 /* fn may remove the entry that it is given, and nothing else. Stops at what is not 0. */
 int dbx_lessons_each(struct dbx_lesson_table *t, int (*fn)(void *arg, struct dbx_lesson_entry *e),
 		     void *arg);
+/*
+ * Some of them: about n_max more, from *at (0 to begin with) on, which is n_buckets after the last. In
+ * between entries may be added and removed: each that is there all the time is given at least once.
+ */
+int dbx_lessons_some(struct dbx_lesson_table *t, size_t *at, size_t n_max,
+		     int (*fn)(void *arg, struct dbx_lesson_entry *e), void *arg);
 
 #endif

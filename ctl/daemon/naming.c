@@ -246,7 +246,7 @@ static void denied(void *arg, const struct dbx_name_event *e)
 	dbx_records_add(n->flow_records, &note);
 	if (e->event.verdict != DBX_VERDICT_DROP || e->key.proto != IPPROTO_TCP || !n->reset)
 		return;
-	if (dbx_reset_send(n->reset, &e->key, e->seq))
+	if (dbx_reset_send(n->reset, &e->key, e->mark, e->seq))
 		n->stats.resets_failed++;
 	else
 		n->stats.resets++;

@@ -97,7 +97,8 @@ static void take(struct dbx_pathset *to, struct dbx_pathset *from)
 static int put(struct dbx_paths *p, struct dbx_pathset *s, bool exact, struct dbx_fail *f)
 {
 	bool is_new = p->is_behind || !dbx_pathset_equal(s, &p->wanted);
-	int rc = put_table(p, s, is_new, f);
+	/* Nothing to add; what a daemon before us left is needed until the flip. */
+	int rc = !exact && !s->n ? 0 : put_table(p, s, is_new, f);
 
 	rc = rc < 0 ? rc : p->ops->sync(s, exact, NULL, f);
 	if (!rc)

@@ -110,7 +110,7 @@ void dbx_reset_free(struct dbx_reset **r)
 	*r = NULL;
 }
 
-int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t seq)
+int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t mark, uint32_t seq)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -118,11 +118,13 @@ int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t s
 	size_t n = dbx_reset_build(k, seq, packet);
 	bool v4 = is_v4(k);
 	ssize_t sent;
+	int fd = v4 ? r->fd4 : r->fd6;
 
 	memcpy(&in.sin_addr, packet + 16, 4);
 	memcpy(&in6.sin6_addr, packet + 24, 16);
-	sent = sendto(v4 ? r->fd4 : r->fd6, packet, n, 0,
-		      v4 ? (struct sockaddr *)&in : (struct sockaddr *)&in6,
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return -errno;
+	sent = sendto(fd, packet, n, 0, v4 ? (struct sockaddr *)&in : (struct sockaddr *)&in6,
 		      v4 ? sizeof(in) : sizeof(in6));
 	return sent < 0 ? -errno : 0;
 }

@@ -19,6 +19,6 @@ struct dbx_reset; /* raw sockets of both families */
 struct dbx_reset *
 dbx_reset_new(void); /* NULL: out of memory; what cannot be opened sends nothing */
 void dbx_reset_free(struct dbx_reset **r);
-int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t seq);
+int dbx_reset_send(struct dbx_reset *r, const struct dbx_flow_key *k, uint32_t mark, uint32_t seq);
 
 #endif

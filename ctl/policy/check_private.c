@@ -138,7 +138,7 @@ static int check_addresses(struct dbx_check_ctx *c)
 	for (size_t i = 0; i < g->n_private_endpoints; i++) {
 		const struct dbx_pe_address *pe = &g->private_endpoints[i];
 
-		snprintf(what, sizeof(what), "the private address of rule %.64s,", pe->rule_id);
+		snprintf(what, sizeof(what), "rule %.64s: its private address", pe->rule_id);
 		for (size_t k = 0; k < pe->n_addrs && !rc; k++) {
 			rc = check_address_twice(c, &seen, i, k);
 			check_among_sources(c, sources, n, &pe->addrs[k], &pe->where, "addresses",
@@ -263,10 +263,36 @@ static void check_target_region(struct dbx_check_ctx *c, const struct dbx_ncc *n
 		n->id, n->target_region, n->region, n->region);
 }
 
+/* ---- the resolver ---- */
+
+/* Without it nobody answers with the private address, or finds the public ones to guard them. */
+static void check_resolver(struct dbx_check_ctx *c)
+{
+	const struct dbx_gateway *g = &c->m->gateway;
+
+	if (g->dns.has)
+		return;
+	for (size_t i = 0; i < g->n_private_endpoints; i++) {
+		const struct dbx_pe_address *pe = &g->private_endpoints[i];
+		const struct dbx_pe_rule *r = dbx_model_pe_rule(c->m, pe->rule_id);
+
+		if (!r || !dbx_pe_rule_is_effective(r) ||
+		    (pe->has_private_required && !pe->private_required))
+			continue;
+		DBX_SAY(c, DBX_SEV_WARNING, "private-without-dns", &pe->where,
+			"rule %s requires its private address, but the gateway has no \"dns\": no "
+			"answer leads workloads there, and the resource's public addresses are not "
+			"known, so that whatever else allows them is not refused as "
+			"private-required; add \"dns\", or write \"private_required\": false",
+			pe->rule_id);
+	}
+}
+
 int dbx_check_private(struct dbx_check_ctx *c)
 {
 	int rc = check_addresses(c);
 
+	check_resolver(c);
 	for (size_t i = 0; i < c->m->n_pe_rules; i++)
 		check_rule_region(c, &c->m->pe_rules[i]);
 	for (size_t i = 0; i < c->m->n_nccs; i++)

@@ -11,7 +11,8 @@
 
 #include "policy/compile_priv.h"
 
-#define CLUSTER_NOBODY UINT32_MAX
+#define CLUSTER_NOBODY  UINT32_MAX
+#define BINDING_GATEWAY UINT32_MAX /* no binding: the gateway's own address, in every domain */
 
 struct owned {
 	uint32_t domain, binding;
@@ -180,6 +181,8 @@ static uint32_t owner_step(void *arg, uint32_t outer, uint32_t binding)
 	struct owned *v;
 	uint32_t id;
 
+	if (binding == BINDING_GATEWAY)
+		return 0;
 	if (dbx_idmap_get(&o->step, key, &id))
 		return id;
 	v = malloc((n + 1) * sizeof(*v));
@@ -267,6 +270,22 @@ static void make_runs(struct owners *o)
 	}
 }
 
+/*
+ * Each address has a span, which comes behind those of all prefixes that it is in, its own length's
+ * too: what a workload sends in the gateway's name is nobody's.
+ */
+static void cut_gateway(struct owners *o, struct spans spans[2])
+{
+	const struct dbx_gateway *g = &o->c->m->gateway;
+
+	for (size_t i = 0; i < g->n_addresses; i++) {
+		const struct dbx_prefix *p = &g->addresses[i].prefix;
+
+		if (dbx_vec_push(&spans[p->addr.is_v6], dbx_compile_span(p, BINDING_GATEWAY)))
+			dbx_compile_fail(o->c, -ENOMEM);
+	}
+}
+
 static void make_tables(struct owners *o)
 {
 	static const enum dbx_section_id roots[] = {DBX_SEC_SRC4_ROOT, DBX_SEC_SRC6_ROOT};
@@ -280,6 +299,7 @@ static void make_tables(struct owners *o)
 		if (dbx_vec_push(&spans[p->addr.is_v6], dbx_compile_span(p, i)))
 			dbx_compile_fail(c, -ENOMEM);
 	}
+	cut_gateway(o, spans);
 	intern_owner(o, NULL, 0);
 	for (int f = 0; f < 2 && !c->err; f++)
 		dbx_compile_sweep(c, &spans[f], owner_step, o, &iv[f]);

@@ -87,12 +87,9 @@ static bool step_gateway(struct judgement *j)
 {
 	const struct dbx_gateway *g = &j->m->gateway;
 	const struct dbx_eval_tuple *t = j->t;
-	bool is_gateway = false;
 	size_t i;
 
-	for (i = 0; i < g->n_addresses; i++)
-		is_gateway = is_gateway || dbx_eval_in_prefix(&g->addresses[i].prefix, &t->dst);
-	if (!is_gateway)
+	if (!dbx_eval_is_gateway(j->m, &t->dst))
 		return false;
 	for (i = 0; i < g->n_services; i++) {
 		const struct dbx_service *s = &g->services[i];

@@ -423,6 +423,26 @@ static bool read_vxlan(struct packet *k)
 	return true;
 }
 
+/*
+ * RFC 8926 section 3.5: class, type, length in words. None is known here: a critical one, which the
+ * type's first bit tells, is refused, and so is a list that does not end where the header says.
+ */
+static bool read_geneve_options(const uint8_t *o, size_t n)
+{
+	size_t len;
+
+	while (n > 0) {
+		if (n < 4 || o[2] >= 0x80)
+			return false;
+		len = 4u * (1u + o[3] % 32u);
+		if (len > n)
+			return false;
+		o += len;
+		n -= len;
+	}
+	return true;
+}
+
 /* RFC 8926 section 3.4: version, options in words, O and C bits, protocol, VNI. */
 static bool read_geneve(struct packet *k)
 {
@@ -433,7 +453,7 @@ static bool read_geneve(struct packet *k)
 		return false;
 	n = 8 + (h[0] & 63u) * 4u;
 	if (h[0] >> 6 != 0 || (h[1] & 0x80) || (h[1] & 0x40) || be16(h + 2) != 0x6558 ||
-	    n > k->left)
+	    n > k->left || !read_geneve_options(h + 8, n - 8))
 		return false;
 	k->t.domain = DBX_DOMAIN_VNI | be32(h + 4) >> 8;
 	skip(k, n);

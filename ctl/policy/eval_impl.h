@@ -12,6 +12,9 @@
 
 /* eval_match.c */
 bool dbx_eval_in_prefix(const struct dbx_prefix *p, const struct dbx_addr *a);
+
+/* One of gateway_addresses: never a source, whatever prefix it is in. */
+bool dbx_eval_is_gateway(const struct dbx_model *m, const struct dbx_addr *a);
 /* Reason of an address that no policy opens (decision order 1), DBX_REASON_MAX when it is none. */
 enum dbx_reason dbx_eval_special(const struct dbx_addr *dst);
 /* The same for a prefix that lies in such a range as a whole. */

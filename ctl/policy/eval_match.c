@@ -172,12 +172,25 @@ enum dbx_eval_hit dbx_eval_in_set(const struct dbx_model *m, const struct dbx_de
 	return DBX_EVAL_HIT_NONE;
 }
 
+bool dbx_eval_is_gateway(const struct dbx_model *m, const struct dbx_addr *a)
+{
+	size_t i;
+
+	for (i = 0; m->has_gateway && i < m->gateway.n_addresses; i++) {
+		if (dbx_eval_in_prefix(&m->gateway.addresses[i].prefix, a))
+			return true;
+	}
+	return false;
+}
+
 const struct dbx_source *dbx_eval_binding(const struct dbx_model *m, uint32_t domain,
 					  const struct dbx_addr *a, const struct dbx_workspace **ws)
 {
 	const struct dbx_source *best = NULL;
 	size_t i, k;
 
+	if (dbx_eval_is_gateway(m, a))
+		return NULL;
 	for (i = 0; m->has_gateway && i < m->gateway.n_workspaces; i++) {
 		const struct dbx_workspace *w = &m->gateway.workspaces[i];
 
@@ -202,6 +215,8 @@ bool dbx_eval_owner(const struct dbx_model *m, uint32_t domain, const struct dbx
 	bool is_inside = false, is_shared = false;
 	size_t i, k;
 
+	if (dbx_eval_is_gateway(m, a))
+		return false;
 	if (dbx_eval_binding(m, domain, a, ws))
 		return true;
 	for (i = 0; m->has_gateway && i < m->gateway.n_workspaces; i++) {

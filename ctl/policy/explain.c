@@ -14,22 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/judge.h"
-
-void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *result,
-		     const struct dbx_where *where, const char *fmt, ...)
+static void add_step(struct dbx_explain_ctx *c, const char *name, const char *result,
+		     const char *doc, const char *ptr, char *text)
 {
-	struct dbx_explain_step s = {0};
-	va_list ap;
+	struct dbx_explain_step s = {.text = text};
 
-	va_start(ap, fmt);
-	if (vasprintf(&s.text, fmt, ap) < 0)
-		s.text = NULL;
-	va_end(ap);
 	s.name = strdup(name);
 	s.result = strdup(result);
-	s.doc = strdup(where ? dbx_model_doc_name(c->m, where) : "");
-	s.ptr = strdup(where && where->ptr ? where->ptr : "");
+	s.doc = strdup(doc);
+	s.ptr = strdup(ptr);
 	if (!c->err && s.text && s.name && s.result && s.doc && s.ptr &&
 	    dbx_vec_push(&c->steps, s) == 0)
 		return;
@@ -39,6 +32,33 @@ void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *re
 	free(s.text);
 	free(s.doc);
 	free(s.ptr);
+}
+
+void dbx_explain_say(struct dbx_explain_ctx *c, const char *name, const char *result,
+		     const struct dbx_where *where, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	add_step(c, name, result, where ? dbx_model_doc_name(c->m, where) : "",
+		 where && where->ptr ? where->ptr : "", text);
+}
+
+void dbx_explain_say_of(struct dbx_explain_ctx *c, const char *name, const char *result,
+			const struct dbx_name_decision *d, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	add_step(c, name, result, d->rule_doc, d->rule_ptr, text);
 }
 
 char *dbx_explain_proto(uint8_t proto, uint16_t port, char buf[DBX_PROTO_STRLEN])
@@ -80,9 +100,7 @@ static bool pick_address(const struct dbx_model *m, const struct dbx_source *s,
 			*out = a;
 			return true;
 		}
-		if (!owner)
-			return false;
-		last = dbx_prefix_last(&owner->prefix);
+		last = owner ? dbx_prefix_last(&owner->prefix) : a; /* a: of the gateway */
 		if (!dbx_addr_next(&last, &a) || !dbx_eval_in_prefix(&s->prefix, &a))
 			return false;
 	}
@@ -174,10 +192,25 @@ static int read_destination(struct dbx_explain_ctx *c)
 	return -EINVAL;
 }
 
+static int read_said(struct dbx_explain_ctx *c)
+{
+	const char *why = "";
+
+	if (!c->q->name && c->is_name)
+		strcpy(c->said, c->name);
+	if (!c->q->name || dbx_name_canon(c->q->name, c->said, &why) == 0)
+		return 0;
+	dbx_diag_add(c->d, DBX_SEV_ERROR, "bad-query", "", "", "explain name \"%s\": it %s",
+		     c->q->name, why);
+	return -EINVAL;
+}
+
 static int read_query(struct dbx_explain_ctx *c)
 {
 	int rc = read_destination(c);
 
+	if (!rc)
+		rc = read_said(c);
 	if (rc)
 		return rc;
 	c->ws = dbx_model_workspace(c->m, c->q->workspace_id);
@@ -192,10 +225,7 @@ static int read_query(struct dbx_explain_ctx *c)
 	c->t.proto = c->q->proto;
 	c->t.has_ports = true;
 	c->t.dport = has_ports(c->q->proto) ? c->q->port : 0;
-	rc = c->q->has_src ? take_source(c) : choose_source(c);
-	if (!rc && c->is_name)
-		dbx_explain_name_pick(c);
-	return rc;
+	return c->q->has_src ? take_source(c) : choose_source(c);
 }
 
 static char *dup_image_string(const struct dbx_image *img, uint32_t offset)
@@ -213,12 +243,11 @@ static void take_verdict(struct dbx_explain_ctx *c, const struct dbx_result *res
 	o->mark = dbx_judge_mark(c->img, res);
 	o->workspace_id = res->workspace_id ? (int64_t)res->workspace_id : c->ws->id;
 	o->generation = res->generation;
-	if (!c->pe_refuses)
-		return;
-	o->verdict = DBX_VERDICT_DROP;
-	o->reason = DBX_REASON_PRIVATE_ENDPOINT_INACTIVE;
-	o->path = DBX_PATH_NONE;
-	o->mark = 0;
+	if (c->is_name && !c->m->gateway.dns.has)
+		dbx_explain_name_refused(c, o->reason);
+	if (c->pe_refuses)
+		dbx_explain_conclude(c, DBX_VERDICT_DROP, DBX_REASON_PRIVATE_ENDPOINT_INACTIVE,
+				     DBX_PATH_NONE);
 }
 
 static void take_route(struct dbx_explain_ctx *c)
@@ -242,6 +271,16 @@ static void take_name_rule(struct dbx_explain_ctx *c)
 	o->rule_ptr = strdup(c->by_name->ptr ? c->by_name->ptr : "");
 }
 
+static void take_endpoint_rule(struct dbx_explain_ctx *c)
+{
+	struct dbx_explanation *o = c->out;
+
+	if (asprintf(&o->rule, "private endpoint rule %s", c->pe->rule_id) < 0)
+		o->rule = NULL;
+	o->rule_doc = strdup(dbx_model_doc_name(c->m, &c->pe->where));
+	o->rule_ptr = strdup(c->pe->where.ptr ? c->pe->where.ptr : "");
+}
+
 /* Texts of the policy and rule that the classifier named. */
 static void take_rule(struct dbx_explain_ctx *c, const struct dbx_result *res)
 {
@@ -255,9 +294,15 @@ static void take_rule(struct dbx_explain_ctx *c, const struct dbx_result *res)
 	rules = dbx_image_section(c->img, DBX_SEC_RULES, &n_rules);
 	o->policy =
 		dup_image_string(c->img, res->policy < n_policies ? policies[res->policy].id : 0);
-	if (res->rule && res->rule <= n_rules)
+	if (res->rule && res->rule <= n_rules && o->reason == (enum dbx_reason)res->reason)
 		r = &rules[res->rule - 1];
-	if (r == &none && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
+	if (c->pe && (c->pe_refuses || o->reason == DBX_REASON_PRIVATE_REQUIRED)) {
+		take_endpoint_rule(c);
+	} else if (c->rule_of) {
+		o->rule = strdup(c->rule_of->rule_text);
+		o->rule_doc = strdup(c->rule_of->rule_doc);
+		o->rule_ptr = strdup(c->rule_of->rule_ptr);
+	} else if (r == &none && c->by_name && o->reason == DBX_REASON_NAME_NOT_LEARNED) {
 		take_name_rule(c);
 	} else {
 		o->rule = dup_image_string(c->img, r->text);
@@ -282,6 +327,9 @@ static void judge(struct dbx_explain_ctx *c, struct dbx_result *res)
 	dbx_judge_addr(&c->t.src, pkt.src);
 	dbx_judge_addr(&c->t.dst, pkt.dst);
 	dbx_judge_tuple(c->img, &pkt, DBX_PORT_ANY, res);
+	dbx_judge_learned(c->img, &pkt, DBX_PORT_ANY,
+			  DBX_ENV_LEARNED | (dbx_explain_guard(c) ? DBX_ENV_GUARDED : 0),
+			  &c->if_learned);
 }
 
 /* A verdict that nobody can explain is worth more than a smooth story. */
@@ -310,10 +358,85 @@ static void describe(struct dbx_explain_ctx *c)
 	o->src = strdup(dbx_addr_format(&c->t.src, text));
 	o->dst = strdup(c->is_name ? c->name : dbx_addr_format(&c->t.dst, text));
 	o->dst_is_name = c->is_name;
+	o->said = strdup(c->said);
+	o->is_live = c->q->is_live;
 	o->port = c->t.dport;
 	o->proto = c->t.proto;
-	if (!o->src || !o->dst)
+	if (!o->src || !o->dst || !o->said)
 		c->err = -ENOMEM;
+}
+
+/* What the resolver says, and what was learned: for programs, beside the steps. */
+static void describe_names(struct dbx_explain_ctx *c)
+{
+	struct dbx_explanation *o = c->out;
+
+	o->dns_verdict = c->asked.verdict;
+	o->dns_reason = c->asked.reason;
+	o->dns_rule = strdup(o->has_dns ? c->asked.rule_text : "");
+	o->dns_doc = strdup(o->has_dns ? c->asked.rule_doc : "");
+	o->dns_ptr = strdup(o->has_dns ? c->asked.rule_ptr : "");
+	o->is_private = o->has_dns && dbx_explain_is_private(c);
+	o->n_answer = o->is_private ? c->asked.n_addrs : 0;
+	o->answer = calloc(o->n_answer + 1, sizeof(*o->answer));
+	for (size_t i = 0; o->answer && i < o->n_answer; i++)
+		o->answer[i] = c->asked.addrs[i];
+	o->alias = strdup(o->is_private ? c->asked.cname : "");
+	o->learned = calloc(c->q->n_learned + 1, sizeof(*o->learned));
+	for (size_t i = 0; o->learned && i < c->q->n_learned; i++) {
+		o->learned[i] = c->q->learned[i];
+		o->learned[i].name = strdup(c->q->learned[i].name);
+		if (!o->learned[i].name)
+			c->err = -ENOMEM;
+		o->n_learned++;
+	}
+	if (!o->dns_rule || !o->dns_doc || !o->dns_ptr || !o->answer || !o->alias || !o->learned)
+		c->err = -ENOMEM;
+}
+
+/* The steps; what names decide replaces the verdict on the bare packet. */
+static void tell(struct dbx_explain_ctx *c, const struct dbx_result *res)
+{
+	bool says_guard = dbx_explain_says_guard(c);
+	bool by_name = c->if_learned.reason != res->reason || (c->if_learned.guarded && says_guard);
+
+	/* of the bare packet, tunnel-name is a query's, too */
+	if (res->reason == DBX_REASON_DNS_STEERED || res->reason == DBX_REASON_TUNNEL_NAME) {
+		dbx_explain_flow_query_steps(c);
+		return;
+	}
+	compare(c, res);
+	if (c->is_name && c->m->gateway.dns.has) {
+		dbx_explain_flow_name_steps(c);
+	} else if (c->is_name) {
+		dbx_explain_name_steps(c);
+	} else {
+		c->names_decide = by_name && (c->said[0] || dbx_explain_guard(c) ||
+					      dbx_explain_learned_at(c, NULL, &c->t.dst));
+		if (c->said[0] && !c->names_decide)
+			dbx_explain_say(c, "name", "continue", NULL,
+					"%s %s: the address alone decides", c->said,
+					c->if_learned.guarded
+						? "is not what is refused at this address"
+						: "is not looked at");
+		dbx_explain_addr_steps(c);
+		if (c->names_decide)
+			dbx_explain_flow_addr_steps(c);
+	}
+}
+
+static int open_names(struct dbx_explain_ctx *c, struct dbx_names **own)
+{
+	int product = c->source ? (int)dbx_eval_product(c->ws, c->source) : 0;
+	int rc = c->q->names ? 0 : dbx_names_new(c->m, own);
+
+	if (rc)
+		return rc;
+	c->names = c->q->names ? c->q->names : *own;
+	dbx_names_decide(c->names, c->ws->id, product, c->said, &c->saying);
+	dbx_names_decide(c->names, c->ws->id, product, c->is_name ? c->name : c->said, &c->asked);
+	c->out->has_dns = c->m->gateway.dns.has && (c->is_name || c->said[0]);
+	return 0;
 }
 
 int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
@@ -321,25 +444,26 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 {
 	struct dbx_explanation e = {0};
 	struct dbx_explain_ctx c = {.m = m, .img = img, .q = q, .d = d, .out = &e};
+	struct dbx_names *own = NULL;
 	struct dbx_result res;
 	int rc = read_query(&c);
 
+	if (!rc)
+		rc = open_names(&c, &own);
 	if (rc)
 		return rc;
+	if (c.is_name)
+		dbx_explain_name_pick(&c);
 	judge(&c, &res);
-	compare(&c, &res);
 	describe(&c);
-	if (c.is_name)
-		dbx_explain_name_refused(&c, (enum dbx_reason)res.reason);
+	describe_names(&c);
 	take_verdict(&c, &res);
+	tell(&c, &res);
 	take_route(&c);
-	if (c.is_name)
-		dbx_explain_name_steps(&c);
-	else
-		dbx_explain_addr_steps(&c);
 	dbx_explain_path_step(&c);
 	dbx_explain_guard_step(&c);
-	dbx_explain_quota_step(&c);
+	if (res.reason != DBX_REASON_DNS_STEERED)
+		dbx_explain_quota_step(&c);
 	dbx_explain_reject_step(&c);
 	take_rule(&c, &res);
 	e.steps = c.steps.v;
@@ -352,6 +476,7 @@ int dbx_explain(const struct dbx_model *m, const struct dbx_image *img,
 		dbx_explanation_fini(&e);
 	else
 		*out = e;
+	dbx_names_free(&own);
 	return rc;
 }
 
@@ -368,6 +493,15 @@ void dbx_explanation_fini(struct dbx_explanation *e)
 	}
 	for (i = 0; i < e->n_tags; i++)
 		free(e->tags[i]);
+	for (i = 0; i < e->n_learned; i++)
+		free(e->learned[i].name);
+	free(e->learned);
+	free(e->answer);
+	free(e->alias);
+	free(e->said);
+	free(e->dns_rule);
+	free(e->dns_doc);
+	free(e->dns_ptr);
 	free(e->steps);
 	free(e->tags);
 	free(e->src);

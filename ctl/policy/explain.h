@@ -5,6 +5,10 @@
  * The verdict, reason, rule and path come from the classifier on the compiled image (the same code
  * as the wire); the steps are told from the model. When the independent evaluator disagrees,
  * explain says so instead of hiding it (finding "disagreement").
+ *
+ * A name is followed through DNS, the address that it was learned with, and the name that the flow
+ * says; the resolver's index and the classifier are asked for that too. What was learned is live
+ * state: the daemon hands it in. Without it, the lookup that would teach it is taken for granted.
  */
 #ifndef DBX_POLICY_EXPLAIN_H
 #define DBX_POLICY_EXPLAIN_H
@@ -12,6 +16,15 @@
 #include "policy/diag.h"
 #include "policy/image.h"
 #include "policy/model.h"
+#include "policy/names.h"
+
+/* An address that the workspace's policy knows by a name. */
+struct dbx_explain_learned {
+	char *name; /* canonical */
+	struct dbx_addr addr;
+	uint64_t expires_in_s;
+	bool is_guard; /* refused at this address: private-required */
+};
 
 struct dbx_explain_query {
 	int64_t workspace_id;
@@ -22,11 +35,17 @@ struct dbx_explain_query {
 	bool has_src;
 	struct dbx_addr src; /* else: first address of the workspace's first source */
 	int64_t now_ms;      /* milliseconds since 1970, 0 = not known: days are not counted */
+	const char *name;    /* what the flow says (SNI, Host); NULL: dst, when that is a name */
+	const struct dbx_names *names; /* of the model; NULL: built for the question */
+	bool is_live;                  /* learned[] is all that is known of dst and of name */
+	const struct dbx_explain_learned *learned;
+	size_t n_learned;
 };
 
 struct dbx_explain_step {
 	/* "source", "isolation", "blocked", "mode", "private-endpoint", "implicit", "listed",
-	   "default", "path"; with the result "info" also "guard", "quota", "reject" */
+	   "default", "path"; of names also "name", "dns", "address", "tls", "http", "quic", "port",
+	   "tunnel"; with the result "info" also "guard", "quota", "reject" */
 	char *name;
 	char *result; /* "match", "no match", "continue", "deny", "allow", ... */
 	char *text;
@@ -52,6 +71,19 @@ struct dbx_explanation {
 	size_t n_tags;
 	struct dbx_explain_step *steps;
 	size_t n_steps;
+	char *said;   /* name that the flow says, "" = none */
+	bool has_dns; /* a name was asked about, and the gateway has a resolver */
+	enum dbx_verdict dns_verdict;
+	enum dbx_reason dns_reason;
+	char *dns_rule, *dns_doc, *dns_ptr; /* "" = none */
+	bool is_private; /* the resolver answers with the addresses of a private endpoint: */
+	struct dbx_addr *answer;
+	size_t n_answer;
+	char *alias; /* name in the private zone, "" = none */
+	bool is_live,
+		needs_lookup; /* needs_lookup: dst is not known to be learned; the verdict is for after */
+	struct dbx_explain_learned *learned; /* guards are among them */
+	size_t n_learned;
 	char *advice; /* smallest change that would allow it, "" when allowed */
 };
 

@@ -45,6 +45,10 @@ static void advise_source(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {
 	char addr[DBX_ADDR_STRLEN];
 
+	if (dbx_eval_is_gateway(c->m, &c->t.src)) {
+		dbx_strbuf_add(s, "give the workload an address other than the gateway's");
+		return;
+	}
 	dbx_strbuf_addf(s,
 			"add {\"prefix\": \"%s/%u\"} to the sources of workspace %" PRId64
 			" in the gateway document",
@@ -156,24 +160,91 @@ static void advise_port(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 	dbx_strbuf_addf(s, " to the entry at %s %s", c->out->rule_doc, c->out->rule_ptr);
 }
 
+static void advise_name(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	dbx_strbuf_addf(s,
+			"add {\"destination\": \"%s\", \"internet_destination_type\": "
+			"\"DNS_NAME\"} to allowed_internet_destinations of policy %s",
+			c->is_name && c->asked.verdict != DBX_VERDICT_PASS ? c->name : c->said,
+			policy_id(c));
+}
+
+/* The flow says a name that was not learned for its address. */
+static void advise_mismatch(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	if (!c->saying.needs_learning)
+		advise_name(c, s);
+	else
+		dbx_strbuf_addf(s,
+				"connect to an address that the lookup of %s answers: this one was "
+				"learned for another name",
+				c->said);
+}
+
+/* Storage whose host does not tell the bucket. */
+static void advise_storage(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	bool is_google = c->out->reason == DBX_REASON_DNS_BARE_STORAGE;
+
+	dbx_strbuf_addf(s,
+			"use the host that names the bucket (%s), and list that bucket in "
+			"allowed_storage_destinations of policy %s; to list %s itself would open "
+			"everybody's buckets",
+			is_google ? "BUCKET.storage.googleapis.com"
+				  : "BUCKET.s3.REGION.amazonaws.com",
+			policy_id(c), c->name);
+}
+
+static void advise_name_port(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	if (c->t.proto == 6)
+		dbx_strbuf_addf(s,
+				"add %u to tls_ports, or to http_ports, of names in the gateway "
+				"document, when that is what is spoken there; else ",
+				c->t.dport);
+	dbx_strbuf_add(s, "add {");
+	add_service(c, s);
+	dbx_strbuf_add(s,
+		       "} to unverified_ports of names in the gateway document, where any name at "
+		       "the address then passes");
+}
+
+static void advise_quic(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	(void)c;
+	dbx_strbuf_add(s,
+		       "write \"quic\": \"inspect\" into names of the gateway document; without it "
+		       "clients use TCP");
+}
+
 static void advise_listing(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {
 	char addr[DBX_ADDR_STRLEN];
 
 	if (c->is_name && c->by_name) {
-		dbx_strbuf_addf(
-			s,
-			"nothing in the documents: %s is allowed by name and waits for name "
-			"learning; until then, list its addresses or service tag in "
-			"allowed_destinations of the gateway document",
-			c->name);
+		dbx_strbuf_addf(s,
+				"add a dns object with upstreams to the gateway document: %s is "
+				"allowed by name, and without a resolver no name is learned",
+				c->name);
 		return;
 	}
-	if (c->is_name) {
+	if (c->said[0] && c->m->gateway.dns.has && c->asked.needs_learning) {
+		dbx_strbuf_addf(
+			s,
+			"look up %s through the gateway first: its name is allowed, and the "
+			"address must be in the answer",
+			c->said);
+		return;
+	}
+	if (c->is_name && c->asked.verdict == DBX_VERDICT_PASS && dbx_explain_is_private(c)) {
 		dbx_strbuf_addf(s,
-				"add {\"destination\": \"%s\", \"internet_destination_type\": "
-				"\"DNS_NAME\"} to allowed_internet_destinations of policy %s",
-				c->name, policy_id(c));
+				"add an IPv%u address to rule %s in private_endpoints of the "
+				"gateway document",
+				c->t.src.is_v6 ? 6 : 4, c->pe ? c->pe->rule_id : "?");
+		return;
+	}
+	if (c->said[0]) {
+		advise_name(c, s);
 		return;
 	}
 	dbx_strbuf_addf(s, "add {\"label\": \"...\", \"prefixes\": [\"%s/%u\"], ",
@@ -184,6 +255,28 @@ static void advise_listing(const struct dbx_explain_ctx *c, struct dbx_strbuf *s
 		", \"network_policy_ids\": [\"%s\"]} to allowed_destinations of the gateway "
 		"document",
 		policy_id(c));
+}
+
+static void advise_private(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	const char *name = dbx_explain_guard(c);
+
+	if (c->pe && !dbx_pe_rule_is_effective(c->pe))
+		dbx_explain_pe_advice(c, s);
+	else
+		dbx_strbuf_addf(
+			s,
+			"look up %s through the gateway, and connect to the private address "
+			"of the answer",
+			name ? name : "the name");
+}
+
+static void advise_tunnel(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
+{
+	(void)c;
+	dbx_strbuf_add(s, "reach it without a tunnel, or list it by address in "
+			  "allowed_destinations of the gateway document and look it up elsewhere: "
+			  "names are neither resolved nor checked inside a tunnel");
 }
 
 static const struct {
@@ -208,6 +301,16 @@ static const struct {
 	{DBX_REASON_PORT_NOT_LISTED, advise_port},
 	{DBX_REASON_NAME_NOT_LEARNED, advise_listing},
 	{DBX_REASON_NO_MATCH, advise_listing},
+	{DBX_REASON_NAME_MISMATCH, advise_mismatch},
+	{DBX_REASON_NAME_PORT, advise_name_port},
+	{DBX_REASON_QUIC_REFUSED, advise_quic},
+	{DBX_REASON_DNS_DENIED, advise_name},
+	{DBX_REASON_DNS_BLOCKED, advise_blocked},
+	{DBX_REASON_DNS_PATH_STYLE, advise_storage},
+	{DBX_REASON_DNS_ACCESS_POINT, advise_storage},
+	{DBX_REASON_DNS_BARE_STORAGE, advise_storage},
+	{DBX_REASON_PRIVATE_REQUIRED, advise_private},
+	{DBX_REASON_TUNNEL_NAME, advise_tunnel},
 };
 
 char *dbx_explain_advice(const struct dbx_explain_ctx *c)

@@ -10,6 +10,7 @@
 #include "lib/vec.h"
 #include "policy/eval_impl.h"
 #include "policy/explain.h"
+#include "policy/judge.h"
 
 struct dbx_explain_ctx {
 	const struct dbx_model *m;
@@ -29,8 +30,19 @@ struct dbx_explain_ctx {
 	const struct dbx_pe_rule *pe;    /* of dst or of the name, NULL = none */
 	const struct dbx_where *by_name; /* the entry that allows the name, NULL = none */
 	bool pe_is_judged;               /* dst of a name is the address of its private endpoint */
-	bool pe_refuses;         /* the resolver refuses the name: the rule is not effective */
+	bool pe_refuses; /* without a resolver: its rule, not effective, would refuse the name */
 	struct dbx_eval_tuple t; /* what is judged; dst of a name: see explain_name.c */
+
+	char said[DBX_NAME_SIZE]; /* canonical, "" = none: what the flow says */
+	const struct dbx_names *names;
+	struct dbx_name_decision asked;  /* of the name that is looked up: name, else said */
+	struct dbx_name_decision saying; /* of said */
+	const struct dbx_explain_learned
+		*at;                  /* dst of a name is this one's; NULL = none is learned */
+	struct dbx_result if_learned; /* the verdict on dst, should it be learned */
+	bool names_decide; /* dst is an address, and what was learned for it decides in the end */
+	bool no_packet;    /* the lookup was refused */
+	const struct dbx_name_decision *rule_of; /* gives the rule; NULL: the classifier does */
 };
 
 /* Adds a step; where NULL = no place. */
@@ -38,6 +50,12 @@ __attribute__((format(printf, 5, 6))) void dbx_explain_say(struct dbx_explain_ct
 							   const char *name, const char *result,
 							   const struct dbx_where *where,
 							   const char *fmt, ...);
+
+/* The same; the place is that of the decision's rule. */
+__attribute__((format(printf, 5, 6))) void dbx_explain_say_of(struct dbx_explain_ctx *c,
+							      const char *name, const char *result,
+							      const struct dbx_name_decision *d,
+							      const char *fmt, ...);
 
 /* "tcp 443", "icmp type 8 code 0", "protocol 47" */
 #define DBX_PROTO_STRLEN 40
@@ -64,11 +82,34 @@ bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct db
 void dbx_explain_pe_advice(const struct dbx_explain_ctx *c, struct dbx_strbuf *s);
 void dbx_explain_guard_step(struct dbx_explain_ctx *c);
 
+/* explain_guard.c: public addresses at which names are refused. */
+/* A name that is guarded at dst: the one that is said, if it is; NULL = none is known of. */
+const char *dbx_explain_guard(const struct dbx_explain_ctx *c);
+bool dbx_explain_says_guard(const struct dbx_explain_ctx *c);
+/* Concludes and tells that a name is refused: must is what the flow has to do. */
+void dbx_explain_guard_refuses(struct dbx_explain_ctx *c, const char *step, const char *must);
+
+/* The rule of the workspace's NCC that has the name, unless it is as if it were not there. */
+const struct dbx_pe_rule *dbx_explain_pe_of(const struct dbx_explain_ctx *c, const char *name);
+
 /* explain_name.c: picks what stands for the name (t.dst) before it is judged; then tells. */
 void dbx_explain_name_pick(struct dbx_explain_ctx *c);
 /* reason: how the packets fare. Sets pe_refuses. */
 void dbx_explain_name_refused(struct dbx_explain_ctx *c, enum dbx_reason reason);
 void dbx_explain_name_steps(struct dbx_explain_ctx *c);
+
+/* explain_flow.c: a name through DNS, address and hello; an address by the names learned for it. */
+void dbx_explain_flow_name_steps(struct dbx_explain_ctx *c);
+void dbx_explain_flow_addr_steps(struct dbx_explain_ctx *c);
+void dbx_explain_flow_query_steps(struct dbx_explain_ctx *c); /* a DNS query */
+void dbx_explain_conclude(struct dbx_explain_ctx *c, enum dbx_verdict verdict,
+			  enum dbx_reason reason, enum dbx_path path);
+/* What is asked about is answered with the addresses of its private endpoint. */
+bool dbx_explain_is_private(const struct dbx_explain_ctx *c);
+/* Guards are none of them. name NULL: any. */
+const struct dbx_explain_learned *dbx_explain_learned_at(const struct dbx_explain_ctx *c,
+							 const char *name,
+							 const struct dbx_addr *addr);
 
 char *dbx_explain_advice(const struct dbx_explain_ctx *c); /* malloc'ed, NULL = no memory */
 /* 0 or -ENOMEM; explain_tags.c */

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * explain_name.c -- what the policy says on a DNS name, and how packets fare meanwhile.
+ * explain_name.c -- which address stands for a DNS name; what is said of one where nothing is learned.
  *
- * Names are compiled, but a packet carries none: until names are learned from DNS, packets to a
- * name are judged by their address. The verdict is therefore that of the private address of the
- * name, if it has one, else that of an address that no entry contains.
+ * A packet carries no name. With a resolver, explain_flow.c tells how it gets to one; without, no
+ * address is ever learned, and packets to a name are judged by their address alone: the private one of
+ * the name, if it has one, else one that no entry contains.
  */
 #include "policy/explain_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* How packets to the name fare, apart from the name's own verdict. */
-static const char *waiting(const struct dbx_explain_ctx *c)
-{
-	return c->m->gateway.dns.has
-		       ? "the resolver answers by this, and learns the addresses that it answers with"
-		       : "names are compiled and wait for name learning";
-}
+#define NO_DNS "the gateway document has no dns object, so no name is learned"
 
 struct private_name {
 	const struct dbx_pe_rule *rule;
@@ -46,14 +40,15 @@ static bool has_name(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *
 	       dbx_pe_rule_names(r, c->ncc->region, is_private_name, &p) == 1;
 }
 
-/* The rule of the workspace's NCC that makes the name private; an effective one first. */
-static const struct dbx_pe_rule *find_endpoint(const struct dbx_explain_ctx *c)
+/* As the resolver chooses: a rule for the name itself first, then an effective one. */
+const struct dbx_pe_rule *dbx_explain_pe_of(const struct dbx_explain_ctx *c, const char *of)
 {
 	const struct dbx_pe_rule *found = NULL;
 	char name[DBX_NAME_SIZE];
+	int rank, best = -1;
 	size_t i;
 
-	strcpy(name, c->name);
+	strcpy(name, of);
 	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
@@ -61,8 +56,12 @@ static const struct dbx_pe_rule *find_endpoint(const struct dbx_explain_ctx *c)
 			continue;
 		if (!dbx_pe_rule_is_effective(r) && !dbx_explain_pe_is_required(c, r))
 			continue; /* as if it were not there */
-		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
-			found = r;
+		rank = 2 * (dbx_pe_rule_names(r, c->ncc->region, is_same_name, name) == 1) +
+		       dbx_pe_rule_is_effective(r);
+		if (rank <= best)
+			continue;
+		best = rank;
+		found = r;
 	}
 	return found;
 }
@@ -101,14 +100,19 @@ static struct dbx_addr candidate(bool is_v6, uint32_t i)
 	return a;
 }
 
+static bool is_isolation(enum dbx_reason r)
+{
+	return (r >= DBX_REASON_MARTIAN && r <= DBX_REASON_LISTED_WORKSPACE) ||
+	       r == DBX_REASON_CLUSTER_ISOLATION;
+}
+
 /* Isolation comes first: an endpoint's address inside a workspace, say, is never reached as such. */
 static bool is_isolated(const struct dbx_explain_ctx *c)
 {
 	struct dbx_eval_result res;
 
 	dbx_eval_tuple(c->m, &c->t, &res);
-	return (res.reason >= DBX_REASON_MARTIAN && res.reason <= DBX_REASON_LISTED_WORKSPACE) ||
-	       res.reason == DBX_REASON_CLUSTER_ISOLATION;
+	return is_isolation(res.reason);
 }
 
 /* Where every address is in some entry: one that is at least nobody's own. */
@@ -130,9 +134,38 @@ static struct dbx_addr unlisted_address(struct dbx_explain_ctx *c)
 	return candidate(c->t.src.is_v6, 0);
 }
 
+/* What the resolver answers, or has answered; false: an address of this family is not known. */
+static bool answered_address(struct dbx_explain_ctx *c)
+{
+	size_t i;
+
+	for (i = 0; dbx_explain_is_private(c) && i < c->asked.n_addrs; i++) {
+		if (c->asked.addrs[i].is_v6 != c->t.src.is_v6)
+			continue;
+		c->t.dst = c->asked.addrs[i];
+		c->pe_is_judged = true;
+		return true;
+	}
+	for (i = 0; !dbx_explain_is_private(c) && i < c->q->n_learned; i++) {
+		const struct dbx_explain_learned *l = &c->q->learned[i];
+
+		if (l->is_guard || strcmp(l->name, c->name) != 0 || l->addr.is_v6 != c->t.src.is_v6)
+			continue;
+		c->at = l;
+		c->t.dst = l->addr;
+		return true;
+	}
+	return false;
+}
+
 void dbx_explain_name_pick(struct dbx_explain_ctx *c)
 {
-	c->pe = find_endpoint(c);
+	c->pe = dbx_explain_pe_of(c, c->name);
+	if (c->m->gateway.dns.has) {
+		if (!answered_address(c))
+			c->t.dst = unlisted_address(c);
+		return;
+	}
 	c->pe_is_judged = c->pe && private_address(c, &c->t.dst) && !is_isolated(c);
 	if (!c->pe_is_judged)
 		c->t.dst = unlisted_address(c);
@@ -193,9 +226,9 @@ static void tell_blocked(struct dbx_explain_ctx *c)
 		where = &set->where;
 	if (where)
 		dbx_explain_say(c, "blocked", "match", where,
-				"%s is blocked%s%s; %s; until then packets to it are judged by "
-				"address alone",
-				c->name, set ? " by " : "", set ? set->label : "", waiting(c));
+				"%s is blocked%s%s; " NO_DNS
+				", and packets to it are judged by address alone",
+				c->name, set ? " by " : "", set ? set->label : "");
 	else
 		dbx_explain_say(c, "blocked", "no match", NULL, "no blocked destination names %s",
 				c->name);
@@ -244,8 +277,8 @@ static void tell_implicit(struct dbx_explain_ctx *c)
 		set = find_set(c, g->storage, g->n_storage, &near);
 	if (set) {
 		c->by_name = &set->where;
-		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s; %s", set->label,
-				c->name, waiting(c));
+		dbx_explain_say(c, "implicit", "match", &set->where, "%s names %s", set->label,
+				c->name);
 	} else {
 		dbx_explain_say(c, "implicit", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -286,8 +319,8 @@ static void tell_listed(struct dbx_explain_ctx *c)
 	if (where && !c->by_name)
 		c->by_name = where;
 	if (where)
-		dbx_explain_say(c, "listed", "match", where, "%s%s %s; %s", what,
-				set ? " names" : "", c->name, waiting(c));
+		dbx_explain_say(c, "listed", "match", where, "%s%s %s", what, set ? " names" : "",
+				c->name);
 	else
 		dbx_explain_say(c, "listed", "no match", near ? &near->where : NULL,
 				near ? "%s names %s, but not for this protocol and port"
@@ -298,11 +331,10 @@ static void tell_listed(struct dbx_explain_ctx *c)
 static void tell_default(struct dbx_explain_ctx *c)
 {
 	if (c->by_name)
-		dbx_explain_say(c, "default", dbx_explain_result(c), c->by_name,
-				"%s is allowed by name; %s; until then packets to it are judged as "
-				"%s: %s",
-				c->name, waiting(c), dbx_reason_slug(c->out->reason),
-				dbx_reason_text(c->out->reason));
+		dbx_explain_say(
+			c, "default", dbx_explain_result(c), c->by_name,
+			"%s is allowed by name, but " NO_DNS "; packets to it are judged as %s: %s",
+			c->name, dbx_reason_slug(c->out->reason), dbx_reason_text(c->out->reason));
 	else
 		dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where,
 				"%s is not allowed by name; packets to it are judged as %s: %s",
@@ -310,15 +342,43 @@ static void tell_default(struct dbx_explain_ctx *c)
 				dbx_reason_text(c->out->reason));
 }
 
+/* No address is free of entries: a workspace or a block has them all. */
+static void tell_taken(struct dbx_explain_ctx *c, const char *step)
+{
+	char addr[DBX_ADDR_STRLEN];
+
+	dbx_explain_say(c, step, dbx_explain_result(c), NULL,
+			"a name, judged as any address is, like %s: %s: %s",
+			dbx_addr_format(&c->t.dst, addr), dbx_reason_slug(c->out->reason),
+			dbx_reason_text(c->out->reason));
+}
+
+/* False: it was the last step. */
+static bool tell_mode(struct dbx_explain_ctx *c)
+{
+	bool is_full = c->policy && c->policy->mode == DBX_MODE_FULL_ACCESS;
+	bool is_blocked = is_full && c->out->reason == DBX_REASON_BLOCKED;
+
+	dbx_explain_policy_step(c, c->pe_is_judged || c->pe_refuses || is_blocked ? "continue"
+										  : "allow");
+	if (!is_blocked || c->pe_is_judged)
+		return c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED;
+	tell_taken(c, "address");
+	return false;
+}
+
 void dbx_explain_name_steps(struct dbx_explain_ctx *c)
 {
 	if (!dbx_explain_source_step(c))
 		return;
+	if (!c->pe_is_judged && !c->pe_refuses && is_isolation(c->out->reason)) {
+		tell_taken(c, "isolation");
+		return;
+	}
 	dbx_explain_say(c, "isolation", "continue", NULL,
 			"a name: the addresses that it resolves to are judged when packets come");
 	tell_blocked(c);
-	dbx_explain_policy_step(c, c->pe_is_judged || c->pe_refuses ? "continue" : "allow");
-	if (c->policy && c->policy->mode != DBX_MODE_UNSPECIFIED) {
+	if (tell_mode(c)) {
 		tell_endpoint(c);
 		if (c->policy->mode == DBX_MODE_RESTRICTED_ACCESS && !c->pe_is_judged &&
 		    !c->pe_refuses) {

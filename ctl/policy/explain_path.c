@@ -109,13 +109,32 @@ static bool is_covered(const struct dbx_reject *r, const struct dbx_policy *p)
 	return r->n_policy_ids == 0;
 }
 
-/* Nobody is told that a source is wrong: it may not be who it says. */
+/*
+ * What answers nothing, or by itself: the resolver, the check of hellos, tunnels; and what may have
+ * gone to many.
+ */
+static bool is_silent(const struct dbx_explain_ctx *c)
+{
+	switch (c->out->reason) {
+	case DBX_REASON_SPOOFED_SOURCE: /* it may not be who it says */
+	case DBX_REASON_MARTIAN:
+	case DBX_REASON_MULTICAST:
+	case DBX_REASON_NAME_MISMATCH:
+	case DBX_REASON_QUIC_REFUSED:
+		return true;
+	case DBX_REASON_PRIVATE_REQUIRED: /* by its hello, or by the port alone */
+		return c->if_learned.reason != DBX_REASON_PRIVATE_REQUIRED;
+	default:
+		return c->no_packet || c->pe_refuses || dbx_domain_is_tunnel(c->t.domain);
+	}
+}
+
 void dbx_explain_reject_step(struct dbx_explain_ctx *c)
 {
 	const struct dbx_reject *r = &c->m->gateway.reject;
 
-	if (!r->has || c->out->verdict != DBX_VERDICT_DROP || !c->source ||
-	    c->out->reason == DBX_REASON_SPOOFED_SOURCE || !is_covered(r, c->policy))
+	if (!r->has || c->out->verdict != DBX_VERDICT_DROP || !c->source || is_silent(c) ||
+	    !is_covered(r, c->policy))
 		return;
 	dbx_explain_say(c, "reject", "info", &r->where,
 			"the sender is told, by %s, at most %u times a second for its workspace",

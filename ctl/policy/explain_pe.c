@@ -108,35 +108,6 @@ bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct db
 	return true;
 }
 
-/* The first rule of the workspace's NCC whose resources are refused at their public addresses. */
-static const struct dbx_pe_rule *guarding_rule(const struct dbx_explain_ctx *c)
-{
-	size_t i;
-
-	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
-		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
-
-		if (r->ncc_id && strcmp(r->ncc_id, c->ncc->id) == 0 &&
-		    dbx_explain_pe_is_required(c, r))
-			return r;
-	}
-	return NULL;
-}
-
-void dbx_explain_guard_step(struct dbx_explain_ctx *c)
-{
-	const struct dbx_pe_rule *r = NULL;
-
-	if (c->out->path >= DBX_PATH_SERVICE_ENDPOINT && !c->is_name)
-		r = guarding_rule(c);
-	if (r)
-		dbx_explain_say(c, "guard", "info", &r->where,
-				"should it be the public address of a resource with a private "
-				"endpoint (rule %s, for one), a flow that names the resource is "
-				"refused: %s",
-				r->rule_id, dbx_reason_slug(DBX_REASON_PRIVATE_REQUIRED));
-}
-
 /* What makes the rule effective. */
 void dbx_explain_pe_advice(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {

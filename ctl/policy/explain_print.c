@@ -57,6 +57,67 @@ static void add_steps(struct dbx_strbuf *s, const struct dbx_explanation *e)
 	dbx_strbuf_addc(s, ']');
 }
 
+/* What the resolver says by itself: the addresses of a private endpoint. */
+static void add_answer(struct dbx_strbuf *s, const struct dbx_explanation *e)
+{
+	char text[DBX_ADDR_STRLEN];
+	size_t i;
+
+	add_member(s, "alias", e->alias);
+	dbx_strbuf_add(s, ",\"answer\":[");
+	for (i = 0; i < e->n_answer; i++) {
+		dbx_strbuf_add(s, i ? "," : "");
+		add_string(s, dbx_addr_format(&e->answer[i], text));
+	}
+	dbx_strbuf_addc(s, ']');
+}
+
+/* Guards stay until a later look-up misses the address: they have no time to be told. */
+static void add_learned(struct dbx_strbuf *s, const struct dbx_explanation *e, bool is_guard)
+{
+	char text[DBX_ADDR_STRLEN];
+	bool is_first = true;
+	size_t i;
+
+	dbx_strbuf_add(s, is_guard ? ",\"guarded\":[" : ",\"learned\":[");
+	for (i = 0; i < e->n_learned; i++) {
+		if (e->learned[i].is_guard != is_guard)
+			continue;
+		dbx_strbuf_add(s, is_first ? "{\"name\":" : ",{\"name\":");
+		is_first = false;
+		add_string(s, e->learned[i].name);
+		add_member(s, "address", dbx_addr_format(&e->learned[i].addr, text));
+		if (!is_guard)
+			dbx_strbuf_addf(s, ",\"expires_in_s\":%" PRIu64,
+					e->learned[i].expires_in_s);
+		dbx_strbuf_addc(s, '}');
+	}
+	dbx_strbuf_addc(s, ']');
+}
+
+/* What the resolver says, null when no name was asked about; and what is known by that name. */
+static void add_names(struct dbx_strbuf *s, const struct dbx_explanation *e)
+{
+	add_member(s, "name", e->said);
+	if (e->has_dns) {
+		dbx_strbuf_add(s, ",\"dns\":{\"verdict\":");
+		add_string(s, dbx_verdict_name(e->dns_verdict));
+		add_member(s, "reason", dbx_reason_slug(e->dns_reason));
+		add_member(s, "rule", e->dns_rule);
+		add_member(s, "rule_doc", e->dns_doc);
+		add_member(s, "rule_ptr", e->dns_ptr);
+		if (e->is_private)
+			add_answer(s, e);
+		dbx_strbuf_addc(s, '}');
+	} else {
+		dbx_strbuf_add(s, ",\"dns\":null");
+	}
+	dbx_strbuf_addf(s, ",\"is_live\":%s,\"needs_lookup\":%s", e->is_live ? "true" : "false",
+			e->needs_lookup ? "true" : "false");
+	add_learned(s, e, false);
+	add_learned(s, e, true);
+}
+
 char *dbx_explanation_json(const struct dbx_explanation *e)
 {
 	char proto[DBX_PROTO_STRLEN];
@@ -88,6 +149,7 @@ char *dbx_explanation_json(const struct dbx_explanation *e)
 		add_string(&s, e->tags[i]);
 	}
 	dbx_strbuf_addc(&s, ']');
+	add_names(&s, e);
 	add_member(&s, "advice", e->advice);
 	add_steps(&s, e);
 	dbx_strbuf_addc(&s, '}');

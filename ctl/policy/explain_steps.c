@@ -21,6 +21,12 @@ const char *dbx_explain_result(const struct dbx_explain_ctx *c)
 	return c->out->verdict == DBX_VERDICT_DRY_RUN ? "dry-run" : "deny";
 }
 
+/* Of an entry that contains the address, where a name may still be refused. */
+static const char *passes(const struct dbx_explain_ctx *c)
+{
+	return c->names_decide ? "continue" : "allow";
+}
+
 static bool is_reason(const struct dbx_explain_ctx *c, enum dbx_reason reason)
 {
 	return c->out->reason == reason;
@@ -32,6 +38,12 @@ bool dbx_explain_source_step(struct dbx_explain_ctx *c)
 	char addr[DBX_ADDR_STRLEN], prefix[DBX_PREFIX_STRLEN];
 
 	dbx_addr_format(&c->t.src, addr);
+	if (dbx_eval_is_gateway(c->m, &c->t.src)) {
+		dbx_explain_say(c, "source", "deny", NULL,
+				"%s is the gateway's own address, which no workload sends from",
+				addr);
+		return false;
+	}
 	if (!s) {
 		dbx_explain_say(c, "source", "deny", &c->ws->where,
 				"%s is in no source prefix of workspace %" PRId64, addr, c->ws->id);
@@ -222,7 +234,7 @@ static enum decided tell_mode(struct dbx_explain_ctx *c)
 		dbx_explain_policy_step(c, "continue"); /* the private endpoint decides first */
 		return NOT_YET;
 	}
-	dbx_explain_policy_step(c, "allow");
+	dbx_explain_policy_step(c, passes(c));
 	return c->policy && c->policy->mode == DBX_MODE_RESTRICTED_ACCESS ? NOT_YET : HERE;
 }
 
@@ -241,9 +253,9 @@ static enum decided tell_endpoint(struct dbx_explain_ctx *c)
 	dbx_strbuf_init(&state);
 	if (r)
 		dbx_explain_pe_state(c, r, &state);
-	dbx_explain_say(c, "private-endpoint", dbx_explain_result(c), r ? &r->where : NULL,
-			"the address of private endpoint rule %s (%s)%s: %s", r ? r->rule_id : "?",
-			r && !state.err ? state.s : "?",
+	dbx_explain_say(c, "private-endpoint", c->names_decide ? "continue" : dbx_explain_result(c),
+			r ? &r->where : NULL, "the address of private endpoint rule %s (%s)%s: %s",
+			r ? r->rule_id : "?", r && !state.err ? state.s : "?",
 			is_own ? "" : " of another NCC than the workspace's",
 			dbx_reason_text(c->out->reason));
 	c->err = state.err ? state.err : c->err;
@@ -306,7 +318,7 @@ static bool tell_sets(struct dbx_explain_ctx *c, const char *step, const char *l
 
 	dbx_explain_proto(c->t.proto, c->t.dport, proto);
 	if (f.hit)
-		dbx_explain_say(c, step, "allow", &f.hit->where,
+		dbx_explain_say(c, step, passes(c), &f.hit->where,
 				"%s \"%s\" contains it, by %s, for %s", list, f.hit->label,
 				by_what(c, f.hit, by), proto);
 	else if (f.near)
@@ -340,7 +352,7 @@ static enum decided tell_listed(struct dbx_explain_ctx *c)
 
 		if (d->type != DBX_DEST_IP_RANGE || !dbx_eval_in_prefix(&d->prefix, &c->t.dst))
 			continue;
-		dbx_explain_say(c, "listed", "allow", &d->where, "the policy allows %s",
+		dbx_explain_say(c, "listed", passes(c), &d->where, "the policy allows %s",
 				d->destination);
 		return HERE;
 	}
@@ -354,14 +366,16 @@ static enum decided tell_listed(struct dbx_explain_ctx *c)
 
 static enum decided tell_default(struct dbx_explain_ctx *c)
 {
-	const char *why = is_reason(c, DBX_REASON_NAME_NOT_LEARNED)
-				  ? "; names that the policy allows are compiled and wait for name "
-				    "learning"
-				  : "";
+	const char *why =
+		!is_reason(c, DBX_REASON_NAME_NOT_LEARNED) ? ""
+		: c->names_decide                          ? "; what was learned is looked at next"
+		: !c->m->gateway.dns.has
+			? "; the gateway document has no dns object, so none ever is"
+			: "; addresses are learned from the answers of the gateway's resolver";
 
-	dbx_explain_say(c, "default", dbx_explain_result(c), &c->policy->where, "%s%s%s",
-			dbx_reason_text(c->out->reason), why,
-			c->out->verdict == DBX_VERDICT_DRY_RUN
+	dbx_explain_say(c, "default", c->names_decide ? "continue" : dbx_explain_result(c),
+			&c->policy->where, "%s%s%s", dbx_reason_text(c->out->reason), why,
+			c->out->verdict == DBX_VERDICT_DRY_RUN && !c->names_decide
 				? "; it leaves, because the policy is in dry-run for this product"
 				: "");
 	return HERE;

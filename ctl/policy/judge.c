@@ -108,17 +108,40 @@ void dbx_judge_frame(const struct dbx_image *img, struct dbx_frags *frags, const
 	dbx_classify_frame(&env, frame, (const uint8_t *)frame + n_bytes, pkt ? pkt : &mine, res);
 }
 
-void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
-		     struct dbx_result *res)
+static void judge_tuple(const struct dbx_env *env, const struct dbx_pkt *pkt,
+			struct dbx_result *res)
 {
-	struct dbx_env env = env_of(img, NULL, port);
 	const struct dbx_image_header *hdr;
 	struct dbx_pkt mine = *pkt;
 
 	mine.flags |= DBX_PKT_F_NO_MAC;
-	hdr = dbx_classify_start(&env, res);
+	hdr = dbx_classify_start(env, res);
 	if (hdr)
-		dbx_classify(&env, hdr, &mine, res);
+		dbx_classify(env, hdr, &mine, res);
+}
+
+void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
+		     struct dbx_result *res)
+{
+	struct dbx_env env = env_of(img, NULL, port);
+
+	judge_tuple(&env, pkt, res);
+}
+
+static int is_learned(void *arg, const struct dbx_learned_key *key)
+{
+	(void)key;
+	return *(const int *)arg;
+}
+
+void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
+		       int learned, struct dbx_result *res)
+{
+	struct dbx_env env = env_of(img, NULL, port);
+
+	env.learned = is_learned;
+	env.learned_arg = &learned;
+	judge_tuple(&env, pkt, res);
 }
 
 const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,

@@ -30,6 +30,10 @@ void dbx_judge_frame(const struct dbx_image *img, struct dbx_frags *frags, const
 void dbx_judge_tuple(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
 		     struct dbx_result *res);
 
+/* The same, should this be known of the destination: DBX_ENV_LEARNED, with DBX_ENV_GUARDED. */
+void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, uint64_t port,
+		       int learned, struct dbx_result *res);
+
 /*
  * The binding of a source address in a domain, or, in none, that of its sole owner whatever the
  * domain (DBX_DOMAIN_ANY); NULL: no workspace has it, or img is NULL. Part of the image.

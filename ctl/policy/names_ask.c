@@ -53,14 +53,29 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= s && !strcmp(name + n - s, suffix);
 }
 
+/* "s3" or "s3-..." as a whole label, at the dot or the beginning. */
+static bool is_s3_label(const char *label)
+{
+	return !strncmp(label, "s3.", 3) || !strncmp(label, "s3-", 3);
+}
+
+/* "b.s3.us-east-1...", and also a bucket that is called "s3-b": behind it the service comes again. */
+static bool has_bucket(const char *name)
+{
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+		if (is_s3_label(dot + 1))
+			return true;
+	return false;
+}
+
 /* Storage hosts whose name does not tell the bucket (egress-model section 6). */
 static enum dbx_reason denied_reason(const char *name)
 {
 	bool aws = ends_with(name, ".amazonaws.com") || ends_with(name, ".amazonaws.com.cn");
 
-	if (aws && strstr(name, ".s3-accesspoint."))
+	if (aws && (strstr(name, ".s3-accesspoint") || strstr(name, ".accesspoint.s3-global.")))
 		return DBX_REASON_DNS_ACCESS_POINT;
-	if (aws && (!strncmp(name, "s3.", 3) || !strncmp(name, "s3-", 3)))
+	if (aws && is_s3_label(name) && !has_bucket(name))
 		return DBX_REASON_DNS_PATH_STYLE;
 	if (!strcmp(name, "storage.googleapis.com") || !strcmp(name, "storage.mtls.googleapis.com"))
 		return DBX_REASON_DNS_BARE_STORAGE;

@@ -222,6 +222,9 @@ static enum dbx_quic_status look(struct dbx_quic *q)
 	for (i = 4; i < want; i++)
 		if (!has_byte(q, i))
 			return DBX_QUIC_MORE;
+	for (i = want; i < DBX_HELLO_BYTES; i++)
+		if (has_byte(q, i))
+			return DBX_QUIC_BAD; /* a second hello, which the server may ask for, is not sent so */
 	h->n = h->want = want;
 	h->status = DBX_HELLO_DONE;
 	return DBX_QUIC_DONE;
@@ -229,31 +232,12 @@ static enum dbx_quic_status look(struct dbx_quic *q)
 
 /* ---- packets ---- */
 
-/* rest: the packet from its packet number on; header: where it begins. */
-static enum dbx_quic_status read_initial(struct dbx_quic *q, const struct version *v,
-					 const uint8_t *dcid, size_t n_dcid, const uint8_t *header,
-					 const uint8_t *rest, size_t n)
-{
-	uint8_t aad[DATAGRAM_MAX], plain[DATAGRAM_MAX], mask[32];
-	size_t n_head = (size_t)(rest - header), n_pn;
-	uint64_t pn = 0;
-	struct keys k;
-
-	if (n < 4 + 16 || n_head + 4 > sizeof(aad) || n > sizeof(plain))
-		return DBX_QUIC_BAD;
-	if (!derive(v, dcid, n_dcid, &k) || !mask_of(&k, rest + 4, mask))
-		return DBX_QUIC_BAD;
-	memcpy(aad, header, n_head + 4);
-	aad[0] ^= mask[0] & 0x0f;
-	n_pn = (aad[0] & 3) + 1u;
-	for (size_t i = 0; i < n_pn; i++) {
-		aad[n_head + i] ^= mask[1 + i];
-		pn = pn << 8 | aad[n_head + i];
-	}
-	if (n < n_pn + TAG || !decrypt(&k, pn, aad, n_head + n_pn, rest + n_pn, n - n_pn, plain))
-		return DBX_QUIC_BAD;
-	return read_frames(q, plain, n - n_pn - TAG);
-}
+struct packet {
+	const struct version *v;
+	const uint8_t *header, *dcid, *rest; /* rest: from the packet number on */
+	size_t n_dcid, n_rest;
+	bool initial;
+};
 
 static const struct version *version_of(uint64_t number)
 {
@@ -263,33 +247,96 @@ static const struct version *version_of(uint64_t number)
 	return NULL;
 }
 
+/* RFC 9000 section 17.2. False: not a whole packet that a client of this version sends. */
+static bool read_header(struct reader *r, struct packet *p)
+{
+	uint8_t first, type;
+
+	p->header = r->p;
+	first = (uint8_t)number(r, 1);
+	p->v = version_of(number(r, 4));
+	p->n_dcid = (size_t)number(r, 1);
+	p->dcid = take(r, p->n_dcid);
+	take(r, (size_t)number(r, 1));
+	if (r->bad || !p->v || p->n_dcid > 20)
+		return false;
+	type = (uint8_t)((first >> 4 & 3) - p->v->initial) & 3; /* version 2 counts from one */
+	if (type == 3)
+		return false; /* Retry: a server's, and it has no length */
+	p->initial = type == 0;
+	if (p->initial)
+		take(r, (size_t)varint(r)); /* token */
+	p->n_rest = (size_t)varint(r);
+	p->rest = take(r, p->n_rest);
+	return !r->bad;
+}
+
+/* The plain text, of n bytes. False: the packet is not protected with the keys of its own id. */
+static bool open_initial(const struct packet *p, uint8_t plain[DATAGRAM_MAX], size_t *n)
+{
+	uint8_t aad[DATAGRAM_MAX], mask[32];
+	size_t n_head = (size_t)(p->rest - p->header), n_pn;
+	uint64_t pn = 0;
+	struct keys k;
+
+	if (p->n_rest < 4 + 16 || n_head + 4 > sizeof(aad) || p->n_rest > DATAGRAM_MAX)
+		return false;
+	if (!derive(p->v, p->dcid, p->n_dcid, &k) || !mask_of(&k, p->rest + 4, mask))
+		return false;
+	memcpy(aad, p->header, n_head + 4);
+	aad[0] ^= mask[0] & 0x0f;
+	n_pn = (aad[0] & 3) + 1u;
+	for (size_t i = 0; i < n_pn; i++) {
+		aad[n_head + i] ^= mask[1 + i];
+		pn = pn << 8 | aad[n_head + i];
+	}
+	if (p->n_rest < n_pn + TAG)
+		return false;
+	*n = p->n_rest - n_pn - TAG;
+	return decrypt(&k, pn, aad, n_head + n_pn, p->rest + n_pn, p->n_rest - n_pn, plain);
+}
+
+enum dbx_quic_status dbx_quic_identify(const uint8_t *p, size_t n, struct dbx_quic_id *id)
+{
+	struct reader r = {p, n, false};
+	struct dbx_quic_id got = {.version = 0};
+	struct packet k;
+
+	while (r.n && r.p[0] & 0x80) {
+		if (!read_header(&r, &k))
+			return DBX_QUIC_BAD;
+		if (got.version && (got.version != k.v->number || got.n != k.n_dcid ||
+				    memcmp(got.dcid, k.dcid, k.n_dcid)))
+			return DBX_QUIC_BAD;
+		got.version = k.v->number;
+		got.n = (uint8_t)k.n_dcid;
+		memcpy(got.dcid, k.dcid, k.n_dcid);
+	}
+	if (!got.version)
+		return DBX_QUIC_BAD;
+	*id = got;
+	return DBX_QUIC_MORE;
+}
+
 enum dbx_quic_status dbx_quic_read(struct dbx_quic *q, const uint8_t *p, size_t n)
 {
 	enum dbx_quic_status s = DBX_QUIC_MORE;
 	struct reader r = {p, n, false};
-	bool any = false;
+	uint8_t plain[DATAGRAM_MAX];
+	bool any = false, opened = false;
+	size_t n_plain;
+	struct packet k;
 
 	while (r.n && r.p[0] & 0x80 && s == DBX_QUIC_MORE) {
-		const uint8_t *header = r.p, *dcid, *rest;
-		uint8_t first = (uint8_t)number(&r, 1);
-		const struct version *v = version_of(number(&r, 4));
-		size_t n_dcid = (size_t)number(&r, 1), len;
-		bool initial = v && (first >> 4 & 3) == v->initial;
-
-		dcid = take(&r, n_dcid);
-		take(&r, (size_t)number(&r, 1));
-		if (initial)
-			take(&r, (size_t)varint(&r)); /* token */
-		len = (size_t)varint(&r);
-		rest = take(&r, len);
-		if (r.bad || !v || n_dcid > 20)
-			return any ? s : DBX_QUIC_BAD;
-		if (!initial)
-			continue; /* 0-RTT beside it */
+		if (!read_header(&r, &k))
+			return DBX_QUIC_BAD;
 		any = true;
-		s = read_initial(q, v, dcid, n_dcid, header, rest, len);
+		if (!k.initial || !open_initial(&k, plain, &n_plain))
+			continue;
+		opened = true;
+		s = read_frames(q, plain, n_plain);
 	}
 	if (s != DBX_QUIC_MORE)
 		return s;
-	return any ? look(q) : DBX_QUIC_BAD;
+	return opened ? look(q) : any ? DBX_QUIC_NONE : DBX_QUIC_BAD;
 }

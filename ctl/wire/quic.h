@@ -15,8 +15,9 @@
 enum dbx_quic_status {
 	DBX_QUIC_MORE,
 	DBX_QUIC_DONE, /* hello is whole: dbx_hello_name() may be asked */
-	DBX_QUIC_BAD,  /* no Initial of a version that is known, or not what belongs in one */
+	DBX_QUIC_BAD, /* no packets of a version that is known, or not what belongs in an Initial */
 	DBX_QUIC_LONG,
+	DBX_QUIC_NONE, /* begins no connection: no Initial that its own connection id opens */
 };
 
 struct dbx_quic { /* all zero to begin with */
@@ -24,7 +25,26 @@ struct dbx_quic { /* all zero to begin with */
 	uint8_t seen[DBX_HELLO_BYTES / 8]; /* a bit for each byte of hello.msg */
 };
 
-/* One UDP payload. Packets in it that are not Initials are skipped. */
+/*
+ * Which connection a client's datagram is of. A server that does not know the id derives the keys of a
+ * new connection from it (RFC 9001 section 5.2): only an Initial that these keys open begins one.
+ */
+struct dbx_quic_id {
+	uint32_t version;
+	uint8_t n;
+	uint8_t dcid[20];
+};
+
+/*
+ * Reads the headers alone. DBX_QUIC_BAD unless all packets with a long header are of one version that
+ * is known and of one id, and complete: then nobody can read the datagram as something else.
+ */
+enum dbx_quic_status dbx_quic_identify(const uint8_t *p, size_t n, struct dbx_quic_id *id);
+
+/*
+ * One UDP payload of that connection. What does not open is skipped, as servers do. Bytes of a hello
+ * that differ from those that were seen before: DBX_QUIC_BAD, also after DONE.
+ */
 enum dbx_quic_status dbx_quic_read(struct dbx_quic *q, const uint8_t *p, size_t n);
 
 #endif

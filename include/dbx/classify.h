@@ -434,8 +434,8 @@ static __always_inline int dbx_tunnel_has(const struct dbx_env *env,
 
 /*
  * dbx_parse() read a frame to pkt, and stop returned: is it the outside of a tunnel to this gateway?
- * Then inner->offset is where dbx_parse_at() and dbx_tunnel_enter() go on, else 0. Returns stop, or
- * the reason of a tunnel packet that is refused. A first fragment would be put together by the host.
+ * Then inner->offset is where dbx_tunnel_options(), if there are any, dbx_parse_at() and
+ * dbx_tunnel_enter() go on, else 0. Returns stop, or the reason of a tunnel packet that is refused. A first fragment would be put together by the host.
  */
 static __always_inline int dbx_tunnel_open(const struct dbx_env *env,
 					   const struct dbx_image_header *hdr, const void *data,
@@ -488,7 +488,10 @@ static __always_inline void dbx_classify_frame(const struct dbx_env *env, const 
 	if (!hdr)
 		return;
 	stop = dbx_tunnel_open(env, hdr, data, end, stop, pkt, &inner);
-	if (inner.offset) {
+	if (inner.offset && inner.n_options)
+		stop = dbx_tunnel_options(data, end, inner.offset - inner.n_options,
+					  inner.n_options);
+	if (inner.offset && stop == DBX_PARSE_GO_ON) {
 		stop = dbx_parse_at(data, end, inner.offset, pkt);
 		stop = dbx_tunnel_enter(&inner, stop, pkt);
 	}

@@ -15,10 +15,11 @@
 #include "names.h"
 
 enum dbx_hello_status {
-	DBX_HELLO_MORE, /* nothing decided yet */
-	DBX_HELLO_DONE, /* whole: dbx_hello_name() may be asked */
-	DBX_HELLO_BAD,  /* not what belongs on such a port */
-	DBX_HELLO_LONG, /* longer than is looked at */
+	DBX_HELLO_MORE,    /* nothing decided yet */
+	DBX_HELLO_DONE,    /* whole: dbx_hello_name() may be asked */
+	DBX_HELLO_BAD,     /* not what belongs on such a port */
+	DBX_HELLO_LONG,    /* longer than is looked at */
+	DBX_HELLO_BETWEEN, /* among the records in front of a second hello */
 };
 
 struct dbx_hello {
@@ -87,6 +88,35 @@ static __always_inline void dbx_hello_feed(struct dbx_hello *h, dbx_u8 byte)
 		dbx_hello_tls_header(h, byte);
 	else
 		dbx_hello_tls_body(h, byte);
+}
+
+/*
+ * The next byte behind a hello that is DONE, or in front of a second one (BETWEEN). There may stand
+ * records of change_cipher_spec, alert and application_data, which is early data (RFC 8446 sections
+ * 4.2.10 and 5); they are stepped over. A handshake record begins the second hello; behind a first
+ * one that nobody has answered yet no client sends any.
+ */
+static __always_inline void dbx_hello_between(struct dbx_hello *h, dbx_u8 byte)
+{
+	dbx_u32 len;
+
+	if (h->rec_left) {
+		h->rec_left--;
+		return;
+	}
+	h->hdr[h->n_hdr & 7] = byte;
+	h->n_hdr++;
+	if (h->n_hdr == 1 && byte == 22)
+		h->status = h->status == DBX_HELLO_DONE ? DBX_HELLO_BAD : DBX_HELLO_MORE;
+	if (h->n_hdr < 5)
+		return;
+	len = (dbx_u32)h->hdr[3] << 8 | h->hdr[4];
+	h->n_hdr = 0;
+	if ((h->hdr[0] != 20 && h->hdr[0] != 21 && h->hdr[0] != 23) || h->hdr[1] != 3 ||
+	    len > 16384 + 256)
+		h->status = DBX_HELLO_BAD;
+	else
+		h->rec_left = (dbx_u16)len;
 }
 
 /* ---- the name ---- */

@@ -120,6 +120,14 @@ struct dbx_flow_cut {
 #define DBX_FLOW_F_CONFIRMED 4 /* the server took isn: its SYN-ACK was seen */
 #define DBX_FLOW_F_DELIVERED 8 /* the server has all of the hello: nothing in it can change now */
 
+/*
+ * An ALLOWED TLS flow whose client might still say another name: a server that answers the hello with a
+ * HelloRetryRequest (RFC 8446 section 4.1.4) gets a second one, and may take the name of that.
+ */
+#define DBX_WATCH_ANSWER 1 /* what the server answered is not known yet */
+#define DBX_WATCH_AGAIN  2 /* it asked for a second hello, which has not been judged */
+#define DBX_WATCH_PART   4 /* `hellos` has where the reading of the client's records stands */
+
 struct dbx_flow {
 	dbx_u64 policy_uid[2]; /* [1]: of the generation to come while policies change, else 0 */
 	dbx_u64 name;          /* hash of the name that it spoke, 0 = none yet */
@@ -129,14 +137,19 @@ struct dbx_flow {
 	dbx_u64 last_ns;
 	dbx_u32 isn;     /* sequence number of the first byte of the stream */
 	dbx_u32 n_seen;  /* bytes of the stream that were judged: cuts[n_cuts - 1].end */
-	dbx_u32 n_hello; /* bytes whose repetition must be the same; 0 while unknown */
-	dbx_u32 n_body;  /* HTTP: bytes of the request behind its head */
-	dbx_u8 state;    /* enum dbx_flow_state */
-	dbx_u8 kind;     /* enum dbx_name_port */
+	dbx_u32 n_hello; /* bytes that left and whose repetition must be the same */
+	union {
+		dbx_u32 n_body;      /* HTTP: bytes of the request behind its head */
+		dbx_u32 server_next; /* TLS: of the server's stream, the first byte not seen */
+	};
+	dbx_u8 state; /* enum dbx_flow_state */
+	dbx_u8 kind;  /* enum dbx_name_port */
 	dbx_u8 flags;
 	dbx_u8 reason; /* of DENIED, or of what dry-run let through */
 	dbx_u8 n_cuts;
-	dbx_u8 zero[3];
+	dbx_u8 watch;    /* DBX_WATCH_*; 0 = the flow is free */
+	dbx_u8 n_answer; /* how far the server's answer is known, companion.h */
+	dbx_u8 zero;
 	struct dbx_flow_cut cuts[DBX_HELLO_CUTS];
 };
 
@@ -176,8 +189,10 @@ struct dbx_name_event {
 	dbx_u32 isn; /* of the flow; 0 for QUIC */
 	dbx_u64 policy_uid;
 	dbx_u64 start_ns; /* of the flow, to be given back by flow_set */
-	dbx_u32 seq; /* with payload: its sequence number; else what the server expects next (RST) */
+	dbx_u32 seq; /* with payload: its sequence number, QUIC: 1 = the flow is allowed already;
+		      * else what the server expects next (RST) */
 	dbx_u32 ack;
+	dbx_u32 mark; /* of the path that the packet would take, 0 = none */
 	dbx_u8 n_name;
 	dbx_u8 kind;       /* enum dbx_name_port */
 	dbx_u16 n_payload; /* HTTP, QUIC: bytes of payload; only as many lie in the record */

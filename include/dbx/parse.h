@@ -439,11 +439,13 @@ static __always_inline int dbx_parse(const void *data, const void *end, struct d
 struct dbx_inner {
 	dbx_u32 offset;
 	dbx_u32 domain;
+	dbx_u32 n_options; /* bytes of them before offset, not read yet: see dbx_tunnel_options() */
 };
 
 /* Bounds of what follows from an IPv4 header with at most a priority tag before it. */
-#define DBX_OUTER_L4_MAX 127u /* of the outside's UDP header */
-#define DBX_INNER_MAX    511u /* of dbx_inner.offset */
+#define DBX_OUTER_L4_MAX       127u /* of the outside's UDP header */
+#define DBX_INNER_MAX          511u /* of dbx_inner.offset */
+#define DBX_TUNNEL_OPTIONS_MAX 255u /* of dbx_inner.n_options */
 
 /* RFC 7348 section 5. As Linux: a reserved bit that is set is an extension that nobody asked for. */
 static __always_inline int dbx_tunnel_vxlan(const dbx_u8 *h, struct dbx_inner *inner)
@@ -451,19 +453,21 @@ static __always_inline int dbx_tunnel_vxlan(const dbx_u8 *h, struct dbx_inner *i
 	if (dbx_rd32(h) != 0x08000000 || h[7])
 		return DBX_REASON_BAD_TUNNEL;
 	inner->offset = 16;
+	inner->n_options = 0;
 	inner->domain = DBX_DOMAIN_VNI | dbx_rd32(h + 4) >> 8;
 	return DBX_PARSE_GO_ON;
 }
 
 /*
  * RFC 8926 section 3.4: version 0, Ethernet inside; neither a control packet (O) nor one with options
- * that must be understood (C).
+ * that must be understood (C): none is understood here, so that C alone decides, as the RFC has it.
  */
 static __always_inline int dbx_tunnel_geneve(const dbx_u8 *h, struct dbx_inner *inner)
 {
 	if (h[0] >> 6 || (h[1] & 0xc0) || dbx_rd16(h + 2) != 0x6558)
 		return DBX_REASON_BAD_TUNNEL;
-	inner->offset = 16 + (h[0] & 0x3fu) * 4;
+	inner->n_options = (h[0] & 0x3fu) * 4;
+	inner->offset = 16 + inner->n_options;
 	inner->domain = DBX_DOMAIN_VNI | dbx_rd32(h + 4) >> 8;
 	return DBX_PARSE_GO_ON;
 }
@@ -491,7 +495,28 @@ static __always_inline int dbx_tunnel_read(const void *data, const void *end,
 		return rc;
 	inner->offset = pkt->l4_offset + at.offset;
 	inner->domain = at.domain;
+	inner->n_options = at.n_options;
 	return inner->offset > bytes ? DBX_REASON_BAD_TUNNEL : DBX_PARSE_GO_ON;
+}
+
+/*
+ * RFC 8926 section 3.5, of n bytes of options from offset on: a critical one that the header does not
+ * tell of is refused all the same, and so are options whose lengths do not add up.
+ */
+static __always_inline int dbx_tunnel_options(const void *data, const void *end, dbx_u32 offset,
+					      dbx_u32 n)
+{
+	const dbx_u8 *o;
+	dbx_u32 at = 0;
+	int i;
+
+	for (i = 0; i < 63 && at < n; i++) {
+		o = (const dbx_u8 *)data + offset + at;
+		if (o + 4 > (const dbx_u8 *)end || (o[2] & 0x80))
+			return DBX_REASON_BAD_TUNNEL;
+		at += 4 + (o[3] & 0x1fu) * 4;
+	}
+	return at == n ? DBX_PARSE_GO_ON : DBX_REASON_BAD_TUNNEL;
 }
 
 /* The inside was parsed to pkt, and stop returned: what now holds. Tags inside are one too many. */

@@ -138,10 +138,11 @@ struct dbx_bucket {
  * one that the interface hid.
  */
 #define DBX_META_MAGIC  0x0db50000u
-#define DBX_META_DNS    1u /* for the resolver */
+#define DBX_META_DNS    1u /* for the resolver, and sealed: an outer tag DBX_SEAL_TCI in front */
 #define DBX_META_TAGGED 2u /* judged with the tag tci */
 #define DBX_META_REPLY  4u /* the frame is an answer, to be sent back where it came from */
-#define DBX_META_MARK   8u /* mark is to be the packet's */
+#define DBX_META_MARK   8u /* mark is to be the packet's; sealed likewise */
+#define DBX_SEAL_TCI    0xfffu
 struct dbx_meta {
 	dbx_u32 what;      /* DBX_META_MAGIC | flags */
 	dbx_u16 tci;       /* of the outer tag, with TAGGED */

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -140,6 +141,21 @@ def check_says(name, document):
         return done.returncode, done.stdout + done.stderr
 
 
+def reader_keys():
+    """The keys in the field tables of the gateway document's readers."""
+    files = [ROOT / "ctl/policy" / f"read_{part}.c" for part in ("gateway", "source", "dest", "names", "paths")]
+    return {key for path in files for key in re.findall(r'\{"(\w+)", (?:0|RD_REQUIRED), ', path.read_text())}
+
+
+def schema_keys(schema):
+    """The names of all properties, however deep."""
+    if isinstance(schema, list):
+        return set().union(*map(schema_keys, schema))
+    if not isinstance(schema, dict):
+        return set()
+    return set(schema.get("properties", {})).union(*map(schema_keys, schema.values()))
+
+
 def main():
     tap = Tap()
     try:
@@ -177,6 +193,9 @@ def main():
         # A state that is not known yet is taken as not effective, with a warning: the vendor adds some.
         told = status == 1 or "[unknown-value]" in said
         tap.result(told and path.name in said, f"{what} is not taken by the tool either", said)
+    missing = sorted(reader_keys() - schema_keys(schemas["gateway"].schema))
+    tap.result(len(reader_keys()) > 40 and not missing, "the gateway's schema has every key that is read",
+               " ".join(missing))
     for pointer, value in RIGHT:
         name = "private-endpoints/gateway.json"
         document = with_value(load(RULES / name), pointer, value)

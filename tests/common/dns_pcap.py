@@ -3,12 +3,16 @@
 #
 # messages(path) gives (frame number, "udp" or "tcp", message) for port 53, in the order of frames; a
 # message over TCP is counted where its last byte came. Tunnels but IP in IP are not looked into.
+import gzip
 import struct
 
 
 def frames(path):
-    """(frame number, link type, bytes) of a pcap or pcapng file."""
-    data = open(path, "rb").read()
+    """(frame number, link type, bytes) of a pcap or pcapng file, as it is or gzipped."""
+    with open(path, "rb") as f:
+        data = f.read()
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
     if data[:4] == b"\x0a\x0d\x0d\x0a":
         yield from frames_ng(data)
         return

@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "common/tinyimg.h"
 #include "dbx/program.h"
@@ -227,7 +228,8 @@ bool flowrun_udp(struct flowrun *f, const void *data, size_t n)
 	return f->action == XDP_PASS && f->res.verdict != DBX_VERDICT_DROP;
 }
 
-void flowrun_back(struct flowrun *f, uint8_t flags, uint32_t off)
+static bool send_back(struct flowrun *f, uint8_t flags, uint32_t seq, uint32_t ack,
+		      const void *data, size_t n)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct pkt p;
@@ -236,13 +238,43 @@ void flowrun_back(struct flowrun *f, uint8_t flags, uint32_t off)
 	ip_frame(f, &p, true);
 	at = p.n;
 	pkt_tcp(&p, 443, f->sport, PKT_AUTO, flags);
-	put32(p.b + at + 4, f->ack);
-	put32(p.b + at + 8, f->isn + off);
+	put32(p.b + at + 4, seq);
+	put32(p.b + at + 8, f->isn + ack);
+	pkt_raw(&p, data, n);
 	pkt_end(&p);
 	opts.data_in = p.b;
 	opts.data_size_in = (uint32_t)p.n;
 	if (bpf_prog_test_run_opts(bpfrun_program(f->r, "egress_back"), &opts))
 		abort();
+	return (int)opts.retval == TC_ACT_UNSPEC;
+}
+
+void flowrun_back(struct flowrun *f, uint8_t flags, uint32_t off)
+{
+	if (!send_back(f, flags, f->ack - !!(flags & SYN), off, NULL, 0))
+		abort();
+}
+
+bool flowrun_answer(struct flowrun *f, uint32_t ack, uint32_t off, const void *data, size_t n)
+{
+	return send_back(f, ACK | PSH, f->ack + off, ack, data, n);
+}
+
+void flowrun_server_hello(uint8_t out[FLOWRUN_ANSWER], bool retry)
+{
+	/* RFC 8446 section 4.1.3 */
+	static const uint8_t random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+					   0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+					   0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+					   0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+	static const uint8_t head[11] = {
+		22, 3, 3, 0, FLOWRUN_ANSWER - 5, 2, 0, 0, FLOWRUN_ANSWER - 9, 3, 3};
+
+	memset(out, 0x5a, FLOWRUN_ANSWER);
+	memcpy(out, head, sizeof(head));
+	memcpy(out + sizeof(head), random, sizeof(random));
+	if (!retry)
+		out[sizeof(head) + sizeof(random) - 1] ^= 1;
 }
 
 void flowrun_begin(struct flowrun *f)

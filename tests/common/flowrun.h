@@ -59,6 +59,11 @@ bool flowrun_udp(struct flowrun *f, const void *data, size_t n);
 void flowrun_begin(struct flowrun *f);
 /* A segment of the server's, seen on its way to the workload: acknowledges up to `off`. */
 void flowrun_back(struct flowrun *f, uint8_t flags, uint32_t off);
+/* The same with data, at `off` of the server's stream; true when it went on to the workload. */
+bool flowrun_answer(struct flowrun *f, uint32_t ack, uint32_t off, const void *data, size_t n);
+/* The server's answer to a hello: its ServerHello, or, when retry, a HelloRetryRequest. */
+#define FLOWRUN_ANSWER 95
+void flowrun_server_hello(uint8_t out[FLOWRUN_ANSWER], bool retry);
 /* The flow as the table has it; false when it has none. */
 bool flowrun_get(struct flowrun *f, struct dbx_flow *out);
 void flowrun_key(const struct flowrun *f, struct dbx_flow_key *key);

@@ -108,6 +108,22 @@ static void put_outer_ip(struct gen_rand *r, const struct gen_model *m, struct p
 	pkt_ip4(p, &h);
 }
 
+/* Options that fill n bytes, mostly; some are critical, or longer than what is left. */
+static void put_options(struct gen_rand *r, uint8_t *out, size_t n)
+{
+	size_t at = 0, room;
+
+	while (at + 4 <= n) {
+		room = (n - at) / 4;
+		out[at] = 1;
+		out[at + 2] = (uint8_t)(gen_below(r, 128) | (gen_percent(r, 2) ? 0x80 : 0));
+		out[at + 3] = (uint8_t)gen_below(r, room < 32 ? (uint32_t)room : 32);
+		if (gen_percent(r, 1))
+			out[at + 3] = (uint8_t)gen_below(r, 256);
+		at += 4 + (out[at + 3] & 31u) * 4;
+	}
+}
+
 static void put_tunnel_header(struct gen_rand *r, struct pkt *p, bool is_geneve, uint32_t vni)
 {
 	uint8_t options[252] = {0};
@@ -118,6 +134,7 @@ static void put_tunnel_header(struct gen_rand *r, struct pkt *p, bool is_geneve,
 		pkt_vxlan(p, 0x08000000u ^ bits, vni, gen_percent(r, 2) ? 1 : 0);
 		return;
 	}
+	put_options(r, options, words * 4);
 	pkt_geneve(p, (uint16_t)((words << 8) ^ (bits & 0xffff)),
 		   gen_percent(r, 3) ? 0x0800 : 0x6558, vni, options,
 		   gen_percent(r, 97) ? words * 4 : gen_below(r, 253));

@@ -36,8 +36,14 @@ explain-dry-run     0 explain -w 1002 -d 192.0.2.1 -p 53 -P udp --policy old
 explain-product     1 explain -w 1002 -d 192.0.2.1 -p 53 -P udp --product Apps --policy old
 explain-workspace   0 explain -w 1001 -d 10.66.2.9 -p 22 --policy old
 explain-name        0 explain -w 1001 -d pypi.org -p 443 --policy old
+explain-allowed     0 explain -w 1001 -d api.example.com -p 443 --policy names
+explain-says        0 explain -w 1001 -d 198.51.100.9 -p 443 --name other.example.net --policy names
+explain-denied      0 explain -w 1001 -d s3.us-east-1.amazonaws.com -p 443 --policy names
+explain-quic        0 explain -w 1001 -d api.example.com -p 443 -P udp --policy names
+explain-name-json   0 explain --json -w 1001 -d api.example.com -p 8443 --policy names
 explain-icmp        0 explain -w 1001 -d 10.66.0.1 -P icmp --policy old
 explain-json        0 explain --json -w 1001 -d 20.60.80.1 -p 443 --policy old
+explain-gateway     0 explain -w 1001 -d 198.51.100.7 -p 443 --src 10.66.0.1 --policy old
 explain-unknown     1 explain -w 9 -d 192.0.2.1 -p 443 --policy old
 paths-check         0 check paths
 paths-compile       0 compile --generation 3 -o IMAGE paths

@@ -102,7 +102,7 @@ daemon_start() { # [ARGUMENTS]
 		--socket "$lab/socket" --state-dir "$lab/state" --pin-dir "$lab/bpf/dbx-egress" \
 		--object "$build/egress_xdp.bpf.o" "$@") >>"$lab/daemon.log" 2>&1 &
 	daemon_pid=$!
-	wait_for 20 ctl status && return 0
+	wait_for 60 ctl status && return 0 # a bound, not a wait: a busy machine takes its time
 	echo "# the daemon did not come up:"
 	sed 's/^/#   /' "$lab/daemon.log"
 	return 1

@@ -3,7 +3,7 @@
  * quicread.c -- UDP payloads as our QUIC parser reads them, one line each.
  *
  * Standard input: the number of the flow (four octets), the payload's length (two octets, both big
- * endian), the payload. Output: "more", "bad", "long", or "done", a tab and the name.
+ * endian), the payload. Output: "more", "bad", "long", "none", or "done", a tab and the name.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void print_name(const struct dbx_quic *q)
 
 int main(void)
 {
-	static const char *const words[] = {"more", "done", "bad", "long"};
+	static const char *const words[] = {"more", "done", "bad", "long", "none"};
 	uint8_t head[6], payload[65536];
 
 	while (fread(head, sizeof(head), 1, stdin) == 1) {

@@ -106,7 +106,9 @@ static inline void *way_image(const struct way_opts *o, size_t *n)
 	hdr->vxlan_port = o->vxlan_port;
 	hdr->geneve_port = o->geneve_port;
 	hdr->tunnel_local = DBX_LEAF | (o->vxlan_port || o->geneve_port);
-	hdr->tunnel_remotes = o->refuse_remotes ? DBX_LEAF : DBX_LEAF | 1;
+	hdr->tunnel_remotes = DBX_LEAF;
+	if (!o->refuse_remotes)
+		hdr->tunnel_remotes |= DBX_TUNNEL_F_VXLAN | DBX_TUNNEL_F_GENEVE;
 	tinyimg_seal(hdr, *n);
 	return hdr;
 }
@@ -161,6 +163,19 @@ static inline uint32_t way_send(const struct pkt *p, uint64_t port, uint32_t rep
 	way.action = opts.retval;
 	way.n_out = opts.data_size_out;
 	return way.action;
+}
+
+#define WAY_SEAL_BYTES 4
+
+/* The frame at out is the one at in, sealed: an outer tag that only the companion takes off. */
+static inline void way_assert_sealed(const uint8_t *out, const uint8_t *in, size_t n)
+{
+	static const uint8_t seal[WAY_SEAL_BYTES] = {0x81, 0x00, DBX_SEAL_TCI >> 8,
+						     DBX_SEAL_TCI & 0xff};
+
+	assert_memory_equal(out, in, 12);
+	assert_memory_equal(out + 12, seal, sizeof(seal));
+	assert_memory_equal(out + 12 + sizeof(seal), in + 12, n - 12);
 }
 
 static inline uint64_t way_total(enum dbx_reason reason, enum dbx_verdict verdict)

@@ -55,6 +55,15 @@ static inline void fresh(void)
 	flowrun_begin(&f);
 }
 
+/* The server answers what it has up to `ack` of the stream. */
+static inline void answer(size_t ack, bool retry)
+{
+	uint8_t b[FLOWRUN_ANSWER];
+
+	flowrun_server_hello(b, retry);
+	assert_true(flowrun_answer(&f, (uint32_t)ack, 0, b, sizeof(b)));
+}
+
 /* Sends a segment; what passes reaches the server. */
 static inline bool segment(const struct hello *h, size_t from, size_t to)
 {
@@ -176,6 +185,8 @@ static inline void two_segments(const struct hello *h, size_t cut)
 	assert_true(segment(h, 0, cut));
 	assert_reason(LISTED_NAME);
 	assert_true(server_has(h));
+	assert_false(flowrun_send(&f, ACK, (uint32_t)h->n, "later", 5));
+	answer(h->n, false);
 	assert_true(flowrun_send(&f, ACK, (uint32_t)h->n, "later", 5));
 }
 

@@ -209,6 +209,42 @@ static void test_target_region(void **state)
 	dbx_diag_fini(&d);
 }
 
+/* Two documents: the rule, and the gateway with its private address. */
+static size_t count_without_dns(const char *state, const char *more, const char *dns)
+{
+	struct dbx_diag d;
+	char ncc[1024], gateway[1024];
+	size_t n;
+
+	snprintf(ncc, sizeof(ncc), NCC("n1", "eastus2", "azure", "%s\"%s\"}"),
+		 "{\"rule_id\": \"r1\", \"resource_id\": \"" STORAGE(
+			 "lake") "\", \"group_id\": \"blob\", \"connection_state\": ",
+		 state);
+	snprintf(gateway, sizeof(gateway),
+		 GATEWAY(", \"private_endpoints\": [{\"rule_id\": \"r1\", \"addresses\": "
+			 "[\"10.9.0.4\"]%s}]%s"),
+		 more, dns);
+	CHECK(&d, 0, ncc, gateway);
+	n = count_findings(&d, "private-without-dns");
+	if (n)
+		expect(&d, "private-without-dns", DBX_SEV_WARNING, "b.json", PE_PTR(0),
+		       "add \"dns\"");
+	dbx_diag_fini(&d);
+	return n;
+}
+
+static void test_private_required_without_a_resolver(void **state)
+{
+	static const char dns[] = ", \"dns\": {\"upstreams\": [\"192.0.2.53\"]}";
+
+	(void)state;
+	assert_int_equal(count_without_dns("ESTABLISHED", "", ""), 1);
+	assert_int_equal(count_without_dns("ESTABLISHED", ", \"private_required\": true", ""), 1);
+	assert_int_equal(count_without_dns("ESTABLISHED", ", \"private_required\": false", ""), 0);
+	assert_int_equal(count_without_dns("PENDING", "", ""), 0);
+	assert_int_equal(count_without_dns("ESTABLISHED", "", dns), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_name_in_two_rules_that_do_not_meet),
 		cmocka_unit_test(test_region_of_a_service),
 		cmocka_unit_test(test_target_region),
+		cmocka_unit_test(test_private_required_without_a_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

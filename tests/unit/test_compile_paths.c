@@ -334,8 +334,9 @@ static void test_who_is_guarded(void **state)
 	guards(RULE("pe", "a", NAMED("ESTABLISHED")), "", true);
 	guards(RULE("pe", "a", NAMED("ESTABLISHED")), ", \"private_required\": true", true);
 	guards(RULE("pe", "a", NAMED("ESTABLISHED")), ", \"private_required\": false", false);
-	guards(RULE("pe", "a", NAMED("PENDING")), "", false);
-	guards(RULE("pe", "a", NAMED("ESTABLISHED") ", \"deactivated\": true"), "", false);
+	guards(RULE("pe", "a", NAMED("PENDING")), "", true); /* else its public path were open */
+	guards(RULE("pe", "a", NAMED("PENDING")), ", \"private_required\": false", false);
+	guards(RULE("pe", "a", NAMED("ESTABLISHED") ", \"deactivated\": true"), "", true);
 	/* no name follows from it */
 	guards(RULE("pe", "a", ", \"group_id\": \"odd\", \"connection_state\": \"ESTABLISHED\""),
 	       "", false);

@@ -404,6 +404,13 @@ static void test_start(void **state)
 	assert_false(has("up2"));
 	free(left);
 	dbx_paths_close(&p);
+	p = opened(NULL); /* and documents without a path */
+	assert_int_equal(prepare(p, none, &f), 0);
+	assert_true(has("up1"));
+	dbx_paths_settle(p);
+	assert_null(kernel.table);
+	assert_string_equal(kernel.marks, "");
+	dbx_paths_close(&p);
 }
 
 /* Without a path nothing is asked of a host that has no nftables. */

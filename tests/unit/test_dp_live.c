@@ -142,13 +142,23 @@ static void start_server(void)
 		   "ip netns exec srv ss -ltn | grep -q :443 && exit 0; sleep 0.1; done; exit 1");
 }
 
-/* Payload of clients that came as far as the server, from now on. */
+/* Payload of clients that came as far as the server, from now on; and marks. */
 static void start_capture(void)
 {
-	nsbox_must("(ip netns exec srv tcpdump -i eth0 -U -w " DIR "/cap 'dst port 443 and "
+	nsbox_must("(ip netns exec srv tcpdump --immediate-mode -i eth0 -U -w " DIR
+		   "/cap 'udp dst port 9 or dst port 443 and "
 		   "(ip[2:2] - ((ip[0]&0xf)<<2) - ((tcp[12]&0xf0)>>2)) != 0' >" DIR
-		   "/capture.log 2>&1 &) ; for i in $(seq 50); do grep -q listening " DIR
+		   "/capture.log 2>&1 &) ; for i in $(seq 200); do grep -q listening " DIR
 		   "/capture.log && exit 0; sleep 0.1; done; exit 1");
+}
+
+/* A mark comes from the gateway: when the capture has it, it has all that came before. */
+static int captured(void)
+{
+	nsbox_must("bash -c 'echo mark >/dev/udp/203.0.113.7/9'; "
+		   "for i in $(seq 200); do test $(tcpdump -r " DIR "/cap udp 2>/dev/null | wc -l) "
+		   "-gt 0 && exit 0; sleep 0.1; done; exit 1");
+	return nsbox_try("exit $(tcpdump -r " DIR "/cap tcp 2>/dev/null | wc -l)");
 }
 
 static bool curl(const char *name, const char *more)
@@ -180,10 +190,11 @@ static void test_the_name_decides(void **state)
 	assert_int_equal(nsbox_try("ip netns exec w1 curl -s -m 3 http://203.0.113.7:443/"), 56);
 	assert_true(total_of(DBX_REASON_NOT_TLS, DBX_VERDICT_DROP) > 0);
 	/* not a byte of these came to the server; the next one's do, so the capture works */
-	nsbox_must("sleep 0.3; test $(tcpdump -r " DIR "/cap 2>/dev/null | wc -l) -eq 0");
+	assert_int_equal(captured(), 0);
 	start_server();
 	assert_true(curl("shop.example.com", ""));
-	nsbox_must("sleep 0.3; test $(tcpdump -r " DIR "/cap 2>/dev/null | wc -l) -gt 0");
+	nsbox_must("for i in $(seq 200); do test $(tcpdump -r " DIR "/cap tcp 2>/dev/null | wc -l) "
+		   "-gt 0 && exit 0; sleep 0.1; done; exit 1");
 }
 
 /* A download goes on when the name is forgotten. */
@@ -453,7 +464,7 @@ static void send_tagged(const char *tags)
 		"import socket,struct\n"
 		"s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW);s.bind(('eth0',0))\n"
 		"m=bytes.fromhex(open('/sys/class/net/eth0/address').read().strip().replace(':',''))\n"
-		"p=bytes.fromhex('45000020000000004011000000000000')[:12]\n"
+		"p=bytes.fromhex('45000020000000004011337a')\n"
 		"p+=socket.inet_aton('10.66.1.10')+socket.inet_aton('203.0.113.7')\n"
 		"p+=struct.pack('>HHHH',999,53,12,0)+b'abcd'\n"
 		"t=b''.join(struct.pack('>HH',0x8100,int(v)) for v in '%s'.split())\n"
@@ -462,37 +473,71 @@ static void send_tagged(const char *tags)
 	nsbox_must("sleep 0.05");
 }
 
+/* Tags in the frame, and one that the interface hides (0 = none). */
+static const struct tags {
+	const char *in_frame;
+	uint16_t hidden;
+} tags[] = {
+	{"", 0},    {"100", 0},   {"100 7", 0}, {"0", 0},       {"4095", 0},
+	{"", 100},  {"100", 100}, {"7", 100},   {"100", 7},     {"7 100", 7},
+	{"7 7", 7}, {"0", 100},   {"", 4095},   {"4095", 4095}, {"100", 4095},
+};
+
+/* What egress_tc makes of such a frame that XDP lets pass for this reason. */
+static void see_tags(const struct tags *t, enum dbx_reason reason)
+{
+	uint64_t passed = total_of(reason, DBX_VERDICT_PASS);
+	uint64_t hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP);
+
+	if (t->hidden)
+		hide_tags(t->hidden);
+	send_tagged(t->in_frame);
+	passed = total_of(reason, DBX_VERDICT_PASS) - passed;
+	hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP) - hidden;
+	fprintf(stderr, "# in the frame \"%s\", hidden %u: XDP passed %u, dropped as hidden %u\n",
+		t->in_frame, t->hidden, (unsigned int)passed, (unsigned int)hidden);
+	assert_int_equal(hidden > 0, t->hidden > 0);
+}
+
 static void test_tags_that_are_seen_and_hidden(void **state)
 {
-	static const struct {
-		const char *in_frame;
-		uint16_t hidden;
-		bool dropped;
-	} v[] = {
-		{"", 0, false},     {"100", 0, false},  {"100 7", 0, false}, {"0", 0, false},
-		{"", 100, true},    {"100", 100, true}, {"7", 100, true},    {"100", 7, true},
-		{"7 100", 7, true}, {"7 7", 7, true},   {"0", 100, true},
-	};
 	struct flowrun_opts o = {.kind = DBX_NAME_PORT_UNVERIFIED};
-	uint64_t passed, hidden;
 	size_t i;
 
 	(void)state;
 	commit(&o);
 	learn("shop.example.com");
-	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
-		if (v[i].hidden)
-			hide_tags(v[i].hidden);
-		passed = total_of(DBX_REASON_NAME_UNVERIFIED, DBX_VERDICT_PASS);
-		hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP);
-		send_tagged(v[i].in_frame);
-		passed = total_of(DBX_REASON_NAME_UNVERIFIED, DBX_VERDICT_PASS) - passed;
-		hidden = total_of(DBX_REASON_VLAN_HIDDEN, DBX_VERDICT_DROP) - hidden;
-		fprintf(stderr,
-			"# in the frame \"%s\", hidden %u: XDP passed %u, dropped as hidden %u\n",
-			v[i].in_frame, v[i].hidden, (unsigned int)passed, (unsigned int)hidden);
-		assert_int_equal(hidden > 0, v[i].dropped);
+	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		see_tags(&tags[i], DBX_REASON_NAME_UNVERIFIED);
+}
+
+/* Queries are sealed: egress_tc must find the frame's own tags again, and the hidden one. */
+static void test_tags_of_queries(void **state)
+{
+	struct flowrun_opts o = {.kind = DBX_NAME_PORT_UNVERIFIED, .name_flags = DBX_NAMES_F_DNS};
+	struct pollfd udp = {dns_socket(SOCK_DGRAM), POLLIN, 0};
+	int tcp = dns_socket(SOCK_STREAM);
+	char buf[8];
+	size_t i;
+
+	(void)state;
+	commit(&o);
+	nsbox_must("ip rule add fwmark 0x0db50053 lookup 1053 && "
+		   "ip route add local default dev lo table 1053");
+	assert_ok(ops->steer(dp, udp.fd, tcp, -1, -1, &err));
+	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		see_tags(&tags[i], DBX_REASON_DNS_STEERED);
+		if (!*tags[i].in_frame && !tags[i].hidden) {
+			assert_int_equal(poll(&udp, 1, 5000), 1);
+			assert_int_equal(read(udp.fd, buf, sizeof(buf)), 4);
+			assert_memory_equal(buf, "abcd", 4);
+		}
 	}
+	assert_int_equal(total_of(DBX_REASON_DNS_NOT_READY, DBX_VERDICT_DROP), 0);
+	assert_ok(ops->steer(dp, -1, -1, -1, -1, &err));
+	close(udp.fd);
+	close(tcp);
+	nsbox_must("ip rule del fwmark 0x0db50053; ip route flush table 1053");
 }
 
 int main(void)
@@ -507,6 +552,7 @@ int main(void)
 		T(test_dns_is_steered),
 		T(test_without_the_companion_it_is_not_attached),
 		T(test_tags_that_are_seen_and_hidden),
+		T(test_tags_of_queries),
 #undef T
 	};
 	const char *build = getenv("DBX_BUILD");

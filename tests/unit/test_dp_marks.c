@@ -29,8 +29,8 @@ static void assert_mark(const struct pkt *p, uint32_t mark)
 		assert_memory_equal(way.out, p->b, p->n);
 		return;
 	}
-	assert_int_equal(way.n_out, sizeof(*m) + p->n);
-	assert_memory_equal(way.out + sizeof(*m), p->b, p->n);
+	assert_int_equal(way.n_out, sizeof(*m) + WAY_SEAL_BYTES + p->n);
+	way_assert_sealed(way.out + sizeof(*m), p->b, p->n);
 	assert_int_equal(m->what & 0xffff0000, DBX_META_MAGIC);
 	assert_true(m->what & DBX_META_MARK);
 	assert_int_equal(m->mark, mark);
@@ -135,7 +135,7 @@ static void test_flows_by_name_are_marked(void **state)
 	assert_int_equal(f.res.reason, DBX_REASON_LISTED_NAME);
 	assert_int_equal(m->what, DBX_META_MAGIC | DBX_META_MARK);
 	assert_int_equal(m->mark, NAT_MARK);
-	assert_memory_equal(f.out + sizeof(*m), f.sent.b, f.sent.n);
+	way_assert_sealed(f.out + sizeof(*m), f.sent.b, f.sent.n);
 	flowrun_close(&f);
 }
 

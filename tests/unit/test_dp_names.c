@@ -147,6 +147,31 @@ static void test_learn_and_forget(void **state)
 	assert_int_equal(see(1).n, 5001);
 }
 
+/* An address is guarded from the first binding that says so, and stays it when others are learned. */
+static void test_a_private_binding_guards_the_address(void **state)
+{
+	struct dbx_bound b = {.expires_ns = 1000, .rule_uid = 3};
+	struct dbx_bound_key k = key_of(5, 1);
+
+	(void)state;
+	assert_ok(ops->learn(dp, &k, &b));
+	assert_int_equal(see(0).learned.flags, 0);
+	/* it ends sooner than what is known: the address does not, but is guarded */
+	b.expires_ns = 500;
+	b.flags = DBX_BOUND_F_PRIVATE;
+	k = key_of(5, 2);
+	assert_ok(ops->learn(dp, &k, &b));
+	assert_int_equal(see(0).learned.flags, DBX_LEARNED_F_GUARD);
+	assert_int_equal(see(0).learned.expires_ns, 1000);
+	b.expires_ns = 2000;
+	b.flags = 0;
+	k = key_of(5, 3);
+	assert_ok(ops->learn(dp, &k, &b));
+	assert_int_equal(see(0).learned.flags, DBX_LEARNED_F_GUARD);
+	assert_int_equal(see(0).learned.expires_ns, 2000);
+	assert_int_equal(see(0).n, 1);
+}
+
 /* The table of addresses is full: nothing of the lesson stays. */
 static void test_full(void **state)
 {
@@ -239,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_learn_and_forget),
+		T(test_a_private_binding_guards_the_address),
 		T(test_full),
 		T(test_flows),
 		T(test_kept_over_restart_upgrade_and_lost_pins),

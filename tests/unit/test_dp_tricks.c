@@ -36,10 +36,12 @@ static void test_repeated_with_other_bytes(void **state)
 		h.b[i] ^= 1;
 	}
 	assert_true(server_has(&h));
-	/* until the server has it all: then nobody cares */
+	/* until the server has it all and has answered: then nobody cares */
 	flowrun_back(&f, ACK, 700);
 	assert_false(segment(&evil, 0, 700));
 	flowrun_back(&f, ACK, (uint32_t)h.n);
+	assert_false(segment(&evil, 0, 700));
+	answer(h.n, false);
 	assert_true(flowrun_send(&f, ACK, 0, evil.b, 700));
 }
 
@@ -102,9 +104,12 @@ static void test_segments_that_play_tricks(void **state)
 	assert_true(segment(&h, 0, h.n));
 	assert_false(flowrun_send(&f, ACK | URG, 0, h.b, h.n));
 	assert_reason(REPEAT_DIFFERS);
-	assert_true(flowrun_send(&f, ACK | URG, (uint32_t)h.n, "x", 1));
+	assert_false(flowrun_send(&f, ACK | URG, (uint32_t)h.n, "x", 1));
+	assert_held();
 	assert_false(flowrun_send(&f, ACK, (uint32_t)-1, "x", 1));
-	assert_reason(REPEAT_DIFFERS);
+	assert_held();
+	answer(h.n, false);
+	assert_true(flowrun_send(&f, ACK | URG, (uint32_t)h.n, "x", 1));
 }
 
 /* ---- dry-run, tables, policies ---- */
@@ -211,6 +216,7 @@ static void test_policies(void **state)
 	hello_make(&h, &o);
 	fresh();
 	assert_true(segment(&h, 0, h.n));
+	answer(h.n, false);
 	assert_int_equal(flowrun_learn(&f, 99, GOOD, 3600), 0);
 	assert_int_equal(flowrun_image(&f, &tls, 99), 0);
 	assert_false(flowrun_send(&f, ACK, (uint32_t)h.n, "later", 5));
@@ -236,7 +242,9 @@ static void test_a_new_connection_with_the_same_port(void **state)
 	hello_make(&good, &o);
 	fresh();
 	assert_true(segment(&good, 0, good.n));
-	assert_true(flowrun_send(&f, SYN, 0, NULL, 0)); /* a late copy changes nothing */
+	assert_false(flowrun_send(&f, SYN, 0, NULL, 0)); /* a late copy changes nothing */
+	assert_held();
+	answer(good.n, false);
 	assert_true(flowrun_send(&f, ACK, (uint32_t)good.n, "later", 5));
 	f.isn += 100000;
 	flowrun_begin(&f);
@@ -246,6 +254,38 @@ static void test_a_new_connection_with_the_same_port(void **state)
 	f.isn += 100000;
 	flowrun_begin(&f);
 	assert_true(segment(&good, 0, good.n));
+}
+
+/* The server forgets a connection that is reset; the next one with the same numbers has its own hello. */
+static void test_the_same_numbers_after_a_reset(void **state)
+{
+	struct hello_opts o = {.sni = EVIL};
+	struct hello evil, good;
+
+	(void)state;
+	hello_make(&evil, &o);
+	o.sni = GOOD;
+	hello_make(&good, &o);
+	fresh();
+	assert_true(segment(&good, 0, good.n));
+	answer(good.n, false);
+	assert_true(segment(&evil, 0, evil.n)); /* the server has other bytes there */
+	assert_true(flowrun_send(&f, RST, (uint32_t)good.n, NULL, 0));
+	assert_true(flowrun_send(&f, SYN, 0, NULL, 0));
+	assert_reason(NAME_HANDSHAKE);
+	assert_false(segment(&evil, 0, evil.n));
+	assert_held();
+	flowrun_back(&f, SYN | ACK, 0);
+	assert_false(segment(&evil, 0, evil.n));
+	assert_denied(NAME_MISMATCH);
+	flowrun_next(&f);
+	flowrun_begin(&f);
+	assert_true(segment(&good, 0, good.n));
+	answer(good.n, false);
+	flowrun_back(&f, RST, (uint32_t)good.n);
+	flowrun_begin(&f);
+	assert_false(segment(&evil, 0, evil.n));
+	assert_denied(NAME_MISMATCH);
 }
 
 static void test_ipv6_and_vlan(void **state)
@@ -281,6 +321,7 @@ int main(void)
 		T(test_lost_hello_is_read_again),
 		T(test_policies),
 		T(test_a_new_connection_with_the_same_port),
+		T(test_the_same_numbers_after_a_reset),
 		T(test_ipv6_and_vlan),
 #undef T
 	};

@@ -273,7 +273,7 @@ static void test_steps_tell_the_verdict(void **state)
 	assert_int_equal(n_asked, 11 * 32 * 40);
 }
 
-static void test_allowed_name_waits(void **state)
+static void test_allowed_name_without_a_resolver(void **state)
 {
 	struct dbx_explain_query q = query(1001, "API.contoso.example.", TCP, 443);
 	struct dbx_explanation e;
@@ -288,8 +288,10 @@ static void test_allowed_name_waits(void **state)
 	assert_string_equal(e.rule_doc, "np-restricted.json");
 	assert_string_equal(e.rule_ptr, "/egress/network_access/allowed_internet_destinations/3");
 	assert_string_equal(step(&e, "listed")->result, "match");
-	assert_non_null(strstr(step(&e, "listed")->text, "wait for name learning"));
 	assert_string_equal(step(&e, "default")->result, "deny");
+	assert_non_null(strstr(step(&e, "default")->text, "no dns object"));
+	assert_non_null(strstr(e.advice, "add a dns object"));
+	assert_false(e.has_dns);
 	dbx_explanation_fini(&e);
 }
 
@@ -572,7 +574,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_steps_name_what_contains),
 		cmocka_unit_test(test_steps_tell_the_verdict),
-		cmocka_unit_test(test_allowed_name_waits),
+		cmocka_unit_test(test_allowed_name_without_a_resolver),
 		cmocka_unit_test(test_unlisted_name),
 		cmocka_unit_test(test_names_of_lists),
 		cmocka_unit_test(test_name_of_a_private_endpoint),

@@ -3,7 +3,7 @@
  * test_explain_random.c -- over random gateways the steps always tell the verdict that was given.
  *
  * DBX_SEED repeats a run. A step that decides twice, not at all, or otherwise than the classifier is
- * a failure, and so is any disagreement with the evaluator.
+ * a failure, and so is any disagreement with the evaluator. Every second gateway has a resolver.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,18 +19,37 @@
 
 #include "common/gen.h"
 #include "common/vec_world.h"
+#include "lib/name.h"
 #include "policy/explain.h"
 
 #define MODELS  40
 #define QUERIES 250
 
-static void build(struct vec_world *w, const struct gen_model *g)
+static void build(struct vec_world *w, const struct gen_model *g, bool has_dns)
 {
 	assert_int_equal(vec_world_init(w), 0);
 	for (size_t i = 0; i < g->n_docs; i++)
 		assert_int_equal(vec_world_add(w, g->docs[i].name, g->docs[i].text, g->docs[i].len),
 				 0);
+	w->m->gateway.dns.has = has_dns;
 	assert_int_equal(vec_world_build(w), 0);
+}
+
+static int keep_name(void *arg, const char *name)
+{
+	snprintf(arg, DBX_NAME_SIZE, "%s", name);
+	return 1;
+}
+
+/* A name of a private endpoint rule, sometimes the one in the private zone; NULL: it has none. */
+static const char *pick_private_name(struct gen_rand *r, const struct dbx_model *m)
+{
+	static char name[DBX_NAME_SIZE], alias[DBX_NAME_SIZE];
+	const struct dbx_pe_rule *rule = &m->pe_rules[gen_below(r, (uint32_t)m->n_pe_rules)];
+
+	if (dbx_pe_rule_names(rule, "eastus2", keep_name, name) != 1)
+		return NULL;
+	return gen_percent(r, 20) && dbx_pe_rule_private_name(rule, name, alias) ? alias : name;
 }
 
 /* A name that some list of the documents has, else one that none has. */
@@ -39,6 +58,9 @@ static const char *pick_name(struct gen_rand *r, const struct dbx_model *m)
 	const struct dbx_policy *p;
 	const char *name;
 
+	name = m->n_pe_rules && gen_percent(r, 40) ? pick_private_name(r, m) : NULL;
+	if (name)
+		return name;
 	if (!m->n_policies)
 		return "nobody.example.com";
 	p = &m->policies[gen_below(r, (uint32_t)m->n_policies)];
@@ -73,6 +95,27 @@ static void pick_query(struct gen_rand *r, const struct gen_model *g, const stru
 		.port = gen_port(r),
 		.product = -1,
 	};
+}
+
+/* Live, or not; a name that is said; an address that was learned for it, for another one, or for none. */
+static void pick_state(struct gen_rand *r, const struct dbx_model *m, struct dbx_explain_learned *l,
+		       struct dbx_explain_query *q)
+{
+	static char other[] = "other.example.net";
+	bool is_addr = dbx_addr_parse(q->dst, &l->addr) == 0;
+
+	if (gen_percent(r, 40))
+		q->name = pick_name(r, m);
+	q->is_live = gen_percent(r, 60);
+	if (!q->is_live || gen_percent(r, 40))
+		return;
+	l->name = gen_percent(r, 30) ? other : (char *)(uintptr_t)(q->name ? q->name : q->dst);
+	if (!is_addr)
+		l->addr = dbx_addr_v4(gen_below(r, 0xffffffff));
+	l->expires_in_s = gen_below(r, 100);
+	l->is_guard = gen_percent(r, 40);
+	q->learned = l;
+	q->n_learned = 1;
 }
 
 static bool decides(const char *result)
@@ -148,15 +191,17 @@ static void run(uint64_t seed)
 
 	for (uint64_t i = 0; i < MODELS; i++) {
 		struct gen_rand r = {.state = seed + i};
+		struct dbx_explain_learned l = {.name = NULL};
 		struct dbx_explain_query q;
 		char dst[DBX_ADDR_STRLEN];
 		struct gen_model g;
 		struct vec_world w;
 
 		gen_model(&r, &g);
-		build(&w, &g);
+		build(&w, &g, i % 2);
 		for (int k = 0; k < QUERIES && g.n_sources; k++) {
 			pick_query(&r, &g, w.m, dst, &q);
+			pick_state(&r, w.m, &l, &q);
 			n_answered += ask(&w, &q);
 		}
 		vec_world_fini(&w);

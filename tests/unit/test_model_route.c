@@ -75,8 +75,8 @@ static void test_mark_follows_what_is_said(void **state)
 		"{'path':'nat','interface':'up0','next_hops':['192.0.2.2']}",
 		"{'path':'nat','interface':'up0','next_hops':['2001:db8::1']}",
 		"{'path':'nat','interface':'up0','source_addresses':['192.0.2.1']}",
-		"{'path':'nat','interface':'up0','next_hops':['192.0.2.1'],"
-		"'source_addresses':['192.0.2.1']}",
+		("{'path':'nat','interface':'up0','next_hops':['192.0.2.1'],"
+		 "'source_addresses':['192.0.2.1']}"),
 	};
 	uint32_t marks[8];
 	char text[256];

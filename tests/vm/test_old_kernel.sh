@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 build=$(realpath "${DBX_BUILD:-build}")
 cache=$build/vm
-tests="test_dp_compat test_dp_run test_dp_vectors test_dp_flows test_dp_tricks test_dp_payload"
+tests="test_dp_compat test_dp_run test_dp_vectors test_dp_flows test_dp_tricks test_dp_retry test_dp_payload test_dp_guard"
 
 kernel_package() {
 	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
