@@ -294,6 +294,7 @@ static int add_all(void)
 	rc = rc ? rc : ADD(buckets);
 	rc = rc ? rc : ADD(recent);
 	rc = rc ? rc : ADD(scratch);
+	rc = rc ? rc : ADD(answer_at);
 	rc = rc ? rc : ADD(work);
 	rc = rc ? rc : assume(&learned);
 	return rc ? rc : assume(&bound);
