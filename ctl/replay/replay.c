@@ -194,6 +194,7 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 {
 	const uint8_t *name;
 	uint32_t n_name;
+	uint64_t rule_uid;
 
 	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
 	if (!dbx_replay_hello(r, &name, &n_name))
@@ -201,6 +202,14 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
 	v->name = name;
 	v->n_name = n_name;
+	if (!dbx_replay_hello_sends(r, &rule_uid))
+		return;
+	/* a datagram: what was judged is sent on by the daemon itself */
+	v->action = DBX_SIM_PASS;
+	v->res.verdict = DBX_VERDICT_PASS;
+	v->res.reason = DBX_REASON_LISTED_NAME;
+	v->res.path = v->res.name_path;
+	v->res.rule_uid = rule_uid;
 }
 
 static void judged(struct dbx_replay *r, const struct dbx_captured *c, const uint8_t *frame,

@@ -31,6 +31,8 @@ struct waiting {
 struct dbx_replay_hellos {
 	struct waiting *flows[WAITING_MAX]; /* NULL: free */
 	bool has_event;
+	bool sends; /* the datagram at hand leaves by the daemon */
+	uint64_t rule_uid;
 	struct dbx_name_event e; /* of the packet at hand */
 	uint8_t name[256];
 };
@@ -234,6 +236,7 @@ bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_na
 	struct waiting **w;
 	bool done;
 
+	h->sends = false;
 	if (!h->has_event)
 		return false;
 	h->has_event = false;
@@ -244,6 +247,8 @@ bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_na
 	if (!done)
 		return false;
 	done = decide(r, *w, &f);
+	h->sends = done && h->e.kind == DBX_NAME_PORT_QUIC && !f.reason;
+	h->rule_uid = f.rule_uid;
 	*n_name = (uint32_t)(f.n_text > 255 ? 255 : f.n_text);
 	if (*n_name)
 		memcpy(h->name, f.text, *n_name);
@@ -251,6 +256,12 @@ bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_na
 	free(*w);
 	*w = NULL;
 	return done;
+}
+
+bool dbx_replay_hello_sends(const struct dbx_replay *r, uint64_t *rule_uid)
+{
+	*rule_uid = r->hellos->rule_uid;
+	return r->hellos->sends;
 }
 
 /* ---- life ---- */

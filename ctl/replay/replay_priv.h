@@ -52,6 +52,8 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
  * flow is decided. *name: as it was written, valid until the next packet.
  */
 bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name);
+/* After it: the datagram is held, but the daemon sends it on (ctl/daemon/relay.c), by this rule. */
+bool dbx_replay_hello_sends(const struct dbx_replay *r, uint64_t *rule_uid);
 int dbx_replay_hello_open(struct dbx_replay *r); /* after dbx_sim_open() */
 void dbx_replay_hello_close(struct dbx_replay *r);
 
