@@ -206,6 +206,7 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 		return;
 	/* a datagram: what was judged is sent on by the daemon itself */
 	v->action = DBX_SIM_PASS;
+	v->by_daemon = true;
 	v->res.verdict = DBX_VERDICT_PASS;
 	v->res.reason = DBX_REASON_LISTED_NAME;
 	v->res.path = v->res.name_path;

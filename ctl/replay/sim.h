@@ -33,6 +33,7 @@ struct dbx_sim_verdict {
 	uint32_t mark;       /* that it leaves with, for the routing of its path; 0 = none */
 	uint32_t n_name;     /* bytes of what its hello said, 0 = it has not decided one */
 	const uint8_t *name; /* any bytes; until the next packet */
+	bool by_daemon; /* the program holds it, and the daemon sends it on (replay.c says so) */
 };
 
 /* Begins anew, with empty tables. secret: as the daemon has it, any one will do. 0 or -ENOMEM. */

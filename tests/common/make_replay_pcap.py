@@ -68,15 +68,21 @@ def hello(name):
     return b"\x16\3\1" + struct.pack(">H", len(msg)) + msg
 
 
+def server_hello():
+    body = b"\3\3" + bytes(range(32)) + b"\0" + b"\x13\1" + b"\0"
+    msg = b"\2" + struct.pack(">I", len(body))[1:] + body
+    return b"\x16\3\3" + struct.pack(">H", len(msg)) + msg
+
+
 def tls(port, dst, name):
     """SYN, SYN-ACK, ACK, the hello, an answer, more data."""
-    h = hello(name)
+    h, s = hello(name), server_hello()
     yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 100, 0, 2))
     yield ip4(dst, WORKLOAD, 6, tcp(443, port, 500, 101, 0x12))
     yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101, 501, 0x10))
     yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101, 501, 0x18, h))
-    yield ip4(dst, WORKLOAD, 6, tcp(443, port, 501, 101 + len(h), 0x18, b"server"))
-    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101 + len(h), 507, 0x18, b"client"))
+    yield ip4(dst, WORKLOAD, 6, tcp(443, port, 501, 101 + len(h), 0x18, s))
+    yield ip4(WORKLOAD, dst, 6, tcp(port, 443, 101 + len(h), 501 + len(s), 0x18, b"client"))
 
 
 def packets():

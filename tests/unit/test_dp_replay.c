@@ -168,6 +168,8 @@ static void compare(const char *path, uint64_t time_ns, const struct dbx_capture
 		dbx_sim_packet(time_ns, DBX_PORT_ANY, p->frame, p->n_bytes, &raw);
 	tally.packets++;
 	tally.by_reason[k.reason]++;
+	if (raw.by_daemon && k.reason == DBX_REASON_HELLO_HELD)
+		return;
 	if (k.verdict == raw.res.verdict && k.reason == raw.res.reason &&
 	    k.rule_uid == raw.res.rule_uid && k.path == raw.res.path &&
 	    k.workspace_id == raw.res.workspace_id)
