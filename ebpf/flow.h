@@ -18,18 +18,6 @@
 
 #include "conclude.h"
 
-static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_key *key)
-{
-	int is_v6 = pkt->flags & DBX_PKT_F_IPV6;
-
-	dbx_names_addr(pkt->src, is_v6, key->src);
-	dbx_names_addr(pkt->dst, is_v6, key->dst);
-	key->domain = pkt->domain;
-	key->sport = pkt->sport;
-	key->dport = pkt->dport;
-	key->proto = pkt->proto;
-}
-
 /*
  * A denial of the flow's. Where names decide it is as soft as the policy; of a guarded resource never,
  * and where all but a guarded resource is allowed, neither is what keeps its name from being seen.

@@ -70,18 +70,6 @@ static __always_inline int is_syn(const __u8 *frame, const __u8 *end, const stru
 	return p + 14 <= end && (p[13] & 0x12) == 0x02;
 }
 
-static __always_inline void recent_key(const struct dbx_pkt *pkt, struct dbx_flow_key *key)
-{
-	int is_v6 = pkt->flags & DBX_PKT_F_IPV6;
-
-	dbx_names_addr(pkt->src, is_v6, key->src);
-	dbx_names_addr(pkt->dst, is_v6, key->dst);
-	key->domain = pkt->domain;
-	key->sport = pkt->sport;
-	key->dport = pkt->dport;
-	key->proto = pkt->proto;
-}
-
 /* 1: the tuple was not seen for a while. */
 static __always_inline int recent_is_new(const struct dbx_flow_key *key, __u64 now)
 {
@@ -135,7 +123,7 @@ static __always_inline __u8 quota_judge(const __u8 *frame, const __u8 *end,
 	if (q->flows_per_s && is_tcp) {
 		is_new = pkt->frag != DBX_FRAG_LATER && is_syn(frame, end, pkt);
 	} else if (q->flows_per_s) {
-		recent_key(pkt, &s->recent);
+		flow_key(pkt, &s->recent);
 		is_new = recent_is_new(&s->recent, now);
 	}
 	draw_init(&s->draw[DBX_LIMIT_FLOWS], q->flows_per_s, is_new, 1, burst_ns);

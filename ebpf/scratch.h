@@ -176,6 +176,18 @@ static __always_inline struct scratch *scratch_get(void)
 	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
+static __always_inline void flow_key(const struct dbx_pkt *pkt, struct dbx_flow_key *key)
+{
+	int is_v6 = pkt->flags & DBX_PKT_F_IPV6;
+
+	dbx_names_addr(pkt->src, is_v6, key->src);
+	dbx_names_addr(pkt->dst, is_v6, key->dst);
+	key->domain = pkt->domain;
+	key->sport = pkt->sport;
+	key->dport = pkt->dport;
+	key->proto = pkt->proto;
+}
+
 static __always_inline struct dbx_hello *work_get(void)
 {
 	__u32 zero = 0;

@@ -5,6 +5,7 @@
  * A context of libnftables lives for one command: it caches what it read of the kernel.
  */
 #include "daemon/nft.h"
+#include "daemon/nlwatch.h"
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
@@ -141,23 +142,5 @@ static bool is_ours(const struct nlmsghdr *h)
 
 bool dbx_nft_changed(int fd)
 {
-	char buf[16384] __attribute__((aligned(8)));
-	bool changed = false;
-	ssize_t n;
-
-	for (;;) {
-		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* Messages were lost (ENOBUFS): one of them may have been about us. */
-		if (n < 0 && errno == ENOBUFS) {
-			changed = true;
-			continue;
-		}
-		if (n <= 0)
-			return changed;
-		for (const struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, (size_t)n);
-		     h = NLMSG_NEXT(h, n))
-			changed |= is_ours(h);
-	}
+	return dbx_nlwatch_read(fd, is_ours);
 }

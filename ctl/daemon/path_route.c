@@ -6,6 +6,7 @@
  * leave out those of others (NETLINK_GET_STRICT_CHK).
  */
 #include "daemon/path_route.h"
+#include "daemon/nlwatch.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -474,7 +475,7 @@ int dbx_path_route_watch(void)
 	return fd;
 }
 
-static bool concerns_us(struct nlmsghdr *h)
+static bool concerns_us(const struct nlmsghdr *h)
 {
 	const struct rtmsg *m = nlmsg_data(h);
 
@@ -494,22 +495,5 @@ static bool concerns_us(struct nlmsghdr *h)
 
 bool dbx_path_route_changed(int fd)
 {
-	char buf[32768] __attribute__((aligned(8)));
-	bool changed = false;
-	ssize_t n;
-
-	for (;;) {
-		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* Messages were lost (ENOBUFS): one of them may have been about us. */
-		if (n < 0 && errno == ENOBUFS) {
-			changed = true;
-			continue;
-		}
-		if (n <= 0)
-			return changed;
-		for (struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-			changed |= concerns_us(h);
-	}
+	return dbx_nlwatch_read(fd, concerns_us);
 }

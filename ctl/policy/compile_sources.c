@@ -176,13 +176,13 @@ static uint32_t owner_step(void *arg, uint32_t outer, uint32_t binding)
 	struct owners *o = arg;
 	struct compiler *c = o->c;
 	uint64_t key = (uint64_t)outer << 32 | binding;
-	struct owned mine = {o->sources.v[binding]->domain, binding};
 	size_t n = o->lists.v[outer].n, at = 0;
-	struct owned *v;
+	struct owned mine, *v;
 	uint32_t id;
 
 	if (binding == BINDING_GATEWAY)
 		return 0;
+	mine = (struct owned){o->sources.v[binding]->domain, binding};
 	if (dbx_idmap_get(&o->step, key, &id))
 		return id;
 	v = malloc((n + 1) * sizeof(*v));

@@ -179,7 +179,7 @@ inspected
 real
 wait_for 20 sh -c "tcpdump -nr '$lab/wan.pcap' 2>/dev/null | grep -q $NAMES_SHARED"
 is "the internet was told no other name" "$(names_out)" $'far.test\ngood.test'
-like "hits are counted" "$(ctl names)" "np-one +far.test +$NAMES_FAR +[0-9]+ s +[1-9]"
+like "hits are counted" "$(ctl names)" "np-one +far.test +$NAMES_FAR +allowed +- +[0-9]+ s +[1-9]"
 dry
 [ -z "${KEEP:-}" ] || { ctl status; ctl names; ctl denials; cat "$lab/daemon.log" "$lab/background.log"; }
 done_testing
