@@ -23,7 +23,7 @@ struct dbx_shim {
 	dbx_u8 dst[6]; /* those of the frame behind it, so that the device takes it */
 	dbx_u8 src[6];
 	dbx_u8 type[2];   /* DBX_SHIM_TYPE, network byte order */
-	dbx_u8 n_meta[2]; /* sizeof(struct dbx_meta), or 0: nothing is said; network byte order */
+	dbx_u8 n_meta[2]; /* sizeof(struct dbx_meta), or 0: meta is empty; network byte order */
 	dbx_u32 magic;    /* DBX_SHIM_MAGIC, host byte order */
 	struct dbx_meta meta;
 };

@@ -39,11 +39,12 @@ enum dbx_wire_type {
 	DBX_WIRE_HELLO = 1,
 	DBX_WIRE_STATE,       /* -> dbx_wire_state */
 	DBX_WIRE_IMAGE,       /* dbx_wire_image, one fd */
+	DBX_WIRE_IMAGE_GET,   /* -> dbx_wire_image and one fd, of the image in force; -ENOENT */
 	DBX_WIRE_COMMIT,      /* dbx_wire_generation, of the image that was sent */
 	DBX_WIRE_ABORT,       /* nothing; always succeeds */
 	DBX_WIRE_PORTS,       /* nothing -> dbx_wire_port[] */
-	DBX_WIRE_PORT_SET,    /* dbx_wire_port_set; -ENODEV: no port of that name */
-	DBX_WIRE_PORT_DEL,    /* dbx_wire_port_set, the name alone counts; -ENOENT */
+	DBX_WIRE_PORT_SET,    /* dbx_wire_iface; -ENODEV: no port of that name */
+	DBX_WIRE_PORT_DEL,    /* dbx_wire_iface, the name alone counts; -ENOENT */
 	DBX_WIRE_SECRET_GET,  /* -> dbx_secret, zero: none was set */
 	DBX_WIRE_SECRET_SET,  /* dbx_secret; another one than before empties names, flows, hellos */
 	DBX_WIRE_LEARN,       /* dbx_wire_bound[1 .. DBX_WIRE_BATCH]; stops at the first failure */
@@ -56,7 +57,7 @@ enum dbx_wire_type {
 	DBX_WIRE_FLOW_DEL,    /* dbx_flow_key; not there: 0 */
 	DBX_WIRE_TOTALS,      /* -> dbx_counter[DBX_TOTAL_MAX], summed over lcores */
 	DBX_WIRE_STEER,       /* dbx_wire_steer */
-	DBX_WIRE_FORWARD,     /* dbx_wire_forward[0 .. DBX_WIRE_BATCH], replaces the set */
+	DBX_WIRE_FORWARD,     /* dbx_wire_iface[0 .. DBX_WIRE_BATCH], replaces the set */
 	DBX_WIRE_FIB,         /* dbx_wire_fib and its records */
 	DBX_WIRE_LCORES,      /* -> dbx_wire_lcore[] */
 	DBX_WIRE_EVENT,       /* process to daemon: dbx_event[1 .. DBX_WIRE_BATCH] */
@@ -124,12 +125,15 @@ struct dbx_wire_generation {
  * Ports go by the name of the gateway's own interface, which the documents use and which is at the
  * other end of the port's host= (`--workload NAME=PORT,host=PORT`). PORT_SET says which index that
  * interface has; it is the ingress_ifindex of all that comes in there, in events too. A workload port
- * without an index drops everything. A port whose host= is missing cannot pass frames to the stack.
+ * without an index drops everything. A port whose host= is missing cannot pass frames to the stack. FORWARD
+ * gives the interfaces to which packets may go past the stack; one that is no port is left out.
  */
-struct dbx_wire_port_set {
-	char name[16]; /* NUL at the end */
-	dbx_u32 ifindex;
-	dbx_u32 zero;
+struct dbx_wire_iface {
+	char name[16];   /* NUL at the end */
+	dbx_u32 ifindex; /* never 0; routes and neighbours give the same */
+	dbx_u32 mtu; /* of IP packets that may be forwarded there fast; longer ones are the stack's */
+	dbx_u8 mac[6]; /* source of what is forwarded fast to the port's network */
+	dbx_u8 zero[2];
 };
 
 #define DBX_WIRE_PORT_WORKLOAD 1u
@@ -204,15 +208,6 @@ struct dbx_wire_steer {
 	dbx_u32 zero;
 };
 
-/* Where packets may go past the stack; an interface that is no port of the process is left out. */
-struct dbx_wire_forward {
-	char name[16];
-	dbx_u32 ifindex; /* as routes give it */
-	dbx_u32 mtu;     /* of that interface: a longer packet is the stack's */
-	dbx_u8 mac[6];   /* of the gateway's own interface: source of what leaves there */
-	dbx_u8 zero[2];
-};
-
 /*
  * FIB: changes to routes and neighbours, all in order. BEGIN: this is the whole of it, over one or
  * more messages up to one with END; what is not put again until then is taken away at END.
@@ -278,6 +273,7 @@ _Static_assert(sizeof(struct dbx_wire_head) == 24, "head");
 _Static_assert(sizeof(struct dbx_wire_hello) == 8, "hello");
 _Static_assert(sizeof(struct dbx_wire_state) == 96, "state");
 _Static_assert(sizeof(struct dbx_wire_image) == 32, "image");
+_Static_assert(sizeof(struct dbx_wire_iface) == 32, "iface");
 _Static_assert(sizeof(struct dbx_wire_port) == 192, "port");
 _Static_assert(sizeof(struct dbx_wire_flow) == 320, "flow");
 _Static_assert(sizeof(struct dbx_wire_route) == 48, "route");
