@@ -16,6 +16,7 @@
 
 #include "dbx/abi.h"
 #include "dbx/names.h"
+#include "dbx/wire_dpdk.h"
 
 struct dbx_dp;
 
@@ -27,6 +28,7 @@ struct dbx_dp_opts {
 	const char *object_path; /* egress_xdp.bpf.o */
 	const char *pin_dir;     /* e.g. /sys/fs/bpf/dbx-egress */
 	uint32_t counters_max;   /* 0 = default */
+	const char *socket_path; /* of dbx-egress-dpdk; NULL = DBX_WIRE_PATH */
 };
 
 struct dbx_dp_state {
@@ -50,6 +52,21 @@ struct dbx_dp_link {
 struct dbx_dp_counter {
 	struct dbx_counter_key key;
 	struct dbx_counter value; /* summed over CPUs */
+};
+
+/* How the process of a driver that has one is. */
+#define DBX_DP_LCORES_MAX 128u
+#define DBX_DP_PORTS_MAX  64u
+struct dbx_dp_process {
+	bool is_there; /* else the rest is what it was when it was seen last, without lcores and ports */
+	uint32_t pid;
+	uint32_t n_reconnects;
+	uint64_t counters_id;
+	uint64_t tsc_hz;
+	char version[32];
+	size_t n_lcores, n_ports;
+	struct dbx_wire_lcore lcores[DBX_DP_LCORES_MAX];
+	struct dbx_wire_port ports[DBX_DP_PORTS_MAX];
 };
 
 typedef void (*dbx_dp_event_fn)(void *arg, const struct dbx_event *e);
@@ -126,6 +143,13 @@ struct dbx_dp_ops {
 	 */
 	int (*forward)(struct dbx_dp *dp, const uint32_t *ifindex, size_t n,
 		       struct dbx_dp_error *err);
+	/*
+	 * The host's routes and neighbours, in any order, for a driver that does not use the kernel's
+	 * own; replaces what was told before. NULL: not needed.
+	 */
+	int (*fib)(struct dbx_dp *dp, const struct dbx_wire_route *routes, size_t n_routes,
+		   const struct dbx_wire_neigh *neighs, size_t n_neighs, struct dbx_dp_error *err);
+	int (*process)(struct dbx_dp *dp, struct dbx_dp_process *out); /* NULL: there is none */
 	int (*name_event_fd)(struct dbx_dp *dp);
 	int (*poll_name_events)(struct dbx_dp *dp,
 				void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
@@ -134,6 +158,7 @@ struct dbx_dp_ops {
 };
 
 extern const struct dbx_dp_ops dbx_dp_xdp;
+extern const struct dbx_dp_ops dbx_dp_dpdk;
 extern const struct dbx_dp_ops dbx_dp_mem; /* in memory: tests, and injected faults */
 
 #endif

@@ -140,9 +140,9 @@ int dp_xdp_forget(struct dbx_dp *dp, const char *ifname);
 int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n);
 
 /* ---- dp_xdp_tc.c: the companions at clsact ---- */
-int dp_tc_attach(uint32_t ifindex, const struct dp_prog *p); /* idempotent */
+int dp_tc_attach(uint32_t ifindex, const struct dp_prog *p); /* those that p has; idempotent */
 int dp_tc_detach(uint32_t ifindex);
-bool dp_tc_present(uint32_t ifindex);
+bool dp_tc_present(uint32_t ifindex, const struct dp_prog *p);
 /* Best effort: the interface leaves VLAN tags in its frames, where XDP sees them. */
 void dp_tc_show_tags(const char *ifname);
 

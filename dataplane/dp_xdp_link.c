@@ -97,8 +97,9 @@ static int port_map(const struct dp_prog *p, uint32_t ifindex)
 static int port_set(const struct dp_prog *p, uint32_t ifindex, const char *ifname)
 {
 	uint64_t hash = dbx_port_hash(ifname);
+	int fd = port_map(p, ifindex);
 
-	return p->fd < 0 ? 0 : bpf_map_update_elem(port_map(p, ifindex), &ifindex, &hash, BPF_ANY);
+	return p->fd < 0 || fd < 0 ? 0 : bpf_map_update_elem(fd, &ifindex, &hash, BPF_ANY);
 }
 
 static void port_clear(const struct dp_prog *p, uint32_t ifindex)
@@ -445,8 +446,8 @@ int dp_xdp_links(struct dbx_dp *dp, struct dbx_dp_link *v, size_t cap, size_t *n
 		memset(&v[i], 0, sizeof(v[i]));
 		snprintf(v[i].ifname, sizeof(v[i].ifname), "%s", l->ifname);
 		v[i].ifindex = l->ifindex;
-		v[i].is_attached = l->ifindex &&
-				   (dp->live.companion[0] < 0 || dp_tc_present(l->ifindex));
+		v[i].is_attached = l->ifindex && (dp->live.companion[0] < 0 ||
+						  dp_tc_present(l->ifindex, &dp->live));
 		v[i].is_native = l->ifindex && !bpf_xdp_query((int)l->ifindex, 0, &query) &&
 				 query.attach_mode == XDP_ATTACHED_DRV;
 	}

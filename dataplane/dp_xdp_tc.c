@@ -47,13 +47,13 @@ static uint32_t filter_prog(uint32_t ifindex, int which)
 	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
 }
 
-bool dp_tc_present(uint32_t ifindex)
+bool dp_tc_present(uint32_t ifindex, const struct dp_prog *p)
 {
 	int i;
 
 	dp_libbpf_listen();
 	for (i = 0; i < DBX_PROG_TC_MAX; i++) {
-		if (!filter_prog(ifindex, i))
+		if (p->companion[i] >= 0 && !filter_prog(ifindex, i))
 			return false;
 	}
 	return true;
@@ -74,7 +74,7 @@ int dp_tc_attach(uint32_t ifindex, const struct dp_prog *p)
 		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY,
 			    .prog_fd = p->companion[i], .flags = BPF_TC_F_REPLACE);
 
-		if (filter_prog(ifindex, i) != prog_id_of(p->companion[i]))
+		if (p->companion[i] >= 0 && filter_prog(ifindex, i) != prog_id_of(p->companion[i]))
 			rc = bpf_tc_attach(&hook, &opts);
 	}
 	return rc;

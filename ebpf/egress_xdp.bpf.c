@@ -12,6 +12,7 @@
  */
 #include "companion.h"
 #include "hello_read.h"
+#include "host.h"
 #include "note.h"
 #include "reply.h"
 

@@ -125,8 +125,8 @@ struct dbx_wire_generation {
  * Ports go by the name of the gateway's own interface, which the documents use and which is at the
  * other end of the port's host= (`--workload NAME=PORT,host=PORT`). PORT_SET says which index that
  * interface has; it is the ingress_ifindex of all that comes in there, in events too. A workload port
- * without an index drops everything. A port whose host= is missing cannot pass frames to the stack. FORWARD
- * gives the interfaces to which packets may go past the stack; one that is no port is left out.
+ * without an index drops everything. A port whose host= is missing cannot pass frames to the stack.
+ * FORWARD gives the interfaces to which packets may go past the stack; one that is no port is left out.
  */
 struct dbx_wire_iface {
 	char name[16];   /* NUL at the end */
