@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/out.h"
+#include "cli/status.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,8 @@ static int print_text(const json_t *s)
 	say_log(json_object_get(s, "log"));
 	say_dry_run(json_object_get(s, "dry_run_policies"));
 	code = print_interfaces(json_object_get(s, "interfaces"));
+	if (!code)
+		code = dbx_status_process(json_object_get(s, "process"));
 	if (!code)
 		code = print_paths(json_object_get(s, "paths"));
 	return code ? code : print_feeds(json_object_get(s, "feeds"));

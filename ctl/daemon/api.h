@@ -19,6 +19,7 @@
 #define DBX_API_PARAM_MAX 256
 
 struct dbx_denials;
+struct dbx_fib;
 struct dbx_links;
 struct dbx_naming;
 struct dbx_records;
@@ -34,6 +35,9 @@ struct dbx_daemon {
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
 	size_t n_interfaces;
 	char forward_error[256]; /* of fast forward, "" = none */
+	struct dbx_fib *fib;     /* NULL: the driver uses the kernel's own routes */
+	char fib_error[256];
+	bool process_was_there; /* when it was last looked for */
 };
 
 enum dbx_method {

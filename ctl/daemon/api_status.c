@@ -12,6 +12,7 @@
 
 #include "daemon/links.h"
 #include "daemon/naming.h"
+#include "daemon/process.h"
 #include "daemon/records.h"
 
 static void out_interfaces(struct dbx_strbuf *b, const struct dbx_links *links)
@@ -193,6 +194,8 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	(void)req;
 	out_core(d, b);
 	out_interfaces(b, d->links);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_process(d, b);
 	dbx_strbuf_addc(b, ',');
 	dbx_out_paths(d, b);
 	dbx_strbuf_addc(b, ',');

@@ -15,11 +15,13 @@
 #include <time.h>
 
 #include "daemon/denials.h"
+#include "daemon/fib.h"
 #include "daemon/forward.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/naming.h"
 #include "daemon/paths.h"
+#include "daemon/process.h"
 #include "daemon/records.h"
 #include "daemon/server.h"
 #include "daemon/usage.h"
@@ -27,6 +29,7 @@
 #define RETRY_S    5
 #define EVENTS_MAX 24
 #define PATHS_MS   100 /* who changes our routes without end makes us look no more often */
+#define FIB_MS     20  /* routes and neighbours often change several at a time */
 #define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
 
 struct loop {
@@ -37,6 +40,7 @@ struct loop {
 	size_t n_events;
 	struct event *paths_timer;
 	double paths_ms; /* of the last look */
+	struct event *fib_timer;
 };
 
 /* ---- what systemd is told ---- */
@@ -139,6 +143,36 @@ static void on_paths(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(l->paths_timer, &later);
 }
 
+/* ---- routes, for a data plane that has its own ---- */
+
+static void sync_fib(struct dbx_daemon *d)
+{
+	struct dbx_fail f = {.text = ""};
+
+	if (!d->fib)
+		return;
+	dbx_fib_sync(d->fib, &f);
+	if (f.text[0] && strncmp(d->fib_error, f.text, sizeof(d->fib_error) - 1) != 0)
+		dbx_log_error("%s", f.text);
+	snprintf(d->fib_error, sizeof(d->fib_error), "%.255s", f.text);
+}
+
+static void on_fib_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	sync_fib(((struct loop *)arg)->d);
+}
+
+static void on_fib(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval soon = {.tv_usec = FIB_MS * 1000};
+	struct loop *l = arg;
+
+	(void)fd, (void)what;
+	if (dbx_fib_told(l->d->fib) && !evtimer_pending(l->fib_timer, NULL))
+		evtimer_add(l->fib_timer, &soon);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
@@ -149,6 +183,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	dbx_naming_retry(l->d->naming);
 	check_paths(l);
 	sync_forward(l->d);
+	sync_fib(l->d);
 }
 
 /*
@@ -204,6 +239,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	dbx_naming_second(d->naming);
 	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
 	dbx_records_second(d->records);
+	dbx_process_watch(d);
 }
 
 static void on_names(evutil_socket_t fd, short what, void *arg)
@@ -272,6 +308,19 @@ static int add_paths(struct loop *l)
 	return rc;
 }
 
+static int add_fib(struct loop *l, struct dbx_fail *f)
+{
+	int rc = dbx_fib_open(&l->d->fib, l->d->core.ops, l->d->core.dp, f);
+
+	if (rc || !l->d->fib)
+		return rc;
+	l->fib_timer = evtimer_new(l->base, on_fib_timer, l);
+	if (!l->fib_timer || add(l, dbx_fib_fd(l->d->fib), EV_READ | EV_PERSIST, on_fib, NULL))
+		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
+	sync_fib(l->d);
+	return 0;
+}
+
 static int add_events(struct loop *l)
 {
 	const struct timeval retry = {.tv_sec = RETRY_S}, poll = {.tv_usec = EVENTS_MS * 1000};
@@ -334,6 +383,9 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "setting up the event loop: %s",
 				    strerror(-rc));
+	rc = add_fib(l, f);
+	if (rc)
+		return rc;
 	l->d->core.on_change = on_change;
 	l->d->core.on_change_arg = l;
 	want_links(l);
@@ -362,6 +414,9 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 		event_free(l.events[i]);
 	if (l.paths_timer)
 		event_free(l.paths_timer);
+	if (l.fib_timer)
+		event_free(l.fib_timer);
+	dbx_fib_close(&d->fib);
 	d->core.on_change = NULL;
 	dbx_naming_close(&d->naming);
 	dbx_records_close(&d->records);

@@ -137,7 +137,7 @@ static int uninstall(const struct dbx_options *o, const struct dbx_dp_opts *dp, 
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "uninstall: %s", e.text);
 	rc = dbx_dns_route_remove(f);
-	if (!rc && o->dp == &dbx_dp_xdp)
+	if (!rc && o->dp != &dbx_dp_mem)
 		rc = dbx_paths_uninstall(f);
 	if (rc)
 		return rc;
@@ -155,7 +155,7 @@ static int serve(const struct dbx_options *o, const struct dbx_dp_opts *dp, stru
 	struct dbx_core_opts core = {
 		.ops = o->dp,
 		.dp = *dp,
-		.paths = o->dp == &dbx_dp_xdp ? &dbx_paths_kernel : NULL,
+		.paths = o->dp != &dbx_dp_mem ? &dbx_paths_kernel : NULL,
 	};
 	char path[PATH_MAX], records[PATH_MAX];
 	int rc, fd = -1;
@@ -195,6 +195,7 @@ int main(int argc, char **argv)
 	dbx_log_init(o.log_level);
 	dp.object_path = find_object(o.object, object);
 	dp.pin_dir = o.pin_dir;
+	dp.socket_path = o.dpdk_socket;
 	rc = prepare_dirs(&o, &f);
 	if (!rc)
 		rc = lock_state(o.state_dir, &f);

@@ -22,7 +22,10 @@ static const struct row {
 	{"state-dir", 'd', "DIR", "documents and history (" DEFAULT_STATE_DIR ")"},
 	{"pin-dir", 'p', "DIR", "pinned program, maps and links (" DEFAULT_PIN_DIR ")"},
 	{"object", 'o', "FILE", "kernel object (egress_xdp.bpf.o beside the program or installed)"},
-	{"dp", 'D', "DRIVER", "xdp, or mem: enforces nothing, for tests (xdp)"},
+	{"data-plane", 'D', "DRIVER",
+	 "xdp, dpdk: dbx-egress-dpdk judges, or mem: nothing does, for tests (xdp)"},
+	{"dp", 'D', "DRIVER", "the same"},
+	{"dpdk-socket", 'k', "PATH", "where dbx-egress-dpdk listens (" DBX_WIRE_PATH ")"},
 	{"interface", 'i', "NAME",
 	 "attach to it from the start, with no document yet too; repeatable"},
 	{"log-level", 'l', "LEVEL", "error, warning, info or debug (info)"},
@@ -68,6 +71,20 @@ static int add_interface(struct dbx_options *o, const char *name)
 	return -1;
 }
 
+static int set_driver(struct dbx_options *o, const char *name)
+{
+	static const struct dbx_dp_ops *const drivers[] = {&dbx_dp_xdp, &dbx_dp_dpdk, &dbx_dp_mem};
+	size_t i;
+
+	for (i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (strcmp(name, drivers[i]->name) == 0) {
+			o->dp = drivers[i];
+			return -1;
+		}
+	}
+	return usage("--data-plane", name, "xdp, dpdk or mem");
+}
+
 static int set(struct dbx_options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -84,8 +101,10 @@ static int set(struct dbx_options *o, int key, const char *arg)
 		o->object = arg;
 		return -1;
 	case 'D':
-		o->dp = strcmp(arg, "mem") == 0 ? &dbx_dp_mem : &dbx_dp_xdp;
-		return strcmp(arg, o->dp->name) == 0 ? -1 : usage("--dp", arg, "xdp or mem");
+		return set_driver(o, arg);
+	case 'k':
+		o->dpdk_socket = arg;
+		return -1;
 	case 'i':
 		return add_interface(o, arg);
 	case 'l':

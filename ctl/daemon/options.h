@@ -17,7 +17,8 @@ struct dbx_options {
 	const char *socket;
 	const char *state_dir;
 	const char *pin_dir;
-	const char *object; /* NULL: beside the program, else installed */
+	const char *object;      /* NULL: beside the program, else installed */
+	const char *dpdk_socket; /* NULL: the default one */
 	enum dbx_log_level log_level;
 	const struct dbx_dp_ops *dp;
 	bool uninstall;
