@@ -26,6 +26,9 @@ LIBS_CTL    := $(call pkg_libs,$(PKG_CTL) $(HAVE_PCAP))
 LIBS_DP     := $(call pkg_libs,libbpf libelf zlib)
 LIBS_WIRE   := $(call pkg_libs,$(PKG_WIRE))
 LIBS_DAEMON := $(call pkg_libs,$(PKG_DAEMON) $(PKG_WIRE))
+LIBS_DPDK   := $(if $(HAVE_DPDK),$(call pkg_libs,libdpdk))
+# Headers of others are not ours to warn about.
+DPDK_CFLAGS := $(if $(HAVE_DPDK),$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libdpdk)))
 LIBS_TEST   := $(call pkg_libs,$(PKG_TEST))
 
 # ---- flags --------------------------------------------------------------------------------------
