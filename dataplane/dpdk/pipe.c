@@ -88,7 +88,7 @@ int dpk_pipe_open(struct dpk_pipe **out, const struct dpk_pipe_opts *o)
 	p->sh.qsbr = rte_zmalloc("dbx_qsbr", n_bytes, RTE_CACHE_LINE_SIZE);
 	rc = p->sh.qsbr ? rte_rcu_qsbr_init(p->sh.qsbr, o->n_cores + 1) : -ENOMEM;
 	rc = rc ? rc : open_tables(&p->sh);
-	for (unsigned int i = 0; i < o->n_cores && !rc; i++)
+	for (unsigned int i = 0; i <= o->n_cores && !rc; i++)
 		rc = dpk_core_new(&p->sh.cores[i], &p->sh, i, rows);
 	if (rc)
 		dpk_pipe_close(&p);
@@ -110,7 +110,7 @@ void dpk_pipe_close(struct dpk_pipe **pp)
 
 	if (!p)
 		return;
-	for (unsigned int i = 0; i < p->sh.n_cores; i++)
+	for (unsigned int i = 0; i <= p->sh.n_cores; i++)
 		dpk_core_free(&p->sh.cores[i]);
 	for (size_t i = 0; i < p->n_old; i++)
 		free_old(&p->old[i]);
@@ -136,7 +136,7 @@ struct dpk_shared *dpk_pipe_shared(struct dpk_pipe *p)
 
 struct dpk_core *dpk_pipe_core(struct dpk_pipe *p, unsigned int index)
 {
-	return index < p->sh.n_cores ? p->sh.cores[index] : NULL;
+	return index <= p->sh.n_cores ? p->sh.cores[index] : NULL;
 }
 
 /* ---- images and forwarding tables ---- */

@@ -42,6 +42,7 @@ struct dpk_out {
 int dpk_pipe_open(struct dpk_pipe **p, const struct dpk_pipe_opts *o);
 void dpk_pipe_close(struct dpk_pipe **p);
 struct dpk_shared *dpk_pipe_shared(struct dpk_pipe *p);
+/* index n_cores: one for the thread that changes flows, and judges nothing. */
 struct dpk_core *dpk_pipe_core(struct dpk_pipe *p, unsigned int index);
 
 /* The calling thread judges as this core, until it leaves: until then others wait for it. */

@@ -478,6 +478,8 @@ void dpk_core_end(struct dpk_core *c)
 	if (!c->has_events)
 		return;
 	c->has_events = false;
+	__atomic_thread_fence(
+		__ATOMIC_SEQ_CST); /* the event is seen before the reader is looked at */
 	/* one write a sleep; it never waits, and an eventfd that is full is a reader that is awake */
 	if (__atomic_load_n(&sh->is_asleep, __ATOMIC_SEQ_CST) &&
 	    __atomic_exchange_n(&sh->is_asleep, 0, __ATOMIC_SEQ_CST) && sh->wake_fd >= 0 &&

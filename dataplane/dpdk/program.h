@@ -35,10 +35,10 @@ struct dpk_image {
 /* What all lcores use; pointers that change are read once a burst. */
 struct dpk_shared {
 	struct rte_rcu_qsbr *qsbr;
-	unsigned int n_cores; /* control is number n_cores in the qsbr */
-	struct dpk_core *cores[DPK_CORES_MAX];
-	const struct dpk_image *image; /* NULL: everything is dropped */
-	const struct dpk_fib *fib;     /* NULL: all goes through the stack */
+	unsigned int n_cores;                      /* that judge */
+	struct dpk_core *cores[DPK_CORES_MAX + 1]; /* the one behind them is of the control thread */
+	const struct dpk_image *image;             /* NULL: everything is dropped */
+	const struct dpk_fib *fib;                 /* NULL: all goes through the stack */
 	struct dpk_table *learned, *bound, *flows, *hellos, *buckets;
 	struct dpk_recent *frags, *recent;
 	struct dbx_secret secret;

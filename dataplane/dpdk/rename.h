@@ -20,6 +20,7 @@
 #define egress_probe   dpk_egress_probe
 #define egress_tc      dpk_egress_tc
 #define egress_back    dpk_egress_back
+#define egress_host    dpk_egress_host
 /* maps and other data */
 #define _license    dpk_license
 #define program_id  dpk_program_id

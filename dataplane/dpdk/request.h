@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * request.h -- what the control thread has in hand: its connections, and one request at a time.
+ */
+#ifndef DBX_DPDK_REQUEST_H
+#define DBX_DPDK_REQUEST_H
+
+#include "dataplane/dpdk/control.h"
+
+#define DPK_CONNECTIONS_MAX 16u
+
+struct dpk_connection {
+	int fd; /* -1 = free */
+	uint32_t role;
+	struct dpk_image *staged;
+	struct dbx_wire_counter *rows; /* of a walk over the counters */
+	size_t n_rows;
+	/* events: a message that found no room yet */
+	uint8_t *pending;
+	size_t n_pending;
+};
+
+struct dpk_control {
+	struct dpk_lcores *lcores;
+	struct dpk_shared *sh;
+	struct dpk_core *core; /* of this thread: it judges nothing, but changes flows */
+	struct dpk_fib_told told;
+	struct dpk_connection conn[DPK_CONNECTIONS_MAX];
+	struct dbx_wire_state state;
+	int listen_fd, epoll_fd, wake_fd;
+	char path[108];
+	uint8_t in[DBX_WIRE_MAX], out[DBX_WIRE_MAX];
+};
+
+/* A request that was read, and the answer to it. */
+struct dpk_request {
+	const struct dbx_wire_head *head;
+	const void *body;
+	size_t n_body;
+	int fd; /* that came along, -1 = none; closed when the request is done */
+	void *answer;
+	size_t n_answer, room;
+	int answer_fd;    /* -1 = none */
+	const char *text; /* with a failure */
+};
+
+/* Carries it out; 0 or -errno. */
+int dpk_request_do(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r);
+void dpk_connection_forget(struct dpk_connection *k);
+
+/* Name tables, as the operations of dataplane/dp.h that have these names. */
+int dpk_names_learn(struct dpk_shared *sh, const struct dbx_bound_key *key,
+		    const struct dbx_bound *bound);
+int dpk_names_flow_set(struct dpk_core *core, struct dpk_shared *sh, const struct dbx_wire_flow *f);
+/* A page of a table from *cursor on; returns the number of elements. */
+uint32_t dpk_names_page(struct dpk_shared *sh, uint32_t table, uint64_t *cursor, void *out);
+
+/* Sends what events there are; true when some wait for the reader. */
+bool dpk_events_send(struct dpk_control *c, struct dpk_connection *k);
+bool dpk_events_waiting(const struct dpk_control *c);
+
+#endif
