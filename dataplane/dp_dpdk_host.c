@@ -61,6 +61,9 @@ static int select_parts(struct bpf_object *obj)
 	bpf_object__for_each_map(map, obj) {
 		if (!rc)
 			rc = bpf_map__set_autocreate(map, is_used(map));
+		/* libbpf 1.1 fills in the slots of a program array even where it does not make it. */
+		if (!rc && bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
+			rc = bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
 	}
 	return rc;
 }
