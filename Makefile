@@ -21,7 +21,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-.PHONY: help deps have-deps all tests asan clang-build fuzz-build demo check lint check-layers fmt \
+.PHONY: help deps have-deps all tests asan clang-build fuzz-build demo demo-dpdk check lint check-layers fmt \
         bench fuzz install uninstall clean FORCE
 
 include mk/config.mk
@@ -63,6 +63,11 @@ have-deps:
 demo: deps
 	$(Q)$(MAKE) $(addprefix $(O)/,dbx-egressctl dbx-egressd) $(BPF_OBJS)
 	$(Q)DBX_BUILD=$(O) tests/netns/demo.sh
+
+##  demo-dpdk     the same demo with dbx-egress-dpdk in front of the gateway (as root)
+demo-dpdk: deps
+	$(Q)$(MAKE) $(addprefix $(O)/,dbx-egressctl dbx-egressd dbx-egress-dpdk) $(BPF_OBJS)
+	$(Q)LAB_DPDK=1 DBX_BUILD=$(O) tests/netns/demo.sh
 
 ##  check         build with gcc and clang, then every test, plain and under ASan/UBSan (as root)
 check: deps

@@ -12,12 +12,14 @@
 # what the machine itself runs. Processes are started here, known by their number, and ended by it.
 
 . tests/netns/topology.sh
+. tests/netns/dpdk.sh
 
 build=$(realpath -m "${DBX_BUILD:-build}")
 lab=
 lab_prefix=
 lab_pids=()
 lab_namespaces=()
+lab_daemon_args=()
 daemon_pid=
 
 # Why a lab cannot be made here, or nothing.
@@ -45,11 +47,12 @@ lab_begin() {
 	# Private: unmounting it takes every pin, program and link along.
 	mount -t bpf bpf "$lab/bpf" || exit 1
 	topo_up "$lab_prefix" || exit 1
+	[ -z "${LAB_DPDK:-}" ] || dpdk_begin || exit 1
 }
 
 lab_end() {
 	local pid ns
-	for pid in "$daemon_pid" "${lab_pids[@]}"; do
+	for pid in "$daemon_pid" "$dpdk_pid" "${lab_pids[@]}"; do
 		[ -z "$pid" ] || kill "$pid" 2>/dev/null
 	done
 	wait 2>/dev/null
@@ -57,6 +60,7 @@ lab_end() {
 		ip netns del "$lab_prefix-$ns"
 	done
 	topo_down "$lab_prefix"
+	[ -z "${LAB_DPDK:-}" ] || rm -rf "/var/run/dpdk/$lab_prefix"
 	umount "$lab/bpf" 2>/dev/null
 	rm -rf "$lab"
 }
@@ -98,9 +102,10 @@ ctl() { # ARGUMENTS OF dbx-egressctl
 }
 
 daemon_start() { # [ARGUMENTS]
+	[ -z "${LAB_DPDK:-}" ] || [ -n "$dpdk_pid" ] || dpdk_start || return 1
 	(exec nsenter --net="/run/netns/$lab_prefix-gw" "$build/dbx-egressd" \
 		--socket "$lab/socket" --state-dir "$lab/state" --pin-dir "$lab/bpf/dbx-egress" \
-		--object "$build/egress_xdp.bpf.o" "$@") >>"$lab/daemon.log" 2>&1 &
+		--object "$build/egress_xdp.bpf.o" "${lab_daemon_args[@]}" "$@") >>"$lab/daemon.log" 2>&1 &
 	daemon_pid=$!
 	wait_for 60 ctl status && return 0 # a bound, not a wait: a busy machine takes its time
 	echo "# the daemon did not come up:"

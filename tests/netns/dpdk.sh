@@ -1,0 +1,87 @@
+# dpdk.sh -- the lab with dbx-egress-dpdk in front of the gateway's stack; sourced by lib.sh.
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+#	PREFIX-ws1 eth0 ---- ws1-net | PREFIX-dp       | ws1-host ---- ws1 | PREFIX-gw
+#	                             | dbx-egress-dpdk |                   |
+#
+# LAB_DPDK=1 makes any lab like this: the workloads' links end at the process, in a namespace of its
+# own whose stack forwards nothing, and what passes goes on to the gateway's ws1 and ws2 as before.
+# LAB_DPDK=uplink puts the process before `wan` too, for packets that go past the stack.
+
+dpdk_pid=
+
+dpdk_lacks() {
+	[ -x "$build/dbx-egress-dpdk" ] || { echo "no dbx-egress-dpdk: libdpdk-dev is needed to build it" && return; }
+	command -v ethtool >/dev/null || echo "no ethtool; make deps installs it"
+}
+
+# A device of the gateway becomes the process's; in its place comes a pair that leads there.
+dpdk_take() { # NAME MTU ADDRESS/LEN...
+	local name=$1 mtu=$2
+	shift 2
+	ip -n "$lab_prefix-gw" link set "$name" netns "$lab_prefix-dp" name "$name-net" || return 1
+	ip link add "$name" netns "$lab_prefix-gw" mtu "$mtu" type veth \
+		peer name "$name-host" netns "$lab_prefix-dp" mtu "$mtu" || return 1
+	# Nobody fills in checksums or cuts frames behind a packet socket.
+	topo_in "$lab_prefix-gw" ethtool -K "$name" tx off gso off tso off >/dev/null 2>&1
+	topo_in "$lab_prefix-dp" ip link set "$name-net" up
+	topo_in "$lab_prefix-dp" ip link set "$name-host" up
+	topo_link_up "$lab_prefix-gw" "$name"
+	topo_addr "$lab_prefix-gw" "$name" "$@"
+}
+
+dpdk_begin() {
+	local n why
+	why=$(dpdk_lacks)
+	[ -z "$why" ] || skip_all "$why"
+	ip netns add "$lab_prefix-dp" || return 1
+	lab_namespaces+=(dp)
+	topo_in "$lab_prefix-dp" sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv4.ip_forward=0
+	for n in 1 2; do
+		topo_in "$lab_prefix-ws$n" ethtool -K eth0 tx off gso off tso off >/dev/null 2>&1
+		# Room for the shim (include/dbx/shim.h), which only goes this way.
+		dpdk_take ws$n 1540 "10.66.$n.1/24" "fd66:$n::1/64" || return 1
+	done
+	[ "$LAB_DPDK" != uplink ] || dpdk_take_wan || return 1
+	lab_daemon_args=(--data-plane dpdk --dpdk-socket "$lab/dpdk.sock")
+}
+
+dpdk_take_wan() {
+	topo_in "$lab_prefix-net" ethtool -K eth0 tx off gso off tso off >/dev/null 2>&1
+	dpdk_take wan 1500 "$TOPO_WAN_GW4/30" "$TOPO_WAN_GW6/64" || return 1
+	topo_gateway_default "$lab_prefix-gw"
+}
+
+dpdk_vdevs() {
+	local dev
+	for dev in ws1-net ws1-host ws2-net ws2-host ${1:+wan-net wan-host}; do
+		echo "--vdev=net_af_packet_${dev/-/_},iface=$dev"
+	done
+}
+
+# Starts the process, and returns when it listens.
+dpdk_start() { # [OPTIONS]
+	local vdevs uplink=()
+	mapfile -t vdevs < <(dpdk_vdevs "$([ "$LAB_DPDK" = uplink ] && echo yes)")
+	[ "$LAB_DPDK" != uplink ] ||
+		uplink=(--uplink wan=net_af_packet_wan_net,host=net_af_packet_wan_host)
+	rm -f "$lab/dpdk.sock"
+	(exec nsenter --net="/run/netns/$lab_prefix-dp" "$build/dbx-egress-dpdk" --no-huge --no-pci --no-shconf \
+		--file-prefix="$lab_prefix" --lcores="0@(0-1)" "${vdevs[@]}" -- \
+		--workload ws1=net_af_packet_ws1_net,host=net_af_packet_ws1_host \
+		--workload ws2=net_af_packet_ws2_net,host=net_af_packet_ws2_host \
+		"${uplink[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
+	dpdk_pid=$!
+	wait_for 60 test -S "$lab/dpdk.sock" && return 0
+	echo "# the process did not come up:"
+	sed 's/^/#   /' "$lab/dpdk.log"
+	return 1
+}
+
+dpdk_end() { # SIGNAL
+	[ -n "$dpdk_pid" ] || return 0
+	kill "-$1" "$dpdk_pid" 2>/dev/null
+	wait "$dpdk_pid" 2>/dev/null
+	dpdk_pid=
+}
