@@ -53,24 +53,29 @@ dpdk_take_wan() {
 	topo_gateway_default "$lab_prefix-gw"
 }
 
+# The packet socket of net_af_packet puts IPv4 fragments together (PACKET_FANOUT_FLAG_DEFRAG), which no
+# interface can then send: LAB_DPDK_DRIVER=pcap or af_xdp for labs with fragments.
 dpdk_vdevs() {
-	local dev
+	local dev driver=${LAB_DPDK_DRIVER:-af_packet}
 	for dev in ws1-net ws1-host ws2-net ws2-host ${1:+wan-net wan-host}; do
-		echo "--vdev=net_af_packet_${dev/-/_},iface=$dev"
+		case $driver in
+		pcap) echo "--vdev=net_pcap_${dev/-/_},rx_iface_in=$dev,tx_iface=$dev" ;;
+		*) echo "--vdev=net_${driver}_${dev/-/_},iface=$dev" ;;
+		esac
 	done
 }
 
 # Starts the process, and returns when it listens.
 dpdk_start() { # [OPTIONS]
-	local vdevs uplink=()
+	local vdevs uplink=() net=net_${LAB_DPDK_DRIVER:-af_packet}
 	mapfile -t vdevs < <(dpdk_vdevs "$([ "$LAB_DPDK" = uplink ] && echo yes)")
 	[ "$LAB_DPDK" != uplink ] ||
-		uplink=(--uplink wan=net_af_packet_wan_net,host=net_af_packet_wan_host)
+		uplink=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
 	rm -f "$lab/dpdk.sock"
 	(exec nsenter --net="/run/netns/$lab_prefix-dp" "$build/dbx-egress-dpdk" --no-huge --no-pci --no-shconf \
 		--file-prefix="$lab_prefix" --lcores="0@(0-1)" "${vdevs[@]}" -- \
-		--workload ws1=net_af_packet_ws1_net,host=net_af_packet_ws1_host \
-		--workload ws2=net_af_packet_ws2_net,host=net_af_packet_ws2_host \
+		--workload "ws1=${net}_ws1_net,host=${net}_ws1_host" \
+		--workload "ws2=${net}_ws2_net,host=${net}_ws2_host" \
 		"${uplink[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
 	dpdk_pid=$!
 	wait_for 60 test -S "$lab/dpdk.sock" && return 0
