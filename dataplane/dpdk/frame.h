@@ -5,6 +5,7 @@
 #ifndef DBX_DPDK_FRAME_H
 #define DBX_DPDK_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the program judges, and what it leaves: as struct xdp_md, with where the frame has room. */
@@ -13,6 +14,15 @@ struct dpk_frame {
 	uint8_t *room, *room_end;
 	uint32_t ingress_ifindex;
 	uint32_t out_ifindex; /* of XDP_REDIRECT */
+};
+
+/*
+ * What was looked up ahead of the program: functions of the image in force and of an IPv4 address.
+ */
+struct dpk_hint {
+	uint32_t src, dst;        /* host byte order */
+	uint32_t owner, class_id; /* dbx_src_owner() of src, dbx_dst4_class() of dst */
+	bool is_set;
 };
 
 #endif

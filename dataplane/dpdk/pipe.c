@@ -273,6 +273,7 @@ void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash,
 {
 	struct dpk_core_stats *stats = dpk_core_stats(core);
 	const struct dpk_image *image = dpk_core_begin(core, now_ns);
+	struct dpk_hint hints[DPK_BURST];
 	struct dpk_frame f[DPK_BURST];
 	unsigned int i;
 
@@ -281,11 +282,12 @@ void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash,
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < n; i++)
 		take_frame(&m[i], ifindex, &f[i]);
-	dpk_warm(image, f, n);
+	dpk_warm(image, f, n, hints);
 	for (i = 0; i < n; i++) {
 		if (seen)
 			dpk_core_watch(core, &seen[i]);
-		conclude(m[i], &f[i], ifindex ? dpk_program_judge(&f[i]) : XDP_DROP, &out[i]);
+		conclude(m[i], &f[i], ifindex ? dpk_program_judge(&f[i], &hints[i]) : XDP_DROP,
+			 &out[i]);
 		stats->dropped += out[i].way == DPK_DROP;
 	}
 	if (seen)

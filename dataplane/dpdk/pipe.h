@@ -71,7 +71,11 @@ void dpk_pipe_inward(struct dpk_core *core, uint32_t ifindex, uint64_t now_ns, s
 /* Puts the shim (dbx/shim.h) in front of a frame for the stack. -1: there is no room. */
 int dpk_pipe_shim(struct rte_mbuf *m, const struct dpk_out *out);
 
-/* Prefetches what judging these frames is going to read of the image. Never changes a verdict. */
-void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned int n);
+/*
+ * Fetches what judging these frames is going to read of the image, and looks up what hints has room
+ * for; n <= DPK_BURST.
+ */
+void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned int n,
+	      struct dpk_hint *hints);
 
 #endif

@@ -79,7 +79,7 @@ void dpk_core_port(struct dpk_core *core, uint64_t port_hash);
 void dpk_core_watch(struct dpk_core *core, struct dpk_seen *seen);
 
 /* Between begin and end. Return an XDP action; of DROP the verdict is counted already. */
-int dpk_program_judge(struct dpk_frame *f);
+int dpk_program_judge(struct dpk_frame *f, const struct dpk_hint *hint);
 /* A frame on its way to a workload: false = it must not pass. */
 bool dpk_program_back(const struct dpk_frame *f, uint32_t ifindex);
 /* A frame from outside, past the stack: XDP_REDIRECT, or XDP_PASS. */

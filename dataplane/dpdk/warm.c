@@ -1,46 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * warm.c -- what a burst is going to read of the image is fetched ahead, level by level.
+ * warm.c -- what a burst is going to read of the image is looked up ahead, level by level.
  *
  * The look-ups of classify.h hang on each other: root, run, owner, binding; root, run, class, cell, rule
- * set, outcome. One packet alone would wait for memory at each. Here all packets of a burst take a step
- * together, and the next step begins when the memory of the first is there. Nothing of it is kept: the
- * program looks all of it up again, bounded and checked, and finds it in the cache. What is read wrong
- * here costs time, never a verdict.
+ * set, outcome. One packet alone would wait for memory at each, and for each step of a search. Here all
+ * packets of a burst take a step together, and the next step begins when the memory of the first is
+ * there.
+ *
+ * Owner and class are kept as hints: they are functions of image and address, the program takes them
+ * for the same address in the same burst (program.c), and test_dpdk_warm.c holds them against lookup.h.
+ * The rest is fetched into the cache, and looked up again.
  */
 #include <rte_prefetch.h>
 
 #include "dataplane/dpdk/pipe.h"
 
-struct hint {
-	const struct dbx_pkt *pkt;
-	uint32_t src, dst, key;
-	uint32_t at_src, at_dst; /* what the roots said */
-	uint32_t owner, class_id;
+/* A search of a run that is under way. */
+struct search {
+	const void *run; /* the chunk that it lies in; NULL: there is nothing to search */
+	uint32_t lo, n, key;
+};
+
+struct work {
+	struct dpk_hint *hint;
+	struct search src, dst;
 	const struct dbx_binding *b;
 	const struct dbx_profile *p;
 	const uint16_t *cell;
 	const uint32_t *set;
-	bool is_v4;
 };
 
-/* Addresses of an IPv4 frame with at most two tags; another frame is looked up cold. */
-static void peek(const struct dpk_frame *f, struct hint *h)
+#define MASK32 ((1u << DBX_RUN32_SHIFT) - 1)
+#define MASK4  ((1u << DBX_RUN4_SHIFT) - 1)
+
+/* Addresses of an IPv4 frame with at most two tags; another frame is looked up by the program alone. */
+static bool peek(const struct dpk_frame *f, struct dpk_hint *h)
 {
 	const uint8_t *p = f->data + 12;
 
-	h->is_v4 = false;
+	h->is_set = false;
 	if (f->data_end - f->data < 14 + 8 + 20)
-		return;
+		return false;
 	for (int i = 0; i < 2 && (dbx_rd16(p) == 0x8100 || dbx_rd16(p) == 0x88a8); i++)
 		p += 4;
-	if (dbx_rd16(p) != 0x0800 || p[2] != 0x45)
-		return;
-	h->is_v4 = true;
+	if (dbx_rd16(p) != 0x0800)
+		return false;
 	h->src = dbx_rd32(p + 2 + 12);
 	h->dst = dbx_rd32(p + 2 + 16);
-	h->key = (uint32_t)p[2 + 9] << 16 |
-		 (uint32_t)(f->data_end - p < 2 + 24 ? 0 : dbx_rd16(p + 24));
+	return true;
 }
 
 static void fetch_item(const struct dbx_env *env, const struct dbx_section *sec, uint32_t index,
@@ -53,114 +60,189 @@ static void fetch_item(const struct dbx_env *env, const struct dbx_section *sec,
 }
 
 static void step_roots(const struct dbx_env *env, const struct dbx_image_header *hdr,
-		       const struct hint *h)
+		       const struct work *w)
 {
 	const uint32_t *src = dbx_env_chunk(env, hdr->sec[DBX_SEC_SRC4_ROOT].chunk);
 	const uint32_t *dst = dbx_env_chunk(env, hdr->sec[DBX_SEC_DST4_ROOT].chunk);
 
 	if (src)
-		rte_prefetch0(&src[h->src >> 16]);
+		rte_prefetch0(&src[w->hint->src >> 16]);
 	if (dst)
-		rte_prefetch0(&dst[h->dst >> 16]);
+		rte_prefetch0(&dst[w->hint->dst >> 16]);
 }
 
-static void step_runs(const struct dbx_env *env, const struct dbx_image_header *hdr, struct hint *h)
+/* As dbx_src_owner() and dbx_dst4_class() begin: a leaf, or the run to be searched. */
+static void step_runs(const struct dbx_env *env, const struct dbx_image_header *hdr, struct work *w)
 {
-	h->at_src = dbx_root(env, &hdr->sec[DBX_SEC_SRC4_ROOT], h->src >> 16);
-	h->at_dst = dbx_root(env, &hdr->sec[DBX_SEC_DST4_ROOT], h->dst >> 16);
-	if (!(h->at_src & DBX_LEAF))
-		fetch_item(env, &hdr->sec[DBX_SEC_RUNS32], h->at_src, DBX_RUN32_SHIFT,
-			   sizeof(struct dbx_run32));
-	if (!(h->at_dst & DBX_LEAF))
-		fetch_item(env, &hdr->sec[DBX_SEC_DST4_RUNS], h->at_dst, DBX_RUN4_SHIFT,
-			   sizeof(struct dbx_run4));
+	const struct dbx_section *runs = &hdr->sec[DBX_SEC_RUNS32];
+	const struct dbx_section *runs4 = &hdr->sec[DBX_SEC_DST4_RUNS];
+	struct dpk_hint *h = w->hint;
+	uint32_t v = dbx_root(env, &hdr->sec[DBX_SEC_SRC4_ROOT], h->src >> 16);
+
+	w->src = (struct search){.key = h->src};
+	h->owner = v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
+	if (!(v & DBX_LEAF) && (v & DBX_REF_MASK) < runs->n_items) {
+		v &= DBX_REF_MASK;
+		w->src.run = dbx_env_chunk(env, runs->chunk + (v >> DBX_RUN32_SHIFT));
+		w->src.lo = v & MASK32;
+		if (w->src.run)
+			rte_prefetch0((const struct dbx_run32 *)w->src.run + w->src.lo);
+	}
+	v = dbx_root(env, &hdr->sec[DBX_SEC_DST4_ROOT], h->dst >> 16);
+	w->dst = (struct search){.key = h->dst & 0xffff};
+	h->class_id = v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
+	if (!(v & DBX_LEAF) && v < runs4->n_items) {
+		w->dst.run = dbx_env_chunk(env, runs4->chunk + (v >> DBX_RUN4_SHIFT));
+		w->dst.lo = v & MASK4;
+		if (w->dst.run)
+			rte_prefetch0((const struct dbx_run4 *)w->dst.run + w->dst.lo);
+	}
+}
+
+/* Searched where there is nothing to search: one entry, of which no half is taken. */
+static const struct dbx_run32 no_run32[1];
+static const struct dbx_run4 no_run4[1];
+
+/* The first entry of a run has its length. */
+static uint32_t step_lengths(struct work *w)
+{
+	struct search *s = &w->src, *d = &w->dst;
+
+	if (!s->run) {
+		s->run = no_run32;
+		s->lo = 0;
+	}
+	s->n = ((const struct dbx_run32 *)s->run)[s->lo].start + 1;
+	if (!d->run) {
+		d->run = no_run4;
+		d->lo = 0;
+	}
+	d->n = ((const struct dbx_run4 *)d->run)[d->lo].start + 1u;
+	return s->n > d->n ? s->n : d->n;
+}
+
+/* One halving of each; of a run that is done, nothing changes. */
+static void step_halve(struct work *w)
+{
+	const struct dbx_run32 *r = w->src.run;
+	const struct dbx_run4 *r4 = w->dst.run;
+	uint32_t half = w->src.n >> 1, half4 = w->dst.n >> 1;
+	int64_t m = ((int64_t)(uint64_t)w->src.key -
+		     (int64_t)(uint64_t)r[(w->src.lo + half) & MASK32].start) >>
+		    63;
+	int64_t m4 = ((int64_t)w->dst.key - (int64_t)r4[(w->dst.lo + half4) & MASK4].start) >> 63;
+
+	DBX_OPAQUE(m);
+	DBX_OPAQUE(m4);
+	w->src.lo += half & ~(uint32_t)m;
+	w->src.n -= half;
+	w->dst.lo += half4 & ~(uint32_t)m4;
+	w->dst.n -= half4;
 }
 
 static void step_found(const struct dbx_env *env, const struct dbx_image_header *hdr,
-		       struct hint *h)
+		       struct work *w)
 {
-	if (h->at_src & DBX_LEAF)
-		h->owner = h->at_src & DBX_VALUE_MASK;
-	else
-		h->owner = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], h->at_src, h->src) &
-			   DBX_VALUE_MASK;
-	h->class_id = dbx_dst4_class(env, hdr, h->dst);
+	struct dpk_hint *h = w->hint;
+	uint32_t v;
+
+	if (w->src.run != no_run32) {
+		v = ((const struct dbx_run32 *)w->src.run)[w->src.lo & MASK32].value;
+		if (!(v & DBX_LEAF) && (v & DBX_SAME)) /* the run is longer than a chunk */
+			v = dbx_run32_find(env, &hdr->sec[DBX_SEC_RUNS32], v & DBX_REF_MASK,
+					   h->src);
+		h->owner = v & DBX_LEAF ? v & DBX_VALUE_MASK : 0;
+	}
+	if (w->dst.run != no_run4)
+		h->class_id = ((const struct dbx_run4 *)w->dst.run)[w->dst.lo & MASK4].class_id;
+	h->is_set = true;
 	if (h->owner)
 		fetch_item(env, &hdr->sec[DBX_SEC_RUNS32], h->owner, DBX_RUN32_SHIFT,
 			   sizeof(struct dbx_run32));
 }
 
 static void step_binding(const struct dbx_env *env, const struct dbx_image_header *hdr,
-			 struct hint *h)
+			 struct work *w)
 {
-	h->b = dbx_owner_binding(env, hdr, h->owner, 0);
-	if (h->b)
-		rte_prefetch0(h->b);
+	w->b = dbx_owner_binding(env, hdr, w->hint->owner, 0);
+	if (w->b)
+		rte_prefetch0(w->b);
 }
 
 static void step_profile(const struct dbx_env *env, const struct dbx_image_header *hdr,
-			 struct hint *h)
+			 struct work *w)
 {
-	h->p = h->b ? dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], h->b->profile, DBX_PROFILE_SHIFT,
-			       sizeof(*h->p))
+	w->p = w->b ? dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], w->b->profile, DBX_PROFILE_SHIFT,
+			       sizeof(*w->p))
 		    : NULL;
-	if (h->p)
-		rte_prefetch0(h->p);
+	if (w->p)
+		rte_prefetch0(w->p);
 }
 
-static void step_cell(const struct dbx_env *env, const struct dbx_image_header *hdr, struct hint *h)
+static void step_cell(const struct dbx_env *env, const struct dbx_image_header *hdr, struct work *w)
 {
-	h->cell = h->p ? dbx_item(env, &hdr->sec[DBX_SEC_CELLS], h->p->row + h->class_id,
-				  DBX_CELL_SHIFT, sizeof(*h->cell))
+	w->cell = w->p ? dbx_item(env, &hdr->sec[DBX_SEC_CELLS], w->p->row + w->hint->class_id,
+				  DBX_CELL_SHIFT, sizeof(*w->cell))
 		       : NULL;
-	if (h->cell)
-		rte_prefetch0(h->cell);
+	if (w->cell)
+		rte_prefetch0(w->cell);
 }
 
-static void step_set(const struct dbx_env *env, const struct dbx_image_header *hdr, struct hint *h)
+static void step_set(const struct dbx_env *env, const struct dbx_image_header *hdr, struct work *w)
 {
-	h->set = h->cell ? dbx_item(env, &hdr->sec[DBX_SEC_RULESETS], h->p->rulesets + *h->cell,
-				    DBX_RULESET_SHIFT, sizeof(*h->set))
+	w->set = w->cell ? dbx_item(env, &hdr->sec[DBX_SEC_RULESETS], w->p->rulesets + *w->cell,
+				    DBX_RULESET_SHIFT, sizeof(*w->set))
 			 : NULL;
-	if (h->set)
-		rte_prefetch0(h->set);
+	if (w->set)
+		rte_prefetch0(w->set);
 }
 
 static void step_outcome(const struct dbx_env *env, const struct dbx_image_header *hdr,
-			 struct hint *h)
+			 struct work *w)
 {
-	if (!h->set)
+	if (!w->set)
 		return;
-	if (*h->set & DBX_LEAF)
-		fetch_item(env, &hdr->sec[DBX_SEC_OUTCOMES], *h->set & DBX_VALUE_MASK,
+	if (*w->set & DBX_LEAF)
+		fetch_item(env, &hdr->sec[DBX_SEC_OUTCOMES], *w->set & DBX_VALUE_MASK,
 			   DBX_OUTCOME_SHIFT, sizeof(struct dbx_outcome));
 	else
-		fetch_item(env, &hdr->sec[DBX_SEC_RUNS32], *h->set, DBX_RUN32_SHIFT,
+		fetch_item(env, &hdr->sec[DBX_SEC_RUNS32], *w->set, DBX_RUN32_SHIFT,
 			   sizeof(struct dbx_run32));
 }
 
 #define EACH(step)                                      \
 	do {                                            \
 		for (unsigned int i_ = 0; i_ < k; i_++) \
-			step(&env, hdr, &h[i_]);        \
+			step(&env, hdr, &w[i_]);        \
 	} while (0)
 
-void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned int n)
+void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned int n,
+	      struct dpk_hint *hints)
 {
 	const struct dbx_image_header *hdr = dpk_image_header(image);
 	struct dbx_env env = {.base = image ? image->base : NULL,
 			      .n_chunks = image ? image->n_chunks : 0};
-	struct hint h[DPK_BURST];
+	uint32_t longest = 0;
+	struct work w[DPK_BURST];
 	unsigned int k = 0;
 
-	if (!hdr || n < 2)
-		return;
 	for (unsigned int i = 0; i < n; i++) {
-		peek(&f[i], &h[k]);
-		k += h[k].is_v4;
+		w[k].hint = &hints[i];
+		k += peek(&f[i], &hints[i]) && hdr && n > 1;
 	}
 	EACH(step_roots);
 	EACH(step_runs);
+	for (unsigned int i = 0; i < k; i++) {
+		uint32_t length = step_lengths(&w[i]);
+
+		longest = length > longest ? length : longest;
+	}
+	/* as many halvings as lookup.h does at most: half of what is odd is rounded down */
+	for (unsigned int bits = 0; longest > 1 && bits < DBX_RUN4_SHIFT; bits++) {
+		for (unsigned int i = 0; i < k; i++)
+			step_halve(&w[i]);
+		longest -= longest >> 1;
+	}
 	EACH(step_found);
 	EACH(step_binding);
 	EACH(step_profile);
