@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
 #include "dataplane/dpdk/request.h"
+
+#define SENDING_TRIES 400
+#define SENDING_US    50
 
 static void fill_head(struct dbx_wire_head *h, uint16_t type, size_t n_bytes)
 {
@@ -41,6 +45,22 @@ static size_t take_events(struct dpk_control *c, uint8_t *out)
 	return h->n_bytes;
 }
 
+/*
+ * The daemon acts on a name event at once: its RST must not overtake a packet that was judged before
+ * and has not been sent yet. Bounded, since an lcore may have no CPU for a while.
+ */
+static void await_sending(const struct dpk_control *c, unsigned int core)
+{
+	const uint64_t *turn = &c->lcores->turns[core].n,
+		       was = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+
+	for (int i = 0; i < SENDING_TRIES && was & 1; i++) {
+		if (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != was)
+			return;
+		usleep(SENDING_US);
+	}
+}
+
 static size_t take_name_event(struct dpk_control *c, uint8_t *out)
 {
 	struct dbx_wire_head *h = (struct dbx_wire_head *)out;
@@ -50,6 +70,8 @@ static size_t take_name_event(struct dpk_control *c, uint8_t *out)
 	for (unsigned int i = 0; i < c->sh->n_cores; i++) {
 		if (rte_ring_sc_dequeue_elem(dpk_core_name_events(c->sh->cores[i]), &e, sizeof(e)))
 			continue;
+		if (i < c->lcores->n)
+			await_sending(c, i);
 		n = offsetof(struct dbx_name_event, payload) + e.n_payload;
 		memcpy(out + sizeof(*h), &e, n);
 		fill_head(h, DBX_WIRE_NAME_EVENT, sizeof(*h) + n);

@@ -189,6 +189,13 @@ static void from_host(struct turn *t, struct dpk_port *port, struct rte_mbuf **m
 	free_dropped(t);
 }
 
+static void mark(struct turn *t)
+{
+	uint64_t *n = &t->l->turns[t->index].n;
+
+	__atomic_store_n(n, *n + 1, __ATOMIC_RELEASE);
+}
+
 static unsigned int poll_queue(struct turn *t, const struct queue *q)
 {
 	struct rte_mbuf *m[DPK_BURST];
@@ -197,10 +204,12 @@ static unsigned int poll_queue(struct turn *t, const struct queue *q)
 	if (!n)
 		return 0;
 	t->now = clock_ns();
+	mark(t);
 	if (q->is_host)
 		from_host(t, q->port, m, n);
 	else
 		from_network(t, q->port, m, n);
+	mark(t);
 	return n;
 }
 

@@ -5,8 +5,15 @@
 #ifndef DBX_DPDK_LCORE_H
 #define DBX_DPDK_LCORE_H
 
+#include <rte_common.h>
+
 #include "dataplane/dpdk/pipe.h"
 #include "dataplane/dpdk/port.h"
+
+/* Odd while the lcore has packets in hand that it has not sent yet. */
+struct dpk_turns {
+	uint64_t n;
+} __rte_cache_aligned;
 
 struct dpk_lcores {
 	struct dpk_pipe *pipe;
@@ -17,6 +24,7 @@ struct dpk_lcores {
 	uint32_t idle_us;       /* sleep when there is nothing to do; 0 = never */
 	uint32_t until_idle_ms; /* stop when nothing has come for so long; 0 = never */
 	volatile int must_stop;
+	struct dpk_turns turns[DPK_CORES_MAX];
 };
 
 /* The loop of lcore number `index`, until must_stop. */
