@@ -4,7 +4,7 @@
  * which the process hands what it does not forward itself, and a port of the process.
  *
  * Attached means both: egress_host takes the shims off, and the process knows the interface's index.
- * The interface comes first, so that nothing is handed to a stack that does not understand it.
+ * A stack to which the process hands frames before egress_host is there drops them for their EtherType.
  */
 #include "dataplane/dp_dpdk.h"
 
@@ -86,33 +86,6 @@ static int tell_new(struct dbx_dp *dp, const struct dbx_wire_iface *iface, struc
 	return 0;
 }
 
-int dp_dpdk_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
-		   struct dbx_dp_error *err)
-{
-	struct dbx_wire_iface iface;
-	int rc;
-
-	if (!ifindex || !ifname[0] || strlen(ifname) > 15)
-		return dp_fail(err, -EINVAL, "interface \"%s\" (%u): not an interface", ifname,
-			       ifindex);
-	rc = iface_of(ifindex, &iface);
-	if (rc)
-		return dp_fail(err, rc, "interface %s: ifindex %u: %s", ifname, ifindex,
-			       strerror(-rc));
-	/* What is behind the port: the rest is for the shim. */
-	iface.mtu -= iface.mtu > DBX_SHIM_MTU ? DBX_SHIM_MTU : iface.mtu;
-	memset(iface.name, 0, sizeof(iface.name));
-	snprintf(iface.name, sizeof(iface.name), "%s", ifname);
-	if (dp->host)
-		rc = dp_host_attach(dp->host, ifindex, ifname, err);
-	if (rc)
-		return rc;
-	pthread_mutex_lock(&dp->lock);
-	rc = tell_new(dp, &iface, err);
-	pthread_mutex_unlock(&dp->lock);
-	return rc;
-}
-
 /* The process drops what comes in there from now on. One that is away drops it when it comes back. */
 static int untell(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *err)
 {
@@ -131,6 +104,34 @@ static int untell(struct dbx_dp *dp, const char *ifname, struct dbx_dp_error *er
 	if (p && !rc)
 		*p = dp->ports[--dp->n_ports];
 	pthread_mutex_unlock(&dp->lock);
+	return rc;
+}
+
+int dp_dpdk_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,
+		   struct dbx_dp_error *err)
+{
+	struct dbx_wire_iface iface;
+	int rc;
+
+	if (!ifindex || !ifname[0] || strlen(ifname) > 15)
+		return dp_fail(err, -EINVAL, "interface \"%s\" (%u): not an interface", ifname,
+			       ifindex);
+	rc = iface_of(ifindex, &iface);
+	if (rc)
+		return dp_fail(err, rc, "interface %s: ifindex %u: %s", ifname, ifindex,
+			       strerror(-rc));
+	/* What is behind the port: the rest is for the shim. */
+	iface.mtu -= iface.mtu > DBX_SHIM_MTU ? DBX_SHIM_MTU : iface.mtu;
+	memset(iface.name, 0, sizeof(iface.name));
+	snprintf(iface.name, sizeof(iface.name), "%s", ifname);
+	pthread_mutex_lock(&dp->lock);
+	rc = tell_new(dp, &iface, err);
+	pthread_mutex_unlock(&dp->lock);
+	if (rc || !dp->host)
+		return rc;
+	rc = dp_host_attach(dp->host, ifindex, ifname, err);
+	if (rc)
+		untell(dp, ifname, NULL);
 	return rc;
 }
 

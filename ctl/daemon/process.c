@@ -46,7 +46,7 @@ static void out_lcore(struct dbx_strbuf *b, const struct dbx_wire_lcore *l)
 	dbx_strbuf_addf(b,
 			"{\"lcore\":%u,\"queues\":%u,\"packets\":%" PRIu64 ",\"bursts\":%" PRIu64
 			",\"dropped\":%" PRIu64 ",\"tx_dropped\":%" PRIu64
-			",\"generation\":%" PRIu64 ",\"busy_percent\":%.1f,",
+			",\"image_generation\":%" PRIu64 ",\"busy_percent\":%.1f,",
 			l->lcore, l->n_queues, (uint64_t)l->packets, (uint64_t)l->bursts,
 			(uint64_t)l->dropped, (uint64_t)l->tx_dropped, (uint64_t)l->generation,
 			l->total_cycles ? 100.0 * (double)l->busy_cycles / (double)l->total_cycles
