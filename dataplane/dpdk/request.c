@@ -151,6 +151,18 @@ static bool is_name(const char name[16])
 	return name[0] && memchr(name, 0, 16);
 }
 
+/* An index is that of one port: who had it before was renumbered. */
+static void set_index(struct dpk_ports *ports, struct dpk_port *p, uint32_t ifindex)
+{
+	for (unsigned int i = 0; i < ports->n; i++) {
+		struct dpk_port *other = ports->v[i];
+
+		if (other != p && other->ifindex == ifindex)
+			__atomic_store_n(&other->ifindex, 0, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&p->ifindex, ifindex, __ATOMIC_RELAXED);
+}
+
 static int do_port_set(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
 {
 	const struct dbx_wire_iface *w = r->body;
@@ -162,13 +174,7 @@ static int do_port_set(struct dpk_control *c, struct dpk_connection *k, struct d
 	p = dpk_port_named(c->lcores->ports, w->name);
 	if (!p)
 		return refuse(r, -ENODEV, "port: none has this name");
-	for (unsigned int i = 0; i < c->lcores->ports->n; i++) {
-		struct dpk_port *other = c->lcores->ports->v[i];
-
-		if (other != p && other->ifindex == w->ifindex) /* it was renumbered */
-			__atomic_store_n(&other->ifindex, 0, __ATOMIC_RELAXED);
-	}
-	__atomic_store_n(&p->ifindex, w->ifindex, __ATOMIC_RELAXED);
+	set_index(c->lcores->ports, p, w->ifindex);
 	return 0;
 }
 
@@ -209,8 +215,13 @@ static int do_forward(struct dpk_control *c, struct dpk_connection *k, struct dp
 	}
 	c->told.n_ifaces = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (dpk_port_named(c->lcores->ports, w[i].name))
-			c->told.ifaces[c->told.n_ifaces++] = w[i];
+		struct dpk_port *p = dpk_port_named(c->lcores->ports, w[i].name);
+
+		if (!p)
+			continue;
+		if (!p->is_workload) /* those are told by PORT_SET alone */
+			set_index(c->lcores->ports, p, w[i].ifindex);
+		c->told.ifaces[c->told.n_ifaces++] = w[i];
 	}
 	return remake_fib(c);
 }
