@@ -9,6 +9,7 @@
 #include "dataplane/dpdk/tables.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,8 @@
 #include <rte_jhash.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_spinlock.h>
+
+#define CLEAR_WALKS 64u
 
 void *dpk_memory_get(size_t n_bytes)
 {
@@ -196,17 +199,17 @@ void dpk_table_clear(struct dpk_table *t)
 {
 	const void *key;
 	void *value;
-	uint32_t at = 0;
+	bool more = true;
+	uint32_t at;
 
-	while (dpk_table_next(t, &key, &value, &at))
-		dpk_table_del(t, key);
-}
-
-uint32_t dpk_table_count(const struct dpk_table *t)
-{
-	int n = rte_hash_count(t->hash);
-
-	return n < 0 ? 0 : (uint32_t)n;
+	/* what is deleted may make another entry move to where the walk has been */
+	for (unsigned int i = 0; i < CLEAR_WALKS && more; i++) {
+		more = false;
+		for (at = 0; dpk_table_next(t, &key, &value, &at);) {
+			dpk_table_del(t, key);
+			more = true;
+		}
+	}
 }
 
 /* ---- tables that forget what was put first ---- */

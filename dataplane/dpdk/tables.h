@@ -30,7 +30,6 @@ int dpk_table_del(struct dpk_table *t, const void *key); /* -ENOENT */
 int dpk_table_next(const struct dpk_table *t, const void **key, void **value, uint32_t *at);
 /* Takes everything out; values stay as long as their readers. */
 void dpk_table_clear(struct dpk_table *t);
-uint32_t dpk_table_count(const struct dpk_table *t);
 
 /* ---- tables that forget what was put first ---- */
 

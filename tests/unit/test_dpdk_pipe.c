@@ -12,11 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <rte_eal.h>
 #include <rte_mbuf.h>
 
+#include "common/dpdkbox.h"
 #include "common/vec.h"
 #include "common/vec_world.h"
 #include "dataplane/dpdk/pipe.h"
@@ -306,22 +305,8 @@ static void images_are_retired_when_nobody_uses_them(void **state)
 
 static int setup(void **state)
 {
-	char prefix[64];
-	char *argv[] = {"test_dpdk_pipe",
-			"--no-huge",
-			"-m",
-			"512",
-			"--no-pci",
-			"-l",
-			"0",
-			"--file-prefix",
-			prefix,
-			"--no-telemetry",
-			NULL};
-
 	(void)state;
-	snprintf(prefix, sizeof(prefix), "dbxtest%d", (int)getpid());
-	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0)
+	if (dpdkbox_start())
 		return -1;
 	pool = rte_pktmbuf_pool_create("frames", 2047, 0, 0, 16384, SOCKET_ID_ANY);
 	if (!pool || vec_read_dir(&table, VECTORS_DIR))
