@@ -29,7 +29,8 @@
 #define RETRY_S    5
 #define EVENTS_MAX 24
 #define PATHS_MS   100 /* who changes our routes without end makes us look no more often */
-#define FIB_MS     20  /* routes and neighbours often change several at a time */
+#define FIB_MS     5   /* routes and neighbours often change several at a time */
+#define FIB_SHARE  10  /* a long table is read again when ten times as long has gone by */
 #define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
 
 struct loop {
@@ -41,6 +42,7 @@ struct loop {
 	struct event *paths_timer;
 	double paths_ms; /* of the last look */
 	struct event *fib_timer;
+	double fib_took_ms; /* the last reading */
 };
 
 /* ---- what systemd is told ---- */
@@ -145,13 +147,16 @@ static void on_paths(evutil_socket_t fd, short what, void *arg)
 
 /* ---- routes, for a data plane that has its own ---- */
 
-static void sync_fib(struct dbx_daemon *d)
+static void sync_fib(struct loop *l)
 {
+	double began = dbx_monotonic_ms();
 	struct dbx_fail f = {.text = ""};
+	struct dbx_daemon *d = l->d;
 
 	if (!d->fib)
 		return;
 	dbx_fib_sync(d->fib, &f);
+	l->fib_took_ms = dbx_monotonic_ms() - began;
 	if (f.text[0] && strncmp(d->fib_error, f.text, sizeof(d->fib_error) - 1) != 0)
 		dbx_log_error("%s", f.text);
 	snprintf(d->fib_error, sizeof(d->fib_error), "%.255s", f.text);
@@ -160,13 +165,15 @@ static void sync_fib(struct dbx_daemon *d)
 static void on_fib_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	sync_fib(((struct loop *)arg)->d);
+	sync_fib(arg);
 }
 
 static void on_fib(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval soon = {.tv_usec = FIB_MS * 1000};
 	struct loop *l = arg;
+	double ms = FIB_MS + FIB_SHARE * l->fib_took_ms;
+	const struct timeval soon = {.tv_sec = (time_t)(ms / 1000),
+				     .tv_usec = (suseconds_t)(ms * 1000) % 1000000};
 
 	(void)fd, (void)what;
 	if (dbx_fib_told(l->d->fib) && !evtimer_pending(l->fib_timer, NULL))
@@ -183,7 +190,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	dbx_naming_retry(l->d->naming);
 	check_paths(l);
 	sync_forward(l->d);
-	sync_fib(l->d);
+	sync_fib(l);
 }
 
 /*
@@ -317,7 +324,7 @@ static int add_fib(struct loop *l, struct dbx_fail *f)
 	l->fib_timer = evtimer_new(l->base, on_fib_timer, l);
 	if (!l->fib_timer || add(l, dbx_fib_fd(l->d->fib), EV_READ | EV_PERSIST, on_fib, NULL))
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
-	sync_fib(l->d);
+	sync_fib(l);
 	return 0;
 }
 

@@ -90,3 +90,18 @@ dpdk_end() { # SIGNAL
 	wait "$dpdk_pid" 2>/dev/null
 	dpdk_pid=
 }
+
+# Runs another test of this folder in such a lab: one result for all of its.
+dpdk_suite() { # DRIVER NAME
+	local n
+	out=$(LAB_DPDK=${LAB_DPDK:-1} LAB_DPDK_DRIVER=$1 "tests/netns/test_$2.sh" 2>&1)
+	n=$(printf '%s\n' "$out" | grep -c '^ok ')
+	if printf '%s\n' "$out" | grep -q '^1\.\.0'; then
+		skip "test_$2.sh over net_$1" "$(printf '%s\n' "$out" | sed -n 's/^1\.\.0 # SKIP //p')"
+	elif printf '%s\n' "$out" | grep -q '^not ok' || [ "$n" -eq 0 ] ||
+		! printf '%s\n' "$out" | grep -q "^1\.\.$n\$"; then
+		not_ok "test_$2.sh over net_$1" "$(printf '%s\n' "$out" | grep -A 12 '^not ok' | head -80)"
+	else
+		ok "test_$2.sh over net_$1: $n as with the kernel program"
+	fi
+}
