@@ -13,18 +13,22 @@ verb=${1:-}
 list() {
 	echo "755 $O/dbx-egressd sbin/dbx-egressd"
 	echo "755 $O/dbx-egressctl bin/dbx-egressctl"
-	[ ! -e "$O/dbx-egress-dpdk" ] || echo "755 $O/dbx-egress-dpdk sbin/dbx-egress-dpdk"
+	if [ -e "$O/dbx-egress-dpdk" ]; then
+		echo "755 $O/dbx-egress-dpdk sbin/dbx-egress-dpdk"
+		echo "644 packaging/dbx-egress-dpdk.service lib/systemd/system/dbx-egress-dpdk.service"
+		echo "644 packaging/man/dbx-egress-dpdk.8 share/man/man8/dbx-egress-dpdk.8"
+	fi
 	for f in "$O"/*.bpf.o; do
 		echo "644 $f lib/dbx-egress/${f##*/}"
 	done
 	for f in packaging/*.service packaging/*.socket; do
-		[ ! -e "$f" ] || echo "644 $f lib/systemd/system/${f##*/}"
+		[ ! -e "$f" ] || [ "$f" = packaging/dbx-egress-dpdk.service ] || echo "644 $f lib/systemd/system/${f##*/}"
 	done
 	for f in packaging/*.sysusers; do
 		[ ! -e "$f" ] || echo "644 $f lib/sysusers.d/$(basename "$f" .sysusers).conf"
 	done
 	for f in packaging/man/*.[1-8]; do
-		[ ! -e "$f" ] || echo "644 $f share/man/man${f##*.}/${f##*/}"
+		[ ! -e "$f" ] || [ "$f" = packaging/man/dbx-egress-dpdk.8 ] || echo "644 $f share/man/man${f##*.}/${f##*/}"
 	done
 	echo "644 $O/dbx-egressctl.1 share/man/man1/dbx-egressctl.1"
 	echo "644 $O/dbx-egressctl.bash share/bash-completion/completions/dbx-egressctl"
