@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 #	cli, daemon -> policy -> lib -> libc		daemon -> dataplane/dp.h
-#	ebpf, dataplane/dpdk -> include/dbx		nothing -> tests
+#	ebpf -> include/dbx		dataplane/dpdk -> ebpf, include/dbx		nothing -> tests
 # Three proofs: includes, by text; undefined symbols of the archives and programs; and each header
 # compiled alone, those of include/dbx for the host and for BPF.
 set -u
@@ -43,7 +43,7 @@ check_includes() {
 	must_not ctl/daemon "tool, kernel programs" 'cli/|ebpf/|bpf/|tests/|common/'
 	must_not dataplane "control plane" 'daemon/|cli/|tests/|common/|event2|sqlite3'
 	must_not ebpf "user space" 'lib/|policy/|daemon/|cli/|dataplane/|tests/|ctl/|common/|std(io|lib)'
-	must_not dataplane/dpdk "control plane" 'lib/|policy/|daemon/|cli/|tests/'
+	must_not dataplane/dpdk "control plane, drivers" 'lib/|policy/|daemon/|cli/|tests/|ctl/|dataplane/dp_'
 	none "the daemon knows the data plane by dp.h alone" "$([ ! -d ctl/daemon ] ||
 		includes ctl/daemon | grep ':dataplane/' | grep -v ':dataplane/dp\.h$')"
 	none "jansson stays in readers, printers, events, API and output" "$(includes ctl |
