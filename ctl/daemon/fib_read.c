@@ -12,6 +12,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/rtnl.h>
+#include <netlink/socket.h>
 #include <stdio.h>
 #include <string.h>
 

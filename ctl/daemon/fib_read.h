@@ -5,12 +5,13 @@
 #ifndef DBX_DAEMON_FIB_READ_H
 #define DBX_DAEMON_FIB_READ_H
 
-#include <netlink/socket.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "dbx/wire_dpdk.h"
+
+struct nl_sock;
 
 /* A route of the tables local, main and default; r.kind HOST where it is not a plain one. */
 struct fib_row {
