@@ -124,16 +124,11 @@ static __always_inline __u32 dbx_src_owner(const struct dbx_env *env,
 #include "ebpf/egress_xdp.bpf.c" // NOLINT(bugprone-suspicious-include)
 #pragma GCC diagnostic pop
 
+#include "dataplane/dpdk/counters.h"
 #include "dataplane/dpdk/fib.h"
 #include "dataplane/dpdk/program.h"
 
 /* ---- what an lcore has ---- */
-
-struct row {
-	struct dbx_counter_key key;
-	struct dbx_counter value;
-	__u32 is_used;
-} __attribute__((aligned(64)));
 
 struct dpk_core {
 	/* set by begin() */
@@ -145,9 +140,8 @@ struct dpk_core {
 	__u64 now, port;
 	struct dpk_seen *seen;
 	struct dpk_shared *shared;
-	__u32 row_mask, n_rows, max_rows;
 	bool has_events;
-	struct row *rows;
+	struct dpk_rows rows;
 	struct rte_ring *events, *names;
 	struct dbx_event event;
 	uint64_t frag;
@@ -203,43 +197,6 @@ static __always_inline int tail(struct dpk_frame *ctx, __u32 index)
 	}
 }
 
-/* ---- counters: a table of this lcore alone, which others read ---- */
-
-static __always_inline struct row *row_of(const struct dbx_counter_key *k)
-{
-	__u64 w[3], h;
-
-	memcpy(w, k, sizeof(w));
-	h = (w[0] ^ (w[1] << 31 | w[1] >> 33) ^ w[2] * 0x9e3779b97f4a7c15ull) *
-	    0xff51afd7ed558ccdull;
-	for (__u32 i = (__u32)(h >> 32);; i++) {
-		struct row *r = &self->rows[i & self->row_mask];
-
-		if (!r->is_used || !memcmp(&r->key, k, sizeof(*k)))
-			return r;
-	}
-}
-
-static __always_inline void *counter_get(const struct dbx_counter_key *k)
-{
-	struct row *r = row_of(k);
-
-	return r->is_used ? &r->value : NULL;
-}
-
-static __attribute__((noinline)) long counter_add(const struct dbx_counter_key *k)
-{
-	struct row *r = row_of(k);
-
-	if (self->n_rows == self->max_rows)
-		return -E2BIG;
-	self->n_rows++;
-	r->key = *k;
-	r->value = (struct dbx_counter){0, 0};
-	__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
-	return 0;
-}
-
 /* ---- maps ---- */
 
 static __always_inline void *lookup(const void *map, const void *key)
@@ -254,7 +211,7 @@ static __always_inline void *lookup(const void *map, const void *key)
 	if (map == &totals)
 		return i < DBX_TOTAL_MAX ? &self->totals[i] : NULL;
 	if (map == &counters)
-		return counter_get(key);
+		return dpk_rows_get(&self->rows, key);
 	if (map == &scratch)
 		return &self->scratch;
 	if (map == &work)
@@ -292,7 +249,7 @@ static __always_inline long update(const void *map, const void *key, const void 
 	int is_new = flags == BPF_NOEXIST;
 
 	if (map == &counters)
-		return counter_add(key);
+		return dpk_rows_add(&self->rows, key);
 	if (map == &work)
 		return memcpy(&self->work, value, sizeof(self->work)), 0;
 	if (map == &flows)
@@ -463,19 +420,13 @@ int dpk_core_new(struct dpk_core **out, struct dpk_shared *shared, unsigned int 
 		 uint32_t counters_max)
 {
 	struct dpk_core *c = dpk_memory_get(sizeof(*c));
-	__u32 n = 64;
 
 	if (!c)
 		return -ENOMEM;
-	while (n < counters_max * 2)
-		n *= 2;
 	c->shared = shared;
 	c->hint = &no_hint;
 	c->index = index;
-	c->row_mask = n - 1;
-	c->max_rows = counters_max;
-	c->rows = dpk_memory_get(n * sizeof(*c->rows));
-	if (!c->rows || rings_open(c)) {
+	if (dpk_rows_open(&c->rows, counters_max) || rings_open(c)) {
 		dpk_core_free(&c);
 		return -ENOMEM;
 	}
@@ -493,7 +444,7 @@ void dpk_core_free(struct dpk_core **cp)
 		self = NULL;
 	rte_ring_free(c->events);
 	rte_ring_free(c->names);
-	dpk_memory_put(c->rows, (c->row_mask + 1) * sizeof(*c->rows));
+	dpk_rows_close(&c->rows);
 	dpk_memory_put(c, sizeof(*c));
 	*cp = NULL;
 }
@@ -579,23 +530,5 @@ void dpk_totals_add(struct dpk_core *c, struct dbx_counter v[DBX_TOTAL_MAX])
 int dpk_counters_next(struct dpk_core *c, uint32_t *at, struct dbx_counter_key *key,
 		      struct dbx_counter *value)
 {
-	for (; *at <= c->row_mask; (*at)++) {
-		struct row *r = &c->rows[*at];
-
-		if (!__atomic_load_n(&r->is_used, __ATOMIC_ACQUIRE))
-			continue;
-		*key = r->key;
-		value->packets = __atomic_load_n(&r->value.packets, __ATOMIC_RELAXED);
-		value->bytes = __atomic_load_n(&r->value.bytes, __ATOMIC_RELAXED);
-		(*at)++;
-		return 1;
-	}
-	return 0;
-}
-
-void dpk_counters_clear(struct dpk_core *c)
-{
-	memset(c->rows, 0, (c->row_mask + 1) * sizeof(*c->rows));
-	memset(c->totals, 0, sizeof(c->totals));
-	c->n_rows = 0;
+	return dpk_rows_next(&c->rows, at, key, value);
 }

@@ -91,6 +91,5 @@ void dpk_totals_add(struct dpk_core *core, struct dbx_counter v[DBX_TOTAL_MAX]);
 /* Row *at of the core's counters, or the next one that is in use; 0 = there is none. */
 int dpk_counters_next(struct dpk_core *core, uint32_t *at, struct dbx_counter_key *key,
 		      struct dbx_counter *value);
-void dpk_counters_clear(struct dpk_core *core); /* for tests: while it judges nothing */
 
 #endif

@@ -18,6 +18,7 @@
 #include <rte_errno.h>
 #include <rte_hash.h>
 #include <rte_jhash.h>
+#include <rte_random.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_spinlock.h>
 
@@ -44,7 +45,7 @@ static uint32_t seed(void)
 {
 	uint32_t v = 0;
 
-	return getrandom(&v, sizeof(v), 0) == (ssize_t)sizeof(v) ? v : (uint32_t)(uintptr_t)&v;
+	return getrandom(&v, sizeof(v), 0) == (ssize_t)sizeof(v) ? v : (uint32_t)rte_rand();
 }
 
 /* ---- tables that refuse when they are full ---- */
