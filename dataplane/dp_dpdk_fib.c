@@ -99,22 +99,23 @@ static const struct kind routes_kind = {sizeof(struct dbx_wire_route), compare_r
 static const struct kind neighs_kind = {sizeof(struct dbx_wire_neigh), compare_neighs, add_neigh};
 
 /* Both in order: what is only in old is deleted, what is new or another is put. */
-static int tell_difference(struct batch *b, const struct kind *k, const char *old, size_t n_old,
-			   const char *fresh, size_t n_fresh)
+static int tell_difference(struct batch *b, const struct kind *k, const void *old, size_t n_old,
+			   const void *fresh, size_t n_fresh)
 {
-	const char *old_end = old + n_old * k->bytes, *fresh_end = fresh + n_fresh * k->bytes;
+	size_t i = 0, j = 0;
 	int order, rc = 0;
 
-	while (!rc && (old < old_end || fresh < fresh_end)) {
-		order = old == old_end ? 1 : fresh == fresh_end ? -1 : k->compare(old, fresh);
+	while (!rc && (i < n_old || j < n_fresh)) {
+		const char *o = i < n_old ? (const char *)old + i * k->bytes : NULL;
+		const char *f = j < n_fresh ? (const char *)fresh + j * k->bytes : NULL;
+
+		order = !o ? 1 : !f ? -1 : k->compare(o, f);
 		if (order < 0)
-			rc = k->add(b, old, DBX_WIRE_DEL);
-		else if (order > 0 || memcmp(old, fresh, k->bytes) != 0)
-			rc = k->add(b, fresh, DBX_WIRE_PUT);
-		if (order <= 0)
-			old += k->bytes;
-		if (order >= 0)
-			fresh += k->bytes;
+			rc = k->add(b, o, DBX_WIRE_DEL);
+		else if (order > 0 || memcmp(o, f, k->bytes) != 0)
+			rc = k->add(b, f, DBX_WIRE_PUT);
+		i += order <= 0;
+		j += order >= 0;
 	}
 	return rc;
 }
@@ -129,11 +130,9 @@ int dp_fib_tell(struct dbx_dp *dp, struct dbx_dp_error *err)
 	b->dp = dp;
 	b->err = err;
 	b->head.flags = DBX_WIRE_FIB_BEGIN;
-	rc = tell_difference(b, &routes_kind, NULL, 0, (const char *)dp->fib.routes,
-			     dp->fib.n_routes);
+	rc = tell_difference(b, &routes_kind, "", 0, dp->fib.routes, dp->fib.n_routes);
 	if (!rc)
-		rc = tell_difference(b, &neighs_kind, NULL, 0, (const char *)dp->fib.neighs,
-				     dp->fib.n_neighs);
+		rc = tell_difference(b, &neighs_kind, "", 0, dp->fib.neighs, dp->fib.n_neighs);
 	if (!rc)
 		rc = flush(b, DBX_WIRE_FIB_END);
 	free(b);
@@ -149,11 +148,11 @@ static int tell_change(struct dbx_dp *dp, const struct dp_fib_table *t, struct d
 		return dp_fail(err, -ENOMEM, "routes: out of memory");
 	b->dp = dp;
 	b->err = err;
-	rc = tell_difference(b, &routes_kind, (const char *)dp->fib.routes, dp->fib.n_routes,
-			     (const char *)t->routes, t->n_routes);
+	rc = tell_difference(b, &routes_kind, dp->fib.routes, dp->fib.n_routes, t->routes,
+			     t->n_routes);
 	if (!rc)
-		rc = tell_difference(b, &neighs_kind, (const char *)dp->fib.neighs,
-				     dp->fib.n_neighs, (const char *)t->neighs, t->n_neighs);
+		rc = tell_difference(b, &neighs_kind, dp->fib.neighs, dp->fib.n_neighs, t->neighs,
+				     t->n_neighs);
 	if (!rc && (b->head.n_routes || b->head.n_neighs))
 		rc = flush(b, 0);
 	free(b);

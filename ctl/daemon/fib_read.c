@@ -63,9 +63,8 @@ static int dump_all(struct nl_sock *s, int type, int (*fn)(struct nl_msg *msg, v
 		*n = 0;
 		rc = dump(s, type, fn, arg);
 	}
-	if (*err)
-		return *err;
-	return rc ? -EIO : 0;
+	rc = rc ? -EIO : 0;
+	return *err ? *err : rc;
 }
 
 /* ---- routes ---- */
@@ -171,7 +170,6 @@ int fib_read_neighs(struct nl_sock *s, struct fib_neighs *out)
 struct rules {
 	uint64_t table[2][256];
 	bool is_odd[2];
-	size_t n;
 };
 
 static bool has_selector(const struct fib_rule_hdr *m, struct nlattr *const tb[FRA_MAX + 1])

@@ -44,6 +44,7 @@ dpdk_begin() {
 		dpdk_take ws$n 1540 "10.66.$n.1/24" "fd66:$n::1/64" || return 1
 	done
 	[ "$LAB_DPDK" != uplink ] || dpdk_take_wan || return 1
+	# shellcheck disable=SC2034 # lib.sh reads it
 	lab_daemon_args=(--data-plane dpdk --dpdk-socket "$lab/dpdk.sock")
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_dpdk_packets.sh -- the tests of packets, with dbx-egress-dpdk in the place of the kernel program.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 600
+# timeout: 900
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
