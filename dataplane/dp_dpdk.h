@@ -68,7 +68,8 @@ struct dbx_dp {
 	struct dp_host *host; /* NULL: nothing is attached to interfaces (tests) */
 	int event_fd, name_fd;
 	int epoll_fd, name_epoll_fd;
-	int timer_fd; /* runs while a connection is missing */
+	int timer_fd;         /* runs while a connection is missing */
+	uint64_t retry_at_ms; /* CLOCK_MONOTONIC; a process that hangs is not asked all the time */
 	bool adopted;
 	uint32_t n_reconnects;
 };

@@ -18,11 +18,14 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dataplane/dp_util.h"
 
 #define RETRY_NS 200000000
+#define SLOW_MS  500  /* a meeting that fails after so long has waited for an answer */
+#define PAUSE_MS 5000 /* then others have their turn: whoever calls us waits with us */
 #define SEALS    (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 void dp_sync_timer(struct dbx_dp *dp, bool on)
@@ -358,16 +361,35 @@ static bool has_hung_up(int fd)
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void meet_again(struct dbx_dp *dp)
+{
+	uint64_t began = now_ms();
+
+	if (began < dp->retry_at_ms)
+		return;
+	dp->n_reconnects++;
+	if (!meet(dp, NULL))
+		return;
+	dp->n_reconnects--;
+	if (now_ms() - began > SLOW_MS)
+		dp->retry_at_ms = now_ms() + PAUSE_MS;
+}
+
 void dp_sync_retry(struct dbx_dp *dp)
 {
 	pthread_mutex_lock(&dp->lock);
 	if (dp->fd >= 0 && has_hung_up(dp->fd))
 		dp_wire_lost(dp);
-	if (dp->fd < 0) {
-		dp->n_reconnects++;
-		if (meet(dp, NULL))
-			dp->n_reconnects--;
-	}
+	if (dp->fd < 0)
+		meet_again(dp);
 	if (dp->fd >= 0)
 		connect_rest(dp);
 	pthread_mutex_unlock(&dp->lock);

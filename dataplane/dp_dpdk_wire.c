@@ -18,6 +18,7 @@
 #include "dataplane/dp_util.h"
 
 #define ANSWER_S 5 /* a process that takes longer is taken for dead */
+#define HELLO_S  1 /* nothing has to be done for this one */
 #define FDS_MAX  4
 
 static int away(const struct dbx_dp *dp, const char *why, struct dbx_dp_error *err)
@@ -252,7 +253,7 @@ static int say_hello(struct dbx_dp *dp, int fd, enum dbx_wire_role role,
 int dp_wire_connect(struct dbx_dp *dp, enum dbx_wire_role role, int *out,
 		    struct dbx_wire_state *state, struct dbx_dp_error *err)
 {
-	struct timeval limit = {.tv_sec = ANSWER_S};
+	struct timeval limit = {.tv_sec = HELLO_S};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int rc, fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
@@ -267,11 +268,14 @@ int dp_wire_connect(struct dbx_dp *dp, enum dbx_wire_role role, int *out,
 		rc = check_peer(dp, fd, err);
 	if (!rc)
 		rc = say_hello(dp, fd, role, state, err);
-	if (rc)
+	if (rc) {
 		close(fd);
-	else
-		*out = fd;
-	return rc;
+		return rc;
+	}
+	limit.tv_sec = ANSWER_S;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	*out = fd;
+	return 0;
 }
 
 ssize_t dp_wire_event(int fd, enum dbx_wire_type type, char *buf, const void **body)

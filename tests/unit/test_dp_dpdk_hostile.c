@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/fakedpdk.h"
@@ -255,6 +256,43 @@ static void test_silence(void **state)
 	assert_int_equal(learn(), 0);
 }
 
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/*
+ * One that takes connections and says nothing: the event loop, which calls us, waits for it now and
+ * then, not all the time. Counted, since a clock says nothing on a busy machine.
+ */
+static void test_silence_does_not_starve(void **state)
+{
+	double began = now_s(), longest = 0;
+	int n_turns = 0;
+
+	(void)state;
+	must_recover();
+	pthread_mutex_lock(&fake.lock);
+	assert_int_equal(totals(), -ENOTCONN);
+	began = now_s();
+	while (now_s() - began < 4) {
+		double t = now_s();
+
+		assert_int_equal(ops->poll_events(dp, take_event, NULL), 0);
+		longest = now_s() - t > longest ? now_s() - t : longest;
+		assert_int_equal(totals(), -ENOTCONN);
+		n_turns++;
+	}
+	pthread_mutex_unlock(&fake.lock);
+	assert_true(longest > 0.5);  /* it was tried */
+	assert_true(n_turns > 1000); /* and given up for a while */
+	must_recover();
+	assert_int_equal(learn(), 0);
+}
+
 /* ---- events ---- */
 
 static void send_events(const void *body, size_t n, uint32_t n_fake)
@@ -414,8 +452,14 @@ static void test_fib(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_evil_answers), T(test_evil_meetings), T(test_evil_image), T(test_silence),
-		T(test_events),       T(test_name_events),   T(test_fib),
+		T(test_evil_answers),
+		T(test_evil_meetings),
+		T(test_evil_image),
+		T(test_silence),
+		T(test_silence_does_not_starve),
+		T(test_events),
+		T(test_name_events),
+		T(test_fib),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
