@@ -43,6 +43,15 @@ ANSWERS = {
                        {"name": "ws2", "state": "failed", "ifindex": 0, "error": "no such device"}],
         "feeds": [{"cloud": "Public", "version": "398", "tags": 3041, "prefixes": 95823,
                    "age_s": 60}],
+        "process": {
+            "answers": False, "pid": 7, "reconnects": 1, "version": "DPDK 1" + ESC,
+            "tsc_hz": 1, "routes": {"told": 30, "neighbours": 4, "error": "too long"},
+            "lcores": [{"lcore": 3, "queues": 2, "packets": 70, "dropped": 5, "tx_dropped": 0,
+                        "cycles_per_packet": 123.4, "busy_percent": 12.5},
+                       {"lcore": 4, "queues": 2, "packets": 0, "cycles_per_packet": None}],
+            "ports": [{"name": "ws1" + ESC, "device": "net_a", "host": None, "link": "up",
+                       "queues": 2, "rx_packets": 71, "rx_missed": 1, "rx_nombuf": 2,
+                       "host_packets": 60, "host_dropped": 4, "fast_packets": 6}]},
         "events": 10, "events_lost": 2, "dry_run_policies": ["np-dry"]},
     "/stats": {
         "generation": 5, "unkeyed_packets": 0,

@@ -90,6 +90,11 @@ like "stats: filters are in the query" "$(cat log)" '^GET /api/2.0/dbx-egress/st
 exits "status" 0 "$ctl" status
 like "status: a failed interface and why" "$out" '^ws2 +failed +0 +no such device$'
 like "status: lost events" "$out" '^events +10, 2 lost'
+like "status: a process that does not answer" "$out" '^process +DPDK 1.*, pid 7, does not answer'
+like "status: its routes" "$out" '^routes told +30, and 4 neighbours, too long$'
+like "status: its lcores" "$out" '^ +3 +2 +70 +5 +0 +123 +12\.5 %$'
+like "status: one that has judged nothing" "$out" '^ +4 +2 +0 +0 +0 +- +0\.0 %$'
+like "status: its ports" "$out" '^ws1.* +net_a +up +2 +71 +3 +60 +4 +6$'
 exits "stats" 0 "$ctl" stats
 like "stats: totals" "$out" '^generation 5: 12 packets, 1200 bytes; 10 passed, 2 dropped, 0 in dry run$'
 like "stats: a row" "$out" '^ +1001 +DROP +no-match +none +2 +200 +np +policy np.* \(np.json\)$'
