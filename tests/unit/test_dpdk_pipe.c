@@ -23,10 +23,12 @@
 
 #define VECTORS_DIR "tests/vectors"
 #define IFINDEX     7u
+#define SMALL_ROOM  64u /* of a frame in one piece of the small pool */
+#define SMALL_PIECE 40u
 
 static struct vec_table table;
 static struct vec_world world;
-static struct rte_mempool *pool;
+static struct rte_mempool *pool, *small_pool;
 static struct dpk_pipe *pipe_;
 static struct dpk_core *core;
 static uint64_t now = 1000000;
@@ -64,13 +66,14 @@ static void forget(void)
 }
 
 /* In pieces of at most n_piece bytes. */
-static struct rte_mbuf *frame_in_pieces(const uint8_t *frame, size_t n, size_t n_piece)
+static struct rte_mbuf *frame_of_pool(struct rte_mempool *from, const uint8_t *frame, size_t n,
+				      size_t n_piece)
 {
 	struct rte_mbuf *head = NULL;
 
 	do {
 		size_t k = n < n_piece ? n : n_piece;
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		struct rte_mbuf *m = rte_pktmbuf_alloc(from);
 
 		assert_non_null(m);
 		if (k)
@@ -83,6 +86,11 @@ static struct rte_mbuf *frame_in_pieces(const uint8_t *frame, size_t n, size_t n
 			assert_int_equal(rte_pktmbuf_chain(head, m), 0);
 	} while (n);
 	return head;
+}
+
+static struct rte_mbuf *frame_in_pieces(const uint8_t *frame, size_t n, size_t n_piece)
+{
+	return frame_of_pool(pool, frame, n, n_piece);
 }
 
 static void judge_pieces(const struct vec_step *s, size_t n_piece, struct dpk_seen *seen,
@@ -150,6 +158,41 @@ static void all_vectors_in_pieces(void **state)
 	begin();
 	assert_int_equal(run_vectors(64, &n_steps), 0);
 	assert_int_equal(run_vectors(13, &n_steps), 0);
+	end();
+}
+
+/* What does not fit in one piece is judged, and leaves, as if it ended where the first one does. */
+static void what_cannot_be_joined_is_cut(void **state)
+{
+	size_t n_cut = 0, n_bad = 0;
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < table.n; i++) {
+		const struct vec_step *s = &table.v[i].steps[0];
+		struct vec_result r, host;
+		struct dpk_seen seen;
+		struct rte_mbuf *m;
+		struct dpk_out out;
+
+		if (s->n_bytes <= SMALL_ROOM)
+			continue;
+		forget();
+		m = frame_of_pool(small_pool, s->frame, s->n_bytes, SMALL_PIECE);
+		memset(&seen, 0, sizeof(seen));
+		dpk_pipe_burst(core, IFINDEX, dbx_port_hash(s->interface), now += 1000, &m, 1, &out,
+			       &seen);
+		vec_world_forget(&world);
+		vec_world_host(&world, s->interface, s->frame, SMALL_PIECE, &host);
+		to_vec(&seen, &out, &r);
+		n_bad += !vec_result_equal(&r, &host) || m->nb_segs != 1 ||
+			 m->pkt_len != m->data_len || m->data_len > SMALL_PIECE + 4;
+		n_cut++;
+		rte_pktmbuf_free(m);
+	}
+	assert_true(n_cut > 10);
+	assert_int_equal(n_bad, 0);
+	assert_int_equal(rte_mempool_in_use_count(small_pool), 0);
 	end();
 }
 
@@ -309,7 +352,9 @@ static int setup(void **state)
 	if (dpdkbox_start())
 		return -1;
 	pool = rte_pktmbuf_pool_create("frames", 2047, 0, 0, 16384, SOCKET_ID_ANY);
-	if (!pool || vec_read_dir(&table, VECTORS_DIR))
+	small_pool = rte_pktmbuf_pool_create("pieces", 1023, 0, 0,
+					     RTE_PKTMBUF_HEADROOM + SMALL_ROOM, SOCKET_ID_ANY);
+	if (!pool || !small_pool || vec_read_dir(&table, VECTORS_DIR))
 		return -1;
 	return vec_world_load(&world, VECTORS_DIR "/policy");
 }
@@ -320,6 +365,7 @@ static int teardown(void **state)
 	vec_fini(&table);
 	vec_world_fini(&world);
 	rte_mempool_free(pool);
+	rte_mempool_free(small_pool);
 	return rte_eal_cleanup();
 }
 
@@ -328,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_vectors),
 		cmocka_unit_test(all_vectors_in_pieces),
+		cmocka_unit_test(what_cannot_be_joined_is_cut),
 		cmocka_unit_test(vectors_in_bursts),
 		cmocka_unit_test(without_an_image_all_is_denied),
 		cmocka_unit_test(with_a_damaged_image_all_is_denied),
