@@ -15,4 +15,8 @@
 int dbx_rd_log(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at,
 	       void *dst); /* struct dbx_log_options */
 
+/* char *: the absolute path of a file; example is named in the complaint. */
+int dbx_rd_path(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, const char *example,
+		void *dst);
+
 #endif
