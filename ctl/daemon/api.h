@@ -114,6 +114,7 @@ DBX_HANDLER(names);
 DBX_HANDLER(usage);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
+DBX_HANDLER(records);
 DBX_HANDLER(record_get);
 DBX_HANDLER(metrics);
 DBX_HANDLER(events);
@@ -157,6 +158,9 @@ void dbx_api_reply_text(struct dbx_reply *reply, char *text);
 /* When the document of a feed, one of set, was applied last, or 0. */
 int64_t dbx_api_feed_time_ms(struct dbx_daemon *d, const struct dbx_docset *set,
 			     const struct dbx_feed *feed);
+/* ?since= in milliseconds since 1970, 0 when absent; false: the reply is written. */
+bool dbx_api_since(const struct dbx_request *req, int64_t now_ms, int64_t *since_ms,
+		   struct dbx_reply *reply);
 bool dbx_api_parse_id(const char *text, int64_t *out); /* a workspace id */
 
 #endif

@@ -96,7 +96,7 @@ static void keep(struct dbx_records *r, const struct dbx_record *rec, const char
 {
 	struct dbx_fail f;
 
-	if (r->kept && !dbx_recstore_add(r->kept, rec->event_id, line, len, &f)) {
+	if (r->kept && !dbx_recstore_add(r->kept, rec->event_id, rec->last_ms, line, len, &f)) {
 		r->n_kept++;
 		return;
 	}
@@ -212,12 +212,20 @@ struct dbx_flowlog *dbx_records_flowlog(struct dbx_records *r)
 	return r ? r->flows : NULL;
 }
 
-int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
+struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f)
 {
 	if (r && r->kept)
-		return dbx_recstore_get(r->kept, event_id, line, f);
-	return dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "no records are kept%s%s",
-			    r && r->kept_error[0] ? ": " : "", r ? r->kept_error : "");
+		return r->kept;
+	dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "no records are kept%s%s",
+		     r && r->kept_error[0] ? ": " : "", r ? r->kept_error : "");
+	return NULL;
+}
+
+int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
+{
+	struct dbx_recstore *kept = dbx_records_kept(r, f);
+
+	return kept ? dbx_recstore_get(kept, event_id, line, f) : -ENOENT;
 }
 
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b)

@@ -8,6 +8,7 @@
 
 #include "daemon/core.h"
 #include "daemon/flowlog.h"
+#include "daemon/recstore.h"
 
 struct dbx_records;
 
@@ -25,5 +26,7 @@ struct dbx_flowlog *dbx_records_flowlog(struct dbx_records *r); /* to subscribe 
 /* "log":{...} */
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b);
 int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f);
+/* NULL, with f: none are kept. */
+struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f);
 
 #endif

@@ -14,15 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum statement { BEGIN, COMMIT, ROLLBACK, ADD, TRIM, GET, N_STATEMENTS };
+enum statement { BEGIN, COMMIT, ROLLBACK, ADD, TRIM, GET, SPAN, EACH, N_STATEMENTS };
 
 static const char *const sql[N_STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[ADD] = "INSERT INTO records(event_id, line) VALUES(?1, ?2)",
+	[ADD] = "INSERT INTO records(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
 	[TRIM] = "DELETE FROM records WHERE seq <= (SELECT max(seq) FROM records) - ?1",
 	[GET] = "SELECT line FROM records WHERE event_id = ?1",
+	[SPAN] = "SELECT min(seq), last_ms, (SELECT max(seq) FROM records) FROM records",
+	[EACH] = "SELECT seq, line FROM records WHERE seq > ?1 AND last_ms >= ?2 ORDER BY seq",
 };
 
 /* Loss of power may cost the last seconds; the file stays whole (write-ahead log). */
@@ -30,7 +32,7 @@ static const char setup[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"
 	"PRAGMA cache_size=-1024; PRAGMA journal_size_limit=4194304;"
 	"CREATE TABLE IF NOT EXISTS records(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" event_id TEXT NOT NULL UNIQUE, line TEXT NOT NULL)";
+	" event_id TEXT NOT NULL UNIQUE, last_ms INTEGER NOT NULL, line TEXT NOT NULL)";
 
 struct dbx_recstore {
 	sqlite3 *db;
@@ -129,8 +131,8 @@ void dbx_recstore_close(struct dbx_recstore **s)
 
 /* ---- records ---- */
 
-int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, const char *line, size_t len,
-		     struct dbx_fail *f)
+int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_ms,
+		     const char *line, size_t len, struct dbx_fail *f)
 {
 	int rc = 0;
 
@@ -140,7 +142,8 @@ int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, const char *l
 		return rc;
 	s->in_transaction = true;
 	sqlite3_bind_text(s->stmt[ADD], 1, event_id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s->stmt[ADD], 2, line, (int)len, SQLITE_STATIC);
+	sqlite3_bind_int64(s->stmt[ADD], 2, last_ms);
+	sqlite3_bind_text(s->stmt[ADD], 3, line, (int)len, SQLITE_STATIC);
 	rc = run(s, ADD, f, "writing");
 	/* A full disk may have ended the transaction by itself. */
 	s->in_transaction = !sqlite3_get_autocommit(s->db);
@@ -187,5 +190,43 @@ int dbx_recstore_get(struct dbx_recstore *s, const char *event_id, char **line, 
 	}
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
+	return rc;
+}
+
+int dbx_recstore_span(struct dbx_recstore *s, struct dbx_recstore_span *out, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = s->stmt[SPAN];
+	int step = sqlite3_step(st), rc = 0;
+
+	*out = (struct dbx_recstore_span){0};
+	if (step == SQLITE_ROW) { /* of NULLs, which are 0, without records */
+		out->first = sqlite3_column_int64(st, 0);
+		out->first_ms = sqlite3_column_int64(st, 1);
+		out->last = sqlite3_column_int64(st, 2);
+	} else if (step != SQLITE_DONE) {
+		rc = failed(s, f, "reading");
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+int dbx_recstore_each(struct dbx_recstore *s, int64_t after, int64_t since_ms, dbx_recstore_fn fn,
+		      void *arg, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = s->stmt[EACH];
+	bool goes_on = true;
+	int step, rc = 0;
+
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, since_ms);
+	while (goes_on && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *line = (const char *)sqlite3_column_text(st, 1);
+
+		goes_on = fn(arg, sqlite3_column_int64(st, 0), line ? line : "",
+			     (size_t)sqlite3_column_bytes(st, 1));
+	}
+	if (goes_on && step != SQLITE_DONE)
+		rc = failed(s, f, "reading");
+	sqlite3_reset(st);
 	return rc;
 }

@@ -48,6 +48,7 @@ static const struct dbx_route routes[] = {
 	{DBX_GET, OURS "/status", dbx_api_status, false, false},
 	{DBX_GET, OURS "/stats", dbx_api_stats, false, false},
 	{DBX_GET, OURS "/denials", dbx_api_denials, false, false},
+	{DBX_GET, OURS "/records", dbx_api_records, false, false},
 	{DBX_GET, OURS "/records/{}", dbx_api_record_get, false, false},
 	{DBX_GET, "/metrics", dbx_api_metrics, false, false},
 	{DBX_GET, OURS "/events", dbx_api_events, false, false},
