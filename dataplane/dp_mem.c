@@ -57,6 +57,7 @@ void dbx_dp_mem_reset(void)
 	memset(&machine, 0, sizeof(machine));
 	n_resets++;
 	dp_mem_names_reset();
+	dp_mem_capture_reset();
 }
 
 void dbx_dp_mem_fail(enum dbx_dp_mem_call call, unsigned int nth, int rc)
@@ -196,6 +197,7 @@ static void mem_close(struct dbx_dp **dpp)
 	if (!*dpp)
 		return;
 	mem_abort(*dpp);
+	dp_mem_capture_stop(*dpp);
 	free(*dpp);
 	*dpp = NULL;
 	machine.is_open = false;
@@ -403,6 +405,11 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.flow_del = dp_mem_flow_del,
 	.steer = dp_mem_steer,
 	.forward = mem_forward,
+	.capture_start = dp_mem_capture_start,
+	.capture_fd = dp_mem_capture_fd,
+	.capture_poll = dp_mem_capture_poll,
+	.capture_loss = dp_mem_capture_loss,
+	.capture_stop = dp_mem_capture_stop,
 	.name_event_fd = dp_mem_name_event_fd,
 	.poll_name_events = dp_mem_poll_name_events,
 	.uninstall = mem_uninstall,

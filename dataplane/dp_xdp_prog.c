@@ -21,7 +21,7 @@
 #include "lib/file.h"
 #include "lib/hash.h"
 
-#define MAP_IDS_MAX 32
+#define MAP_IDS_MAX 64
 
 static const char *const map_names[DBX_MAP_MAX] = {
 #define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = #name,
@@ -125,11 +125,12 @@ static bool same_shape(const struct bpf_map *want, int fd, bool any_size)
 	       (any_size || info.max_entries == bpf_map__max_entries(want));
 }
 
-/* Maps of one build: its programs, and what they hand over to each other. */
+/* Maps of one build: its programs, what they hand over to each other, and captures. */
 static bool is_private(int map)
 {
 	return map == DBX_MAP_PROGS || map == DBX_MAP_PROGS_TC || map == DBX_MAP_SCRATCH ||
-	       map == DBX_MAP_WORK;
+	       map == DBX_MAP_WORK || map == DBX_MAP_CAPTURE_ON || map == DBX_MAP_CAPTURE_CPU ||
+	       map == DBX_MAP_SAMPLES;
 }
 
 /* Who the program is; refused when the object is of another ABI than this code. */

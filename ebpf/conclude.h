@@ -6,6 +6,7 @@
 #ifndef DBX_EBPF_CONCLUDE_H
 #define DBX_EBPF_CONCLUDE_H
 
+#include "capture.h"
 #include "forward.h"
 #include "quota.h"
 
@@ -88,6 +89,7 @@ __attribute__((noinline)) int conclude(struct xdp_md *ctx, struct dbx_pkt *pkt,
 		record_counts(res, bytes);
 	else
 		record_packet(res, pkt, ctx->ingress_ifindex, bytes);
+	capture(ctx, pkt, res, bytes);
 	if (res->verdict == DBX_VERDICT_DROP)
 		return is_answered(pkt, res) && reply_allowed(res->workspace_id, way->reject_per_s)
 			       ? CONCLUDE_REJECT

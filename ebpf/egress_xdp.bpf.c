@@ -151,6 +151,7 @@ int egress_xdp(struct xdp_md *ctx)
 	if (is_plain(&pkt, &res, &way)) {
 		DBX_ON_VERDICT(&pkt, &res);
 		record_packet(&res, &pkt, ctx->ingress_ifindex, frame_end(ctx) - frame_start(ctx));
+		capture(ctx, &pkt, &res, frame_end(ctx) - frame_start(ctx));
 		return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	}
 	action = conclude(ctx, &pkt, &res, &way);

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define DBX_ENV_OWN /* hooks.h */
+#include "dbx/capture.h"
 #include "dbx/env.h"
 #include "dbx/hello.h"
 #include "dbx/program.h"

@@ -34,7 +34,11 @@
  *   progs        program array, enum dbx_prog_xdp: what egress_xdp calls
  *   progs_tc     program array, enum dbx_prog_tc: the companions, kept here to be found again
  *   scratch, work  per-CPU arrays: what programs that call each other hand over
- * progs, progs_tc, scratch and work belong to one build and are never handed on to the next.
+ *   capture_on   array of one struct dbx_capture (capture.h): which packets are copied
+ *   capture_cpu  per-CPU array of one struct dbx_capture_cpu
+ *   samples      perf event array: struct dbx_sample and the packet
+ * progs, progs_tc, scratch, work and those of captures belong to one build and are never handed on to
+ * the next.
  */
 #define DBX_PROGRAM_MAPS(X)         \
 	X(IMAGES, images)           \
@@ -58,7 +62,10 @@
 	X(PROGS, progs)             \
 	X(PROGS_TC, progs_tc)       \
 	X(SCRATCH, scratch)         \
-	X(WORK, work)
+	X(WORK, work)               \
+	X(CAPTURE_ON, capture_on)   \
+	X(CAPTURE_CPU, capture_cpu) \
+	X(SAMPLES, samples)
 
 enum dbx_program_map {
 #define DBX_PROGRAM_MAP(id, name) DBX_MAP_##id,
