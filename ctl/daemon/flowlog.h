@@ -42,6 +42,13 @@ void dbx_flowlog_tick(struct dbx_flowlog *l, int64_t mono_ms); /* ends what is d
 void dbx_flowlog_flush(struct dbx_flowlog *l);                 /* ends every flow */
 
 /*
+ * Of a flow that is still open, by the event_id that its record will have: that record as it would be
+ * now, is_open, as one malloc'ed line without a newline. -ENOENT or -ENOMEM. Looks through all flows,
+ * which takes milliseconds when there are DBX_FLOWLOG_MAX of them: for a person's question.
+ */
+int dbx_flowlog_line(struct dbx_flowlog *l, const char *event_id, char **line);
+
+/*
  * Who is told of records: OPENED at once when a flow is first seen (is_open, same event_id as the
  * record to come), ENDED at the end of its interval. Called on the event loop; record and line are
  * valid during the call; line[len] is '\n', line[len + 1] is NUL. fn must not block, and must not

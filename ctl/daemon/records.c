@@ -224,8 +224,10 @@ struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f)
 int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
 {
 	struct dbx_recstore *kept = dbx_records_kept(r, f);
+	int rc = kept ? dbx_recstore_get(kept, event_id, line, f) : -ENOENT;
 
-	return kept ? dbx_recstore_get(kept, event_id, line, f) : -ENOENT;
+	/* monitor gave its event_id when the flow was first seen. */
+	return rc && r && !dbx_flowlog_line(r->flows, event_id, line) ? 0 : rc;
 }
 
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b)

@@ -25,6 +25,7 @@ void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n);
 struct dbx_flowlog *dbx_records_flowlog(struct dbx_records *r); /* to subscribe to */
 /* "log":{...} */
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b);
+/* One that is kept, or of a flow that is still open, as it is now. */
 int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f);
 /* NULL, with f: none are kept. */
 struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f);

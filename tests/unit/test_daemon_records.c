@@ -142,6 +142,37 @@ static void test_every_reason(void **state)
 	assert_string_equal(dbox_get(&f->box, "log.lost_events"), "0");
 }
 
+static void on_open(void *arg, const struct dbx_record *r, const char *line, size_t len)
+{
+	(void)line;
+	(void)len;
+	memcpy(arg, r->event_id, DBX_UUID_SIZE);
+}
+
+/* monitor shows the id before there is a record: it can be asked for all the same. */
+static void test_open_flow(void **state)
+{
+	struct fixture *f = *state;
+	struct dbx_event e = event_of(f, DBX_REASON_NO_MATCH);
+	struct dbx_flowlog *flows = dbx_records_flowlog(f->box.d.records);
+	char id[DBX_UUID_SIZE] = "";
+
+	dbx_flowlog_subscribe(flows, DBX_FLOWLOG_OPENED, on_open, id);
+	add(f, &e, NULL);
+	add(f, &e, NULL);
+	assert_int_equal(f->n, 0);
+	assert_string_equal(get_record(f, id, "event_id"), id);
+	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.open"), "true");
+	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.packets"), "2");
+	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.reason"), "no-match");
+	assert_string_equal(dbox_get(&f->box, "account_id"), DBOX_ACCOUNT);
+	add(f, &e, NULL);
+	dbx_flowlog_flush(flows);
+	assert_string_equal(get_record(f, id, "x_dbx_egress.packets"), "3");
+	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.open"), "");
+	dbx_flowlog_unsubscribe(flows, on_open, id);
+}
+
 static void take_rule(const struct fixture *f, struct dbx_event *e, const char **text)
 {
 	const struct dbx_image *img = &f->box.d.core.now.img;
@@ -432,10 +463,15 @@ static void test_bad_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_every_reason),        TEST(test_rule_by_name),
-		TEST(test_unknown_id),          TEST(test_options_take_effect),
-		TEST(test_kept_over_a_restart), TEST(test_kept_records),
-		TEST(test_kept_in_order),       TEST(test_pages),
+		TEST(test_every_reason),
+		TEST(test_open_flow),
+		TEST(test_rule_by_name),
+		TEST(test_unknown_id),
+		TEST(test_options_take_effect),
+		TEST(test_kept_over_a_restart),
+		TEST(test_kept_records),
+		TEST(test_kept_in_order),
+		TEST(test_pages),
 		TEST(test_bad_pages),
 	};
 
