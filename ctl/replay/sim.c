@@ -162,7 +162,7 @@ static int sim_tail(struct sim_md *ctx, __u32 index);
 #define bpf_spin_unlock(lock)                       ((void)(lock))
 #define bpf_tail_call(ctx, map, index)              return sim_tail(ctx, index)
 #define bpf_ringbuf_output(map, data, n, flags)     sim_output(map, data)
-#define bpf_perf_event_output(ctx, map, flags, data, n) ((void)(data), -1L)
+#define bpf_perf_event_output(c, m, flags, data, n) ((void)(data), -1L)
 #define bpf_ringbuf_reserve(map, n, flags)          NULL
 #define bpf_ringbuf_submit(data, flags)             ((void)(data))
 #define bpf_xdp_adjust_head(ctx, by)                sim_adjust_head(ctx, by)
