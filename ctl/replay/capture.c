@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,8 +139,10 @@ static int open_file(const char *path, FILE **out, struct dbx_capture_error *err
 	}
 	gzbuffer(gz, 256 * 1024);
 	*out = fopencookie(gz, "r", io);
-	if (*out)
+	if (*out) {
+		__fsetlocking(*out, FSETLOCKING_BYCALLER); /* two reads a packet, by one thread */
 		return 0;
+	}
 	rc = -errno;
 	gzclose(gz);
 	return refuse(err, rc, path, strerror(-rc));

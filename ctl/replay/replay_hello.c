@@ -228,19 +228,14 @@ static bool decide(struct dbx_replay *r, const struct waiting *w, struct finding
 	return !dbx_sim_flow_set(&e->key, &v);
 }
 
-bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name)
+static bool take(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name)
 {
 	struct dbx_replay_hellos *h = r->hellos;
 	struct finding f = {.reason = 0};
 	struct dbx_said said = {.reason = 0};
-	struct waiting **w;
+	struct waiting **w = find(r);
 	bool done;
 
-	h->sends = false;
-	if (!h->has_event)
-		return false;
-	h->has_event = false;
-	w = find(r);
 	if (!w)
 		return false; /* out of memory: held */
 	done = h->e.kind == DBX_NAME_PORT_HTTP ? read_http(r, *w, &f) : read_quic(r, *w, &said, &f);
@@ -256,6 +251,17 @@ bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_na
 	free(*w);
 	*w = NULL;
 	return done;
+}
+
+bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name)
+{
+	struct dbx_replay_hellos *h = r->hellos;
+
+	h->sends = false;
+	if (!h->has_event)
+		return false;
+	h->has_event = false;
+	return take(r, name, n_name);
 }
 
 bool dbx_replay_hello_sends(const struct dbx_replay *r, uint64_t *rule_uid)

@@ -160,7 +160,6 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 {
 	const struct dbx_dns_options *o = &r->o.model->gateway.dns;
 	struct dbx_dns_rules rules = {o->min_ttl_s, o->max_ttl_s, o->keep_ech};
-	struct dbx_addr dst = {.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6)};
 	const struct dbx_binding *b;
 	struct dbx_name_decision d;
 	struct dbx_dns_answer a;
@@ -170,9 +169,7 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 
 	if (!o->has || pkt->sport != 53)
 		return;
-	for (int i = 0; i < 16; i++)
-		dst.a[i] = (uint8_t)(pkt->dst[i / 4] >> (24 - i % 4 * 8));
-	b = dbx_judge_source(r->o.image, &dst, pkt->domain);
+	b = dbx_judge_source_words(r->o.image, pkt->dst, pkt->flags & DBX_PKT_F_IPV6, pkt->domain);
 	msg = message(pkt, frame, n_bytes, &n);
 	if (!b || !msg || !question_of(msg, n, &q))
 		return;

@@ -23,6 +23,8 @@ struct dbx_replay {
 	uint64_t rule_uid; /* looked up last, and its rule */
 	uint32_t rule;
 	struct dbx_hints *gather; /* NULL: packets are judged */
+	uint8_t kinds[2]
+		     [65536]; /* for it, of TCP and UDP ports: 1 + enum dbx_name_port, 0 = unknown */
 	struct dbx_replay_hellos *hellos;
 	uint8_t frame[DBX_SIM_FRAME_MAX];
 };
