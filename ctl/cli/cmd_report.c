@@ -9,6 +9,7 @@
 #include "lib/file.h"
 #include "policy/explain.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,8 +125,7 @@ int dbx_cmd_report(const struct dbx_cli *cli)
 		code = write_page(cli->opt[DBX_OPT_OUTPUT], &r);
 	}
 	if (!code)
-		dbx_say("%llu denials written to %s\n",
-			(unsigned long long)(r.n_flows[0] + r.n_flows[1]),
+		dbx_say("%" PRIu64 " denials written to %s\n", r.n_flows[0] + r.n_flows[1],
 			cli->opt[DBX_OPT_OUTPUT]);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		tally_fini(all[i]);
