@@ -112,6 +112,7 @@ DBX_HANDLER(stats);
 DBX_HANDLER(denials);
 DBX_HANDLER(names);
 DBX_HANDLER(usage);
+DBX_HANDLER(entries);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
 DBX_HANDLER(records);

@@ -54,6 +54,7 @@ static const struct dbx_route routes[] = {
 	{DBX_GET, OURS "/events", dbx_api_events, false, false},
 	{DBX_GET, OURS "/names", dbx_api_names, false, false},
 	{DBX_GET, OURS "/usage", dbx_api_usage, false, false},
+	{DBX_GET, OURS "/entries", dbx_api_entries, false, false},
 	{DBX_POST, OURS "/explain", dbx_api_explain, false, false},
 	{DBX_GET, OURS "/image", dbx_api_image, false, false},
 };

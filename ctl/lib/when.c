@@ -60,7 +60,9 @@ static int64_t parse_span(const char *s)
 	if (errno || !end[0] || end[1])
 		return -1;
 	letter = strchr(letters, *end);
-	return letter && !__builtin_mul_overflow(n, seconds[letter - letters] * 1000, &n) ? n : -1;
+	if (!letter)
+		return -1;
+	return __builtin_mul_overflow(n, seconds[letter - letters] * 1000, &n) ? INT64_MAX : n;
 }
 
 int dbx_since_parse(const char *s, int64_t now_ms, int64_t *ms)

@@ -62,6 +62,8 @@ static void spans(void **state)
 	assert_true(ms == 0); /* before 1970 there are no records */
 	assert_int_equal(dbx_since_parse("9223372036854775s", NOW, &ms), 0);
 	assert_true(ms == 0);
+	assert_int_equal(dbx_since_parse("9223372036854775807w", NOW, &ms), 0);
+	assert_true(ms == 0);
 }
 
 static void neither(void **state)
@@ -76,7 +78,7 @@ static void neither(void **state)
 		"-1d",
 		"+1d",
 		"0x1h",
-		"9223372036854775807d",
+
 		"soon",
 		"2026-13-01",
 		"2026-11-21Z",
