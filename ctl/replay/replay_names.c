@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/name.h"
+#include "wire/said.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -129,11 +130,7 @@ static bool question_of(const uint8_t *msg, size_t n, struct dbx_dns_query *q)
 
 uint64_t dbx_replay_hash(const struct dbx_replay *r, const char *name)
 {
-	struct dbx_hash h = {{0, 0}};
-
-	for (; *name; name++)
-		dbx_hash_byte(&h, &r->secret, (uint8_t)*name);
-	return dbx_hash_value(&h);
+	return dbx_said_hash(&r->secret, name);
 }
 
 static void learn(struct dbx_replay *r, const struct dbx_name_decision *d, const char *name,
