@@ -21,8 +21,8 @@ static const char *const texts[] = {
 	"{\"workspace_id\": 1003, \"sources\": [{\"prefix\": \"10.3.0.0/16\", \"vlan\": 7}]}, "
 	"{\"workspace_id\": 1004, \"sources\": [{\"prefix\": \"10.4.0.9/32\"}, "
 	"{\"prefix\": \"fd00:4::9/128\"}]}]}}",
-	"{\"network_policy_id\": \"np\", \"egress\": {\"network_access\": "
-	"{\"restriction_mode\": \"FULL_ACCESS\"}}}",
+	("{\"network_policy_id\": \"np\", \"egress\": {\"network_access\": "
+	 "{\"restriction_mode\": \"FULL_ACCESS\"}}}"),
 	"{\"workspace_id\": 1001, \"network_policy_id\": \"np\"}",
 };
 
