@@ -18,10 +18,12 @@
 #define DBX_API_PARAMS    3
 #define DBX_API_PARAM_MAX 256
 
+struct dbx_capture_want;
 struct dbx_denials;
 struct dbx_links;
 struct dbx_naming;
 struct dbx_records;
+struct dbx_scrape;
 
 struct dbx_daemon {
 	struct dbx_core core;
@@ -29,6 +31,7 @@ struct dbx_daemon {
 	struct dbx_denials *denials;   /* or NULL */
 	struct dbx_naming *naming;     /* NULL in tests */
 	struct dbx_records *records;   /* or NULL */
+	struct dbx_scrape *scrape;     /* or NULL */
 	const char *records_path;      /* where they are kept, or NULL: nowhere */
 	double started_ms;             /* monotonic */
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
@@ -59,8 +62,9 @@ struct dbx_request {
 struct dbx_reply {
 	int status;
 	const char *content_type;
-	const char *allow; /* of a 405 */
-	bool is_stream;    /* no body: records follow as they come, see stream.h */
+	const char *allow;                /* of a 405 */
+	bool is_stream;                   /* no body: records follow as they come, see stream.h */
+	struct dbx_capture_want *capture; /* with is_stream: packets, see capture.h; owned */
 	struct dbx_strbuf body;
 };
 
@@ -119,6 +123,7 @@ DBX_HANDLER(records);
 DBX_HANDLER(record_get);
 DBX_HANDLER(metrics);
 DBX_HANDLER(events);
+DBX_HANDLER(capture);
 
 DBX_HANDLER(policy_create);
 DBX_HANDLER(policy_list);

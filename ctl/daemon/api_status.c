@@ -13,6 +13,7 @@
 #include "daemon/links.h"
 #include "daemon/naming.h"
 #include "daemon/records.h"
+#include "daemon/scrape.h"
 
 static void out_interfaces(struct dbx_strbuf *b, const struct dbx_links *links)
 {
@@ -205,6 +206,8 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	out_dns(d, b);
 	dbx_strbuf_addc(b, ',');
 	dbx_records_status(d->records, b);
+	dbx_strbuf_addc(b, ',');
+	dbx_scrape_status(d->scrape, b);
 	dbx_strbuf_addc(b, ',');
 	out_events(d, b);
 	dbx_strbuf_addc(b, '}');

@@ -18,9 +18,11 @@
 #include "daemon/forward.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/naming.h"
 #include "daemon/paths.h"
 #include "daemon/records.h"
+#include "daemon/scrape.h"
 #include "daemon/server.h"
 #include "daemon/usage.h"
 
@@ -147,6 +149,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	dbx_links_retry(l->d->links);
 	dbx_naming_retry(l->d->naming);
+	dbx_scrape_retry(l->d->scrape);
 	check_paths(l);
 	sync_forward(l->d);
 }
@@ -191,6 +194,7 @@ static void on_change(void *arg)
 	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	dbx_records_change(l->d->records);
+	dbx_scrape_change(l->d->scrape, &l->d->core.model->gateway.metrics);
 	tell_status(l);
 }
 
@@ -237,6 +241,13 @@ static void on_denials(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	d->core.ops->poll_events(d->core.dp, add_denial, d);
 	dbx_records_tick(d->records);
+}
+
+/* ---- metrics ---- */
+
+static int metrics(void *arg, struct dbx_strbuf *b)
+{
+	return dbx_metrics_text(arg, b);
 }
 
 /* ---- set-up ---- */
@@ -323,7 +334,8 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	rc = dbx_links_open(&l->d->links, l->d->core.ops, l->d->core.dp, f);
 	if (rc)
 		return rc;
-	if (dbx_records_open(&l->d->records, &l->d->core, l->d->records_path))
+	if (dbx_records_open(&l->d->records, &l->d->core, l->d->records_path) ||
+	    dbx_scrape_open(&l->d->scrape, l->base, metrics, l->d))
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
 	rc = dbx_naming_open(&l->d->naming, &l->d->core, l->d->denials, l->d->records, f);
 	if (rc)
@@ -339,6 +351,7 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	want_links(l);
 	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
+	dbx_scrape_change(l->d->scrape, &l->d->core.model->gateway.metrics);
 	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
 }
 
@@ -358,6 +371,7 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 			rc = dbx_fail_set(f, -EIO, DBX_FAIL_INTERNAL, "the event loop failed");
 	}
 	dbx_server_close(&l.server);
+	dbx_scrape_close(&d->scrape);
 	for (i = 0; i < l.n_events; i++)
 		event_free(l.events[i]);
 	if (l.paths_timer)
