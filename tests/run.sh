@@ -34,6 +34,9 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 [ -x "${PYTHON:=/usr/bin/python3}" ] || PYTHON=python3
 export PYTHON
 n_jobs=$(nproc)
+# More captures, where they lie beside the tree; DBX_DATA= (empty) does without.
+[ -n "${DBX_DATA+set}" ] || [ ! -d ../shared/data/pcap ] || DBX_DATA=$(realpath ../shared/data)
+export DBX_DATA=${DBX_DATA:-}
 
 # timeout hands a signal on to all of its suite, which then cleans up after itself.
 finish() {

@@ -197,6 +197,7 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 	uint32_t n_name;
 	uint64_t rule_uid;
 
+	dbx_replay_hello_begin(r);
 	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
 	if (!dbx_replay_hello(r, &name, &n_name))
 		return;

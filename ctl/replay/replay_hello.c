@@ -114,6 +114,11 @@ static bool take(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name)
 	return done;
 }
 
+void dbx_replay_hello_begin(struct dbx_replay *r)
+{
+	r->hellos->has_event = false;
+}
+
 bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_name)
 {
 	struct dbx_replay_hellos *h = r->hellos;

@@ -49,6 +49,8 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 
 /* ---- replay_hello.c ---- */
 
+/* Before a packet is judged: what the one before it said when it was judged again is not this one's. */
+void dbx_replay_hello_begin(struct dbx_replay *r);
 /*
  * Of the packet that was judged last: true when its payload completed what its flow says, and the
  * flow is decided. *name: as it was written, valid until the next packet.
