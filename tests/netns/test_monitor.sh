@@ -86,7 +86,10 @@ metrics() {
 	api /metrics >"$lab/metrics"
 	like "packets by workspace, verdict, reason, path" "$(cat "$lab/metrics")" \
 		'^dbx_egress_packets_total\{workspace="1001",verdict="DROP",reason="[a-z-]+",path="none"\} [1-9]'
-	like "queries by time" "$(cat "$lab/metrics")" '^dbx_egress_dns_latency_seconds_bucket\{le="\+Inf"\} [1-9]'
+	for outcome in answered refused; do
+		like "queries that were $outcome, by time" "$(cat "$lab/metrics")" \
+			'^dbx_egress_dns_latency_seconds_bucket\{outcome="'$outcome'",le="\+Inf"\} [1-9]'
+	done
 	is "the generation is that of status" "$(sed -n 's/^dbx_egress_generation //p' "$lab/metrics")" \
 		"$(ctl --json status | jq_py 'd["generation"]')"
 	is "rows of packets and totals are one sum" "$(sum judged_packets)" "$(sum packets)"

@@ -323,6 +323,45 @@ static void test_commit_fails(void **state)
 	assert_int_equal(s.servfail, 2);
 }
 
+static uint64_t timed(struct lab *l, enum dbx_dns_outcome o)
+{
+	struct dbx_dns_stats s;
+	uint64_t n = 0;
+
+	dbx_dns_stats(l->d, &s);
+	for (size_t i = 0; i < DBX_DNS_LATENCY_BUCKETS; i++)
+		n += s.latency[o][i];
+	return n;
+}
+
+/* Each answer is timed once, among its like; what waits for an upstream takes as long as that does. */
+static void test_latency(void **state)
+{
+	struct lab *l = *state;
+	struct dbx_dns_stats s;
+
+	ask(l, 1, "evil");
+	assert_int_equal(reply(l, 1), DBX_DNS_NXDOMAIN);
+	assert_int_equal(timed(l, DBX_DNS_IS_REFUSED), 1);
+	assert_int_equal(timed(l, DBX_DNS_IS_ANSWERED), 0);
+	ask(l, 2, "good");
+	usleep(20000);
+	assert_true(answer(l, 60));
+	assert_int_equal(reply(l, 2), 0);
+	ask(l, 3, "good"); /* cached */
+	assert_int_equal(reply(l, 3), 0);
+	assert_int_equal(timed(l, DBX_DNS_IS_ANSWERED), 2);
+	PUT(l->learn_error, -ENOSPC);
+	PUT(l->generation, 2);
+	ask(l, 4, "good");
+	assert_int_equal(reply(l, 4), DBX_DNS_SERVFAIL);
+	assert_int_equal(timed(l, DBX_DNS_IS_FAILED), 1);
+	assert_int_equal(timed(l, DBX_DNS_IS_ANSWERED), 2);
+	assert_int_equal(timed(l, DBX_DNS_IS_REFUSED), 1);
+	dbx_dns_stats(l->d, &s);
+	assert_true(s.latency_us[DBX_DNS_IS_ANSWERED] >= 20000);
+}
+
 static void test_denied_costs_nothing(void **state)
 {
 	struct lab *l = *state;
@@ -569,6 +608,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_commit_then_answer),
 		TEST(test_commit_fails),
+		TEST(test_latency),
 		TEST(test_denied_costs_nothing),
 		TEST(test_policy_changes_while_waiting),
 		TEST(test_policy_changes_at_commit),
