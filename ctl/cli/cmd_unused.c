@@ -5,7 +5,7 @@
  * An entry that has not been in force for as long is shown too, and marked: it may need more time.
  */
 #include "cli/cli.h"
-#include "cli/client.h"
+#include "cli/entries.h"
 #include "cli/offline.h"
 #include "cli/out.h"
 #include "lib/when.h"
@@ -17,43 +17,25 @@
 
 struct unused {
 	int64_t since_ms; /* 0: ever */
-	int64_t begin_ms; /* times of last packets are on record from then on */
+	struct dbx_entries all;
 	size_t n_entries, n_young;
 	json_t *list;
 };
 
-/* -1: null. */
-static int64_t time_of(const json_t *v, const char *key)
-{
-	int64_t ms;
-
-	return dbx_time_parse(dbx_json_str(v, key), &ms) ? -1 : ms;
-}
-
-static bool is_unused(const struct unused *u, const json_t *v)
-{
-	int64_t last = time_of(v, "last_time");
-
-	if (last >= 0)
-		return last < u->since_ms;
-	/* A count without a time: packets from before times were recorded. */
-	return !dbx_json_int(v, "packets") || (u->since_ms && u->since_ms >= u->begin_ms);
-}
-
 static bool is_young(const struct unused *u, const json_t *v)
 {
-	return u->since_ms && time_of(v, "first_time") >= u->since_ms;
+	return u->since_ms && dbx_entries_time(v, "first_time") >= u->since_ms;
 }
 
-static int choose(struct unused *u, const json_t *entries)
+static int choose(struct unused *u)
 {
 	json_t *v;
 	size_t i;
 
 	u->list = json_array();
-	json_array_foreach((json_t *)entries, i, v) {
+	json_array_foreach((json_t *)u->all.list, i, v) {
 		u->n_entries++;
-		if (!is_unused(u, v))
+		if (!dbx_entries_is_unused(&u->all, v, u->since_ms))
 			continue;
 		u->n_young += is_young(u, v);
 		if (json_array_append(u->list, v))
@@ -62,13 +44,13 @@ static int choose(struct unused *u, const json_t *entries)
 	return u->list ? DBX_EXIT_DONE : dbx_err_memory();
 }
 
-static void say_limits(const struct unused *u, const json_t *answer)
+static void say_limits(const struct unused *u)
 {
-	const char *error = dbx_json_str(answer, "error");
+	const char *error = dbx_json_str(u->all.answer, "error");
 
-	if (u->since_ms && u->begin_ms > u->since_ms)
+	if (u->since_ms && u->all.begin_ms > u->since_ms)
 		dbx_err("when packets passed last is on record since %s only",
-			dbx_json_str(answer, "known_since"));
+			dbx_json_str(u->all.answer, "known_since"));
 	if (*error)
 		dbx_err("times may be too early: the daemon cannot write them down: %s", error);
 }
@@ -110,11 +92,11 @@ static int print(const struct unused *u)
 	return code;
 }
 
-static int print_json(const struct unused *u, const json_t *answer)
+static int print_json(const struct unused *u)
 {
-	json_t *j = json_pack(
-		"{s:I, s:s?, s:O}", "allow_entries", (json_int_t)u->n_entries, "known_since",
-		json_string_value(json_object_get(answer, "known_since")), "unused", u->list);
+	json_t *begin = json_object_get(u->all.answer, "known_since");
+	json_t *j = json_pack("{s:I, s:s?, s:O}", "allow_entries", (json_int_t)u->n_entries,
+			      "known_since", json_string_value(begin), "unused", u->list);
 	int code = dbx_out_json(j);
 
 	json_decref(j);
@@ -125,20 +107,18 @@ int dbx_cmd_unused(const struct dbx_cli *cli)
 {
 	const char *since = cli->opt[DBX_OPT_SINCE];
 	struct unused u = {.since_ms = 0};
-	json_t *answer = NULL;
 	int code;
 
 	if (since && dbx_since_parse(since, dbx_offline_now_ms(), &u.since_ms))
 		return dbx_cli_usage(cli->cmd, "--since '%s': --since " DBX_WHEN_ACCEPTED, since);
-	code = dbx_client_get(cli, "/entries", "list unused entries", &answer);
-	u.begin_ms = time_of(answer, "known_since");
+	code = dbx_entries_get(cli, "list unused entries", &u.all);
 	if (!code)
-		code = choose(&u, json_object_get(answer, "entries"));
+		code = choose(&u);
 	if (!code) {
-		say_limits(&u, answer);
-		code = dbx_out_is_json() ? print_json(&u, answer) : print(&u);
+		say_limits(&u);
+		code = dbx_out_is_json() ? print_json(&u) : print(&u);
 	}
 	json_decref(u.list);
-	json_decref(answer);
+	dbx_entries_fini(&u.all);
 	return code;
 }

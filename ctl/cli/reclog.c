@@ -254,7 +254,7 @@ int dbx_reclog_read(const struct dbx_cli *cli, dbx_reclog_fn fn, void *arg,
 	struct reader r = {.fn = fn, .arg = arg, .stats = stats};
 	int code = read_since(cli, &r.since_ms);
 
-	*stats = (struct dbx_reclog_stats){0};
+	*stats = (struct dbx_reclog_stats){.since_ms = r.since_ms > 0 ? r.since_ms : 0};
 	if (code)
 		return code;
 	r.line = malloc(LINE_MAX_BYTES);

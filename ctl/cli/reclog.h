@@ -16,7 +16,8 @@
 struct dbx_reclog_stats {
 	uint64_t lines, records; /* records: handed out */
 	uint64_t bad, older,
-		twice; /* no record; before --since; an event_id that was there already */
+		twice;    /* no record; before --since; an event_id that was there already */
+	int64_t since_ms; /* of --since, 0 = none */
 };
 
 struct dbx_reclog_entry {

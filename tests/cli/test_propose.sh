@@ -103,9 +103,16 @@ done >>"$work/list"
 "$python" tests/common/make_records.py <"$work/list" >"$work/log2"
 exits "report" 0 "$ctl" report --from-log "$work/log2" -o "$work/report.html"
 page=$(cat "$work/report.html")
+like "coverage: of a policy that drops" "$page" '<td>np-prod</td>.*class="m4" style="width:100.00%".*>120</td><td class="r">0</td><td class="r">100 %'
+like "coverage: of one in dry-run" "$page" "<td>$p</td>.*class=\"m2\" style=\"width:100.00%\".*>0</td><td class=\"r\">120</td><td class=\"r\">0 %"
+unlike "coverage: nothing of entries, which a log does not have" "$page" 'in use|ws-enforced'
 unlike "hostile names make no markup" "$page" '<(script|img)'
 like "and are shown" "$page" '&lt;img/src=x/onerror=alert\(1\)&gt;'
 unlike "nothing is loaded" "$page" 'https?:|url\(|<(link|iframe)'
+like "the time of the page is that of the log" "$page" '>2026-11-20 00:10 to 2026-11-20 19:10 UTC<'
+exits "report --since" 0 "$ctl" report --from-log "$work/log2" --since 2026-11-20T12:00:00Z -o "$work/since.html"
+like "has what is not older" "$(cat "$work/since.html")" 'id="dropped">48<'
+like "from then on" "$(cat "$work/since.html")" '>2026-11-20 12:00 to 20[0-9-]+ [0-9:]+ UTC<'
 exits "a report needs -o" 2 "$ctl" report --from-log "$work/log2"
 
 browser=$(command -v chromium || true)
@@ -126,6 +133,7 @@ like "the browser has the drops" "$dom" 'id="dropped">150<'
 like "the dry-run denials" "$dom" 'id="dry-run">120<'
 like "the destinations" "$dom" 'id="n-destinations">23<'
 like "the hostile name as text" "$dom" '&lt;img/src=x/onerror=alert\(1\)&gt;'
+like "the coverage" "$dom" 'id="coverage">'
 like "its own title" "$dom" '<title>Egress denials</title>'
 look --screenshot="$work/report.png" >/dev/null
 is "a picture of the page" "$(head -c 8 "$work/report.png" 2>/dev/null | od -An -tx1 | tr -d ' \n')" 89504e470d0a1a0a

@@ -177,6 +177,12 @@ exits "propose again, after enforcement" 0 ctl propose --since 1h
 like "has what came in between" "$out" ' address +198\.51\.100\.66 tcp 5433 '
 like "and else nothing: it is allowed already" "$out" ': 1 entry, 10 left out'
 exits "a report of all this" 0 ctl report --since 1h -o "$lab/report.html"
-like "with what was denied in dry-run and dropped" "$(cat "$lab/report.html")" 'id="dry-run">[1-9]'
+page=$(cat "$lab/report.html")
+like "with what was denied in dry-run and dropped" "$page" 'id="dry-run">[1-9]'
+like "both workspaces are enforced now" "$page" 'id="ws-enforced">2</b>.*id="ws-dry-run">0</b>'
+# All entries but good.test, which nobody asked for.
+like "entries of the policy in use" "$page" '<td>np-one</td>.*class="u0".*class="u1".*>5 of 6</td>'
+like "and of the gateway" "$page" '<td>\(gateway\)</td>.*class="u0" style="width:100.00%".*>5 of 5</td>'
+is "report and unused agree" "$(ctl --json unused | jq_py 'len(d["unused"])')" 1
 [ -z "${KEEP:-}" ] || { ctl propose --since 1h; cat "$lab/out"/*; cat "$lab/daemon.log"; }
 done_testing
