@@ -13,6 +13,7 @@
 #include "daemon/links.h"
 #include "daemon/naming.h"
 #include "daemon/records.h"
+#include "daemon/sink.h"
 #include "dbx/program.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
@@ -242,6 +243,19 @@ static void out_events(struct dbx_daemon *d, struct dbx_strbuf *b, size_t n_coun
 	    names.refused_full);
 }
 
+/* A sink that never lost anything says so: alerts need a series to look at. */
+static void out_sinks(struct dbx_strbuf *b, const struct dbx_sinks *s)
+{
+	head(b, "sink_error", "gauge", "1: a sink of records fails now; see status.");
+	for (size_t i = 0; i < s->n; i++)
+		dbx_strbuf_addf(b, P "sink_error{sink=\"%s\"} %d\n", s->v[i]->ops->name,
+				s->v[i]->error[0] != '\0');
+	head(b, "sink_lost_total", "counter", "Records that a sink could not take or deliver.");
+	for (size_t i = 0; i < s->n; i++)
+		dbx_strbuf_addf(b, P "sink_lost_total{sink=\"%s\"} %" PRIu64 "\n",
+				s->v[i]->ops->name, s->v[i]->lost);
+}
+
 /* ---- the resolver ---- */
 
 /* Bucket i of the stats is below 2^i microseconds; the last one has no end. */
@@ -329,6 +343,8 @@ int dbx_metrics_text(struct dbx_daemon *d, struct dbx_strbuf *b)
 		out_policy(d, b);
 		out_packets(b, &rows, v);
 		out_events(d, b, n, v);
+		if (d->records)
+			out_sinks(b, dbx_records_sinks(d->records));
 		out_dns(d, b);
 		rc = b->err;
 	}

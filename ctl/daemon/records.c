@@ -221,6 +221,11 @@ struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f)
 	return NULL;
 }
 
+const struct dbx_sinks *dbx_records_sinks(const struct dbx_records *r)
+{
+	return &r->sinks;
+}
+
 int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
 {
 	struct dbx_recstore *kept = dbx_records_kept(r, f);

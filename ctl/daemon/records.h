@@ -11,6 +11,7 @@
 #include "daemon/recstore.h"
 
 struct dbx_records;
+struct dbx_sinks;
 
 /* path: of the kept records; that they cannot be kept is said, and not fatal. 0 or -ENOMEM. */
 int dbx_records_open(struct dbx_records **r, struct dbx_core *core, const char *path);
@@ -23,6 +24,7 @@ void dbx_records_tick(struct dbx_records *r); /* a few times a second: ends flow
 void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n);
 
 struct dbx_flowlog *dbx_records_flowlog(struct dbx_records *r); /* to subscribe to */
+const struct dbx_sinks *dbx_records_sinks(const struct dbx_records *r);
 /* "log":{...} */
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b);
 /* One that is kept, or of a flow that is still open, as it is now. */

@@ -5,6 +5,7 @@
  */
 #include "policy/check_impl.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,35 @@ static void check_endpoint_address(struct dbx_check_ctx *c, const struct dbx_pe_
 	}
 }
 
+/* A service that workloads reach, with the ids and names of all workspaces in it. */
+static void check_metrics(struct dbx_check_ctx *c)
+{
+	static const struct dbx_addr any[2] = {{.is_v6 = 0}, {.is_v6 = 1}};
+	const struct dbx_gateway *g = &c->m->gateway;
+	const struct dbx_addr *at = &g->metrics.listen;
+	bool is_there = false;
+
+	for (size_t i = 0; g->metrics.has && i < g->n_addresses; i++) {
+		const struct dbx_addr *own = &g->addresses[i].prefix.addr;
+
+		is_there |= !dbx_addr_cmp(own, at) ||
+			    (own->is_v6 == at->is_v6 && !dbx_addr_cmp(&any[at->is_v6], at));
+	}
+	for (size_t i = 0; is_there && i < g->n_services; i++) {
+		const struct dbx_service *s = &g->services[i];
+		bool is_open = s->proto == IPPROTO_TCP && !s->n_ports;
+
+		for (size_t k = 0; s->proto == IPPROTO_TCP && k < s->n_ports; k++)
+			is_open |= s->ports[k].lo <= g->metrics.port &&
+				   s->ports[k].hi >= g->metrics.port;
+		if (is_open)
+			DBX_SAY(c, DBX_SEV_WARNING, "metrics-exposed", &g->metrics.where,
+				"the metrics of all workspaces can be read by each of them: port %u is "
+				"among gateway_services; listen on another address or port",
+				g->metrics.port);
+	}
+}
+
 int dbx_check_gateway(struct dbx_check_ctx *c)
 {
 	const struct dbx_gateway *g = &c->m->gateway;
@@ -234,6 +264,7 @@ int dbx_check_gateway(struct dbx_check_ctx *c)
 	if (g->n_services && !g->n_addresses)
 		DBX_SAY(c, DBX_SEV_WARNING, "no-gateway-address", &g->services[0].where,
 			"gateway_services are offered at gateway_addresses, and there are none");
+	check_metrics(c);
 	rc = check_interfaces(c);
 	return rc ? rc : check_shadows(c, &lists[2], &lists[3]);
 }
