@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/out.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct monitor {
 	char dst_name[DBX_NAME_SIZE], name[DBX_NAME_SIZE]; /* canonical, "" = all */
 	int proto;                                         /* -1: all */
 	uint64_t port, left;
+	char workspace[24]; /* "" = all */
 	bool is_limited;
 	int code;
 };
@@ -71,7 +73,7 @@ static bool is_wanted(const struct monitor *m, const json_t *r)
 		return false;
 	if (m->proto >= 0 && (!json_is_integer(proto) || json_integer_value(proto) != m->proto))
 		return false;
-	return same_word(opt[DBX_OPT_WORKSPACE], dbx_json_str(r, "workspace_id")) &&
+	return (!m->workspace[0] || !strcmp(m->workspace, dbx_json_str(r, "workspace_id"))) &&
 	       same_word(opt[DBX_OPT_REASON], dbx_json_str(x, "reason")) &&
 	       same_word(opt[DBX_OPT_VERDICT], dbx_json_str(x, "verdict")) &&
 	       name_matches(m->name, dbx_json_str(x, "name")) &&
@@ -204,6 +206,8 @@ static int read_options(struct monitor *m)
 		rc = read_name(cli, DBX_OPT_NAME, "--name", m->name);
 	if (rc)
 		return rc;
+	if (dbx_cli_has(cli, DBX_OPT_WORKSPACE)) /* "01001" is 1001 */
+		snprintf(m->workspace, sizeof(m->workspace), "%" PRIu64, workspace);
 	m->is_limited = dbx_cli_has(cli, DBX_OPT_COUNT);
 	if (m->is_limited && !m->left)
 		return dbx_cli_usage(cli->cmd, "--count 0: not a number of 1 or more");

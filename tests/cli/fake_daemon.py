@@ -69,6 +69,13 @@ ANSWERS = {
                  "advice": "add it to allowed_destinations\nDROP forged",
                  "steps": [{"name": "default", "result": "deny", "text": "nothing matches",
                             "doc": "", "ptr": ""}]},
+    "/entries": {"generation": 5, "known_since": "2026-08-01T00:00:00Z", "error": None, "entries": [
+        {"rule_uid": "1", "policy": "np" + ESC, "rule": "allowed name x" + ESC, "document": "np.json",
+         "pointer": "/a", "packets": 0, "bytes": 0, "first_time": "2026-08-20T00:00:00Z", "last_time": None},
+        {"rule_uid": "2", "policy": None, "rule": "used", "document": "gw.json", "pointer": "/b",
+         "packets": 0, "bytes": 0, "first_time": None, "last_time": "2026-08-21T00:00:00Z"},
+        {"rule_uid": "3", "policy": None, "rule": "counted", "document": "gw.json", "pointer": "/c",
+         "packets": 9, "bytes": 900, "first_time": None, "last_time": None}]},
     "/apply": APPLIED, "/diff": APPLIED, "/rollback": APPLIED,
     "/image": b"not an image",
 }
@@ -144,7 +151,7 @@ class Handler(socketserver.StreamRequestHandler):
     def mode_odd(self, _):  # right outside, wrong types inside
         self.send(200, {"changes": 7, "feeds": [1, None, "x"], "documents": {"a": 1},
                         "interfaces": [[], 3], "rows": "none", "totals": [], "steps": 1,
-                        "tags": [None, 3], "findings": [7], "revisions": [None], "denials": [1],
+                        "tags": [None, 3], "findings": [7], "revisions": [None], "denials": [1], "entries": [1, None, {"last_time": 7}],
                         "verdict": 9, "timing_ms": "soon"})
 
     def mode_error500(self, _):

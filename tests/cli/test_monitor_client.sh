@@ -81,6 +81,7 @@ while IFS='|' read -r want arguments; do
 	is "$arguments: what is left" "$(sed 's/.*\(host[0-9]\).*/\1/' "$work/shown" | tr '\n' ' ')" "${want:+$want }"
 done <<'END'
 host0 host1 host2 host3|--workspace 1001
+host0 host1 host2 host3|--workspace 01001
 |--workspace 1002
 host3|--verdict DRY_RUN_DENIAL
 host0 host1 host2|--verdict drop

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,36 @@ static void test_kept_records(void **state)
 	dbx_recstore_close(&s);
 }
 
+/* As an earlier release kept them, without times: begun anew. */
+static void test_kept_of_before(void **state)
+{
+	const struct fixture *fix = *state;
+	struct dbx_recstore_span span;
+	struct dbx_recstore *s;
+	struct dbx_fail f;
+	sqlite3 *raw;
+	char db[128];
+
+	snprintf(db, sizeof(db), "%s/before.db", fix->box.dir);
+	assert_int_equal(sqlite3_open(db, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw,
+				      "CREATE TABLE records(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+				      " event_id TEXT NOT NULL UNIQUE, line TEXT NOT NULL);"
+				      "INSERT INTO records(event_id, line) VALUES('x', '{}')",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(raw);
+	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
+	assert_int_equal(dbx_recstore_span(s, &span, &f), 0);
+	assert_true(span.first == 0);
+	assert_int_equal(dbx_recstore_add(s, "x", 5, "{}", 2, &f), 0);
+	dbx_recstore_close(&s);
+	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
+	assert_int_equal(dbx_recstore_span(s, &span, &f), 0);
+	assert_true(span.first == 1 && span.first_ms == 5);
+	dbx_recstore_close(&s);
+}
+
 /* ---- pages ---- */
 
 struct seen {
@@ -463,15 +494,11 @@ static void test_bad_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_every_reason),
-		TEST(test_open_flow),
-		TEST(test_rule_by_name),
-		TEST(test_unknown_id),
-		TEST(test_options_take_effect),
-		TEST(test_kept_over_a_restart),
-		TEST(test_kept_records),
-		TEST(test_kept_in_order),
-		TEST(test_pages),
+		TEST(test_every_reason),        TEST(test_open_flow),
+		TEST(test_rule_by_name),        TEST(test_unknown_id),
+		TEST(test_options_take_effect), TEST(test_kept_over_a_restart),
+		TEST(test_kept_records),        TEST(test_kept_of_before),
+		TEST(test_kept_in_order),       TEST(test_pages),
 		TEST(test_bad_pages),
 	};
 
