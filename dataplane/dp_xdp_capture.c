@@ -61,24 +61,30 @@ static int losses(const struct dp_prog *p, struct dbx_dp_loss *out)
 	return rc;
 }
 
-/* Takes the tag off by which the packet was sealed, as the companion will (ebpf/scratch.h). */
+/*
+ * The record is aligned to 4 bytes, and may only be read. Takes the tag off by which the packet was
+ * sealed, as the companion will (ebpf/scratch.h).
+ */
 static void take_sample(void *arg, int cpu, void *data, uint32_t size)
 {
-	const struct dbx_sample *s = data;
+	const uint8_t *frame = (const uint8_t *)data + sizeof(struct dbx_sample);
+	uint8_t whole[DBX_CAPTURE_SNAP_MAX + 4];
 	struct dbx_dp *dp = arg;
-	uint8_t *frame = (uint8_t *)data + sizeof(*s);
-	uint32_t n;
+	struct dbx_sample s;
 
 	(void)cpu;
-	if (size < sizeof(*s) || size - sizeof(*s) < s->n_bytes || !dp->sample_fn)
+	if (size < sizeof(s) || !dp->sample_fn)
 		return;
-	n = s->n_bytes;
-	if ((s->flags & DBX_SAMPLE_F_SEALED) && n >= 16) {
-		memmove(frame + 4, frame, 12);
-		frame += 4;
-		n -= 4;
+	memcpy(&s, data, sizeof(s));
+	if (size - sizeof(s) < s.n_bytes || s.n_bytes > sizeof(whole))
+		return;
+	if ((s.flags & DBX_SAMPLE_F_SEALED) && s.n_bytes >= 16) {
+		s.n_bytes -= 4;
+		memcpy(whole, frame, 12);
+		memcpy(whole + 12, frame + 16, s.n_bytes - 12);
+		frame = whole;
 	}
-	dp->sample_fn(dp->sample_arg, &s->event, frame, n);
+	dp->sample_fn(dp->sample_arg, &s.event, frame, s.n_bytes);
 }
 
 static int refuse(struct dbx_dp_error *err, int rc)
