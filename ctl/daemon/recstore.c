@@ -23,7 +23,9 @@ static const char *const sql[N_STATEMENTS] = {
 	[ADD] = "INSERT INTO records(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
 	[TRIM] = "DELETE FROM records WHERE seq <= (SELECT max(seq) FROM records) - ?1",
 	[GET] = "SELECT line FROM records WHERE event_id = ?1",
-	[SPAN] = "SELECT min(seq), last_ms, (SELECT max(seq) FROM records) FROM records",
+	/* Not min(seq): with another column beside it, that reads every row. */
+	[SPAN] = ("SELECT seq, last_ms, (SELECT max(seq) FROM records) FROM records"
+		  " ORDER BY seq LIMIT 1"),
 	[EACH] = "SELECT seq, line FROM records WHERE seq > ?1 AND last_ms >= ?2 ORDER BY seq",
 };
 
@@ -199,7 +201,7 @@ int dbx_recstore_span(struct dbx_recstore *s, struct dbx_recstore_span *out, str
 	int step = sqlite3_step(st), rc = 0;
 
 	*out = (struct dbx_recstore_span){0};
-	if (step == SQLITE_ROW) { /* of NULLs, which are 0, without records */
+	if (step == SQLITE_ROW) {
 		out->first = sqlite3_column_int64(st, 0);
 		out->first_ms = sqlite3_column_int64(st, 1);
 		out->last = sqlite3_column_int64(st, 2);
