@@ -181,7 +181,8 @@ static int read_name(const struct dbx_cli *cli, enum dbx_opt_id id, const char *
 		return 0;
 	if (snprintf(name, sizeof(name), "%s%s", *text == '.' ? "*" : "", text) <
 		    (int)sizeof(name) &&
-	    !dbx_name_canon_n(name, strlen(name), DBX_NAME_WILDCARD_OK, out, &why))
+	    !dbx_name_canon_n(name, strlen(name), DBX_NAME_WILDCARD_OK | DBX_NAME_SINGLE_OK, out,
+			      &why))
 		return 0;
 	return dbx_cli_usage(cli->cmd, "%s '%s' %s", option, text,
 			     why ? why : "is too long for a name");

@@ -94,6 +94,8 @@ host2|--dst host2.example.net
 host2|--name HOST2.example.NET.
 host0 host1 host2 host3|--name *.example.net
 host0 host1 host2 host3|--name .example.net
+host0 host1 host2 host3|--name *.net
+|--name *.org
 |--name *.host1.example.net
 |--name xample.net
 host3|--port 53
