@@ -35,7 +35,9 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 export PYTHON
 n_jobs=$(nproc)
 # More captures, where they lie beside the tree; DBX_DATA= (empty) does without.
-[ -n "${DBX_DATA+set}" ] || [ ! -d ../shared/data/pcap ] || DBX_DATA=$(realpath ../shared/data)
+for d in ../*/data/pcap; do
+	[ -n "${DBX_DATA+set}" ] || [ ! -d "$d" ] || DBX_DATA=$(realpath "${d%/pcap}")
+done
 export DBX_DATA=${DBX_DATA:-}
 
 # timeout hands a signal on to all of its suite, which then cleans up after itself.
