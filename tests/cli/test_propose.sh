@@ -80,6 +80,21 @@ exits "--since that is no time" 2 "$ctl" propose --from-log "$work/log" --since 
 exits "no such log" 1 "$ctl" propose --from-log "$work/none"
 exits "a log that is none" 1 "$ctl" propose --from-log rules/README.md
 
+# A log as rotation, crashes and other writers leave it.
+"$python" - "$work/log" "$work/mixed" <<'PY'
+import json, sys
+lines = open(sys.argv[1]).read().splitlines()[:3]
+first = json.loads(lines[0])
+opened = dict(first, event_id="opened", x_dbx_egress=dict(first["x_dbx_egress"], open=True))
+long = dict(first, event_id="long", account_id="x" * 70000)
+with open(sys.argv[2], "wb") as f:
+    f.write((lines[0] + "\r\n\n" + lines[0] + "\n" + json.dumps(opened) + "\n" + json.dumps(long) + "\n").encode())
+    f.write(b"\x00\xff\n[1]\n{}\n" + lines[1].encode() + b"\n" + lines[2].encode()[:90])
+PY
+exits "a log with all that goes wrong" 0 "$ctl" propose --from-log "$work/mixed" "$work/mixed" --from-log - <"$work/mixed"
+like "each record once, and none that is only opened" "$out" '^2 records, 2 of them denials'
+like "what is none is counted" "$out" '15 of 27 lines are no records'
+
 for n in a b c; do
 	echo "DRY_RUN_DENIAL dns-denied ../../$p 1002 $n.cdn.example.net 10.66.2.1 17 53 1 2026-11-20T10:00:00.000"
 done | "$python" tests/common/make_records.py >"$work/wild"

@@ -98,31 +98,62 @@ since() {
 	is "then all of them are in force only later" "$(ctl unused --since 2020-01-01 2>/dev/null | grep -c '(later)')" 2
 }
 
+# Policies are swapped while packets pass: each packet is counted once, by the entry that is in both.
+under_load() {
+	local before sent pid i
+	before=$(entry 203.0.113.10/32 packets)
+	(exec nsenter --net="/run/netns/$lab_prefix-ws1" ping -q -i 0.002 203.0.113.10) >"$lab/load.log" 2>&1 &
+	pid=$!
+	lab_pids+=("$pid")
+	wait_for 20 passed_more "$before"
+	for i in 1 2 3 4 5 6; do
+		before=$(entry 203.0.113.10/32 packets)
+		ctl apply "$lab/a.json" >/dev/null 2>&1 && wait_for 20 passed_more "$before"
+		ok "swap $i: it counts on in a longer list" $?
+		before=$(entry 203.0.113.10/32 packets)
+		ctl apply "$lab/b.json" >/dev/null 2>&1 && wait_for 20 passed_more "$before"
+		ok "swap $i: and in the other one" $?
+	done
+	kill -INT "$pid"
+	wait "$pid"
+	sent=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' "$lab/load.log")
+	wait_for 20 passed_all "$sent"
+	is "each packet that was sent is counted, once" "$(entry 203.0.113.10/32 packets)" "$((10 + sent))"
+}
+
+passed_more() { # THAN
+	[ "$(entry 203.0.113.10/32 packets)" -gt "$1" ]
+}
+
+passed_all() { # SENT
+	[ "$(entry 203.0.113.10/32 packets)" -ge "$((10 + $1))" ]
+}
+
 # Out of force and back: what passed by it is still on record.
 gone_and_back() {
 	exits "a policy without the entry" 0 ctl apply "$lab/without.json"
 	is "it is no entry any more" "$(entry 203.0.113.10/32 packets)" "0 entries"
 	send ws1 203.0.113.10 2 # denied
 	exits "back again" 0 ctl apply "$lab/b.json"
-	is "with what it had" "$(entry 203.0.113.10/32 packets)" 10
+	is "with what it had" "$(entry 203.0.113.10/32 packets)" "$1"
 }
 
 ended() {
-	local t last
+	local t last had=$1
 	send ws1 203.0.113.10 2
 	last=$(entry 203.0.113.10/32 last_time)
 	t=$(later)
 	daemon_kill
 	send ws1 203.0.113.10 3
 	daemon_start || return
-	is "kill -9: packets go on while nobody looks" "$(entry 203.0.113.10/32 packets)" 15
+	is "kill -9: packets go on while nobody looks" "$(entry 203.0.113.10/32 packets)" $((had + 5))
 	is "and were seen" "$(unused --since "$t")" "192.88.99.1/32 198.51.100.7/32 203.0.113.20/32"
 	daemon_stop
 	daemon_start || return
-	is "a stop and a start" "$(entry 203.0.113.10/32 packets)" 15
+	is "a stop and a start" "$(entry 203.0.113.10/32 packets)" $((had + 5))
 	unlike "the time went on" "$(entry 203.0.113.10/32 last_time)" "^$last\$"
 	is "packets of the entry are those of stats" "$(ctl --json stats | jq_py \
-		'sum(r["packets"] for r in d["rows"] if r["verdict"] == "PASS" and str(r["rule"]).endswith(" 203.0.113.10/32"))')" 15
+		'sum(r["packets"] for r in d["rows"] if r["verdict"] == "PASS" and str(r["rule"]).endswith(" 203.0.113.10/32"))')" $((had + 5))
 }
 
 # Everything in the kernel is lost, as by a reboot: counters begin at nothing, times are kept.
@@ -151,8 +182,10 @@ never_hit
 hit
 swapped
 since
-gone_and_back
-ended
+under_load
+had=$(entry 203.0.113.10/32 packets)
+gone_and_back "$had"
+ended "$had"
 rebooted
 [ -z "${KEEP:-}" ] || { ctl unused; cat "$lab/daemon.log" "$lab/ping.log"; }
 done_testing
