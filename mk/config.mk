@@ -23,7 +23,9 @@ HAVE_DPDK  := $(shell $(PKG_CONFIG) --exists libdpdk 2>/dev/null && echo libdpdk
 MULTIARCH  := $(shell gcc -print-multiarch 2>/dev/null)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKG_ALL) $(HAVE_PCAP) $(HAVE_RDKAFKA) 2>/dev/null)
 LIBS_POLICY := $(call pkg_libs,jansson zlib)
-LIBS_CTL    := $(call pkg_libs,$(PKG_CTL) $(HAVE_PCAP))
+# Its --cflags ask for an older POSIX than ours: libraries only.
+PKG_TUI     := ncursesw
+LIBS_CTL    := $(call pkg_libs,$(PKG_CTL) $(PKG_TUI) $(HAVE_PCAP))
 LIBS_DP     := $(call pkg_libs,libbpf libelf zlib)
 LIBS_WIRE   := $(call pkg_libs,$(PKG_WIRE))
 LIBS_DAEMON := $(call pkg_libs,$(PKG_DAEMON) $(PKG_WIRE) $(HAVE_RDKAFKA))

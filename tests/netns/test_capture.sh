@@ -64,7 +64,8 @@ denied() {
 	like "the comment: verdict, reason, workspace, policy" "$(fields denied frame.comment | head -1)" \
 		'^DROP name-not-learned: no allowed name has been learned for this address; workspace: 1001; policy: np-one; path: none'
 	is "the interface" "$(fields denied frame.interface_name | sort -u)" ws1
-	is "the payload" "$(fields denied udp.payload | head -1 | xxd -r -p)" \
+	is "the payload" "$(fields denied udp.payload | head -1 |
+		"$PYTHON" -c 'print(bytes.fromhex(input()).decode())')" \
 		"7001:$(printf 'x%.0s' $(seq 20))"
 	is "no checksum is wrong" "$(tshark -n -r "$lab/denied.pcapng" -o ip.check_checksum:TRUE \
 		-Y 'ip.checksum.status == 0' 2>/dev/null | wc -l)" 0
@@ -251,7 +252,7 @@ daemon_that_dies() {
 lab_begin
 why=$(names_lack)
 [ -z "$why" ] || skip_all "$why"
-for tool in tshark tcpdump xxd; do
+for tool in tshark tcpdump; do
 	command -v $tool >/dev/null || skip_all "no $tool; make deps installs it"
 done
 names_servers_start || { sed 's/^/# /' "$lab/background.log" "$lab/unbound.log"; exit 1; }
