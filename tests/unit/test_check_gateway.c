@@ -185,7 +185,12 @@ static void test_metrics(void **state)
 		{METRICS("10.66.1.1:9479", "{\"protocol\": \"udp\", \"ports\": [9479]}"), false},
 		{METRICS("10.66.1.1:9479", ""), false},
 		{METRICS("127.0.0.1:9479", TCP("")), false},
-		{METRICS("192.0.2.1:9479", TCP("")), false},
+		{METRICS("127.9.9.9:9479", TCP("")), false},
+		{METRICS("[::1]:9479", TCP("")), false},
+		{METRICS("192.0.2.1:9479", ""), true}, /* not the gateway's own, for all it knows */
+		{METRICS("[2001:db8::1]:9479", ""), true},
+		{METRICS("0.0.0.0:9479", ""), true},
+		{METRICS("[::]:9479", ""), true},
 #undef TCP
 	};
 
