@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_replay.sh -- replay: verdicts of a capture, learned names, other formats, diff, annotations, damage.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 300
+# timeout: 600
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
