@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_top.sh -- top: as text, and on a terminal (tmux holds it and says what is on the screen).
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 240
+# timeout: 480
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh

@@ -2,7 +2,7 @@
 # test_capture.sh -- denied packets of the running data plane as pcapng, read back by tshark and tcpdump:
 # the same bytes as the workload sent, with the reason in words, within the bounds.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 240
+# timeout: 480
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
