@@ -21,8 +21,9 @@ struct dbx_records {
 	struct dbx_core *core;
 	struct dbx_flowlog *flows;
 	struct dbx_sinks sinks;
-	struct dbx_recstore *kept; /* or NULL */
-	uint64_t n_kept, n_not_kept;
+	struct dbx_recstore *kept;     /* or NULL */
+	uint64_t n_added, n_not_added; /* to what is kept */
+	uint64_t n_kept_before;        /* at the commit before */
 	char kept_error[256];
 	/* What describe() hands out. */
 	uint64_t rule_uid;
@@ -97,10 +98,10 @@ static void keep(struct dbx_records *r, const struct dbx_record *rec, const char
 	struct dbx_fail f;
 
 	if (r->kept && !dbx_recstore_add(r->kept, rec->event_id, rec->last_ms, line, len, &f)) {
-		r->n_kept++;
+		r->n_added++;
 		return;
 	}
-	r->n_not_kept++;
+	r->n_not_added++;
 	if (r->kept && !r->kept_error[0]) {
 		dbx_log_error("%s", f.text);
 		snprintf(r->kept_error, sizeof(r->kept_error), "%.250s", f.text);
@@ -134,6 +135,11 @@ void dbx_records_tick(struct dbx_records *r)
 		dbx_flowlog_tick(r->flows, (int64_t)dbx_monotonic_ms());
 }
 
+static uint64_t kept(const struct dbx_records *r)
+{
+	return r->n_added - (r->kept ? dbx_recstore_undone(r->kept) : 0);
+}
+
 void dbx_records_second(struct dbx_records *r)
 {
 	struct dbx_fail f;
@@ -145,12 +151,14 @@ void dbx_records_second(struct dbx_records *r)
 	dbx_sinks_tick(&r->sinks, dbx_now_ms());
 	if (!r->kept)
 		return;
-	if (!dbx_recstore_commit(r->kept, &f)) {
-		r->kept_error[0] = '\0';
-	} else if (!r->kept_error[0]) {
-		dbx_log_error("%s", f.text);
+	if (dbx_recstore_commit(r->kept, &f)) {
+		if (!r->kept_error[0])
+			dbx_log_error("%s", f.text);
 		snprintf(r->kept_error, sizeof(r->kept_error), "%.250s", f.text);
+	} else if (kept(r) != r->n_kept_before) {
+		r->kept_error[0] = '\0'; /* that there was nothing to commit says nothing */
 	}
+	r->n_kept_before = kept(r);
 }
 
 void dbx_records_change(struct dbx_records *r)
@@ -249,8 +257,8 @@ void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b)
 			",\"packets\":%" PRIu64 ",\"lost_events\":%" PRIu64
 			",\"lost_packets\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"not_kept\":%" PRIu64
 			",\"kept_error\":",
-			s.open, s.max, s.records, s.packets, s.lost_events, s.lost_packets,
-			r->n_kept, r->n_not_kept);
+			s.open, s.max, s.records, s.packets, s.lost_events, s.lost_packets, kept(r),
+			r->n_not_added + r->n_added - kept(r));
 	if (r->kept_error[0]) {
 		dbx_strbuf_addc(b, '"');
 		dbx_strbuf_add_json_escaped(b, r->kept_error, strlen(r->kept_error));

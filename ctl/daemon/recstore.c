@@ -41,6 +41,7 @@ struct dbx_recstore {
 	sqlite3_stmt *stmt[N_STATEMENTS];
 	size_t max;
 	bool in_transaction;
+	uint64_t n_pending, n_undone; /* of the transaction; of those that were rolled back */
 };
 
 static int failed(const struct dbx_recstore *s, struct dbx_fail *f, const char *what)
@@ -133,6 +134,17 @@ void dbx_recstore_close(struct dbx_recstore **s)
 
 /* ---- records ---- */
 
+static void undo(struct dbx_recstore *s)
+{
+	s->n_undone += s->n_pending;
+	s->n_pending = 0;
+}
+
+uint64_t dbx_recstore_undone(const struct dbx_recstore *s)
+{
+	return s->n_undone;
+}
+
 int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_ms,
 		     const char *line, size_t len, struct dbx_fail *f)
 {
@@ -147,8 +159,11 @@ int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_
 	sqlite3_bind_int64(s->stmt[ADD], 2, last_ms);
 	sqlite3_bind_text(s->stmt[ADD], 3, line, (int)len, SQLITE_STATIC);
 	rc = run(s, ADD, f, "writing");
+	s->n_pending += !rc;
 	/* A full disk may have ended the transaction by itself. */
 	s->in_transaction = !sqlite3_get_autocommit(s->db);
+	if (!s->in_transaction)
+		undo(s);
 	return rc;
 }
 
@@ -165,6 +180,9 @@ int dbx_recstore_commit(struct dbx_recstore *s, struct dbx_fail *f)
 		rc = run(s, COMMIT, f, "writing");
 	if (rc && !sqlite3_get_autocommit(s->db))
 		run(s, ROLLBACK, &ignored, "writing");
+	if (rc)
+		undo(s);
+	s->n_pending = 0;
 	s->in_transaction = false;
 	return rc;
 }

@@ -24,6 +24,8 @@ void dbx_recstore_close(struct dbx_recstore **s); /* what is added is kept */
 int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_ms,
 		     const char *line, size_t len, struct dbx_fail *f);
 int dbx_recstore_commit(struct dbx_recstore *s, struct dbx_fail *f); /* and drops the oldest */
+/* Records that were added, and are not kept: what they were part of could not be committed. */
+uint64_t dbx_recstore_undone(const struct dbx_recstore *s);
 /* malloc'ed, NUL-terminated. -ENOENT: there is none (any more). */
 int dbx_recstore_get(struct dbx_recstore *s, const char *event_id, char **line, struct dbx_fail *f);
 
