@@ -166,10 +166,8 @@ static void matching(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(canonical_forms),
-		cmocka_unit_test(refused_names),
-		cmocka_unit_test(single_labels),
-		cmocka_unit_test(lengths),
+		cmocka_unit_test(canonical_forms), cmocka_unit_test(refused_names),
+		cmocka_unit_test(single_labels),   cmocka_unit_test(lengths),
 		cmocka_unit_test(matching),
 	};
 
