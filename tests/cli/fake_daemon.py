@@ -43,6 +43,12 @@ ANSWERS = {
                        {"name": "ws2", "state": "failed", "ifindex": 0, "error": "no such device"}],
         "feeds": [{"cloud": "Public", "version": "398", "tags": 3041, "prefixes": 95823,
                    "age_s": 60}],
+        "log": {"records": 9, "open_flows": 1, "sinks": [
+            {"sink": "file", "path": "/var/log/d.jsonl", "written": 9, "lost": 0, "error": None},
+            {"sink": "kafka", "topic": "egress" + ESC, "written": 5, "lost": 4, "queued": 3,
+             "error": "no broker of k1:9092 can be reached" + ESC}]},
+        "metrics": {"listen": "127.0.0.1:9479", "listening": False, "scrapes": 6,
+                    "error": "listening on 127.0.0.1:9479: Address already in use"},
         "events": 10, "events_lost": 2, "dry_run_policies": ["np-dry"]},
     "/stats": {
         "generation": 5, "unkeyed_packets": 0,

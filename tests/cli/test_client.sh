@@ -100,6 +100,11 @@ like "unused: all" "$out" '^3 of 3 '
 exits "status" 0 "$ctl" status
 like "status: a failed interface and why" "$out" '^ws2 +failed +0 +no such device$'
 like "status: lost events" "$out" '^events +10, 2 lost'
+like "status: a sink" "$out" '^sinks +file /var/log/d\.jsonl: 9 written$'
+like "status: a topic whose brokers are gone" "$out" \
+	'^ +kafka egress.*: 5 written \(3 wait\), 4 lost, no broker of k1:9092 can be reached'
+like "status: metrics that cannot be served" "$out" \
+	'^metrics +127\.0\.0\.1:9479: 6 scrapes, listening on 127\.0\.0\.1:9479: Address already in use$'
 exits "stats" 0 "$ctl" stats
 like "stats: totals" "$out" '^generation 5: 12 packets, 1200 bytes; 10 passed, 2 dropped, 0 in dry run$'
 like "stats: a row" "$out" '^ +1001 +DROP +no-match +none +2 +200 +np +policy np.* \(np.json\)$'
