@@ -91,6 +91,11 @@ struct dbx_dp_ops {
 	int (*event_fd)(struct dbx_dp *dp); /* for the event loop; -1 = none */
 	int (*poll_events)(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg); /* never blocks */
 	/*
+	 * Puts packets that wait to be told of with others of their flow among the events. 1: there was no
+	 * room for all of them. To be called once a second.
+	 */
+	int (*sweep)(struct dbx_dp *dp);
+	/*
 	 * Names. learn() makes an address known to a policy and binds a name to it, in this order:
 	 * binding, then address; -ENOSPC when a table is full, nothing changed then. Keys and values as
 	 * in include/dbx/names.h. The *_each walks may miss or repeat entries that change meanwhile;

@@ -392,6 +392,7 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.totals = dp_xdp_totals,
 	.event_fd = dp_xdp_event_fd,
 	.poll_events = dp_xdp_poll_events,
+	.sweep = dp_xdp_sweep,
 	.secret = dp_xdp_secret,
 	.learn = dp_xdp_learn,
 	.unlearn = dp_xdp_unlearn,

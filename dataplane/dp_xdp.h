@@ -201,5 +201,6 @@ int dp_xdp_counters(struct dbx_dp *dp, dbx_dp_counter_fn fn, void *arg);
 int dp_xdp_totals(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
 int dp_xdp_event_fd(struct dbx_dp *dp);
 int dp_xdp_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg);
+int dp_xdp_sweep(struct dbx_dp *dp);
 
 #endif

@@ -180,7 +180,7 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 {
 	bool same_abi = old && old->ident.abi == ident->abi;
 	struct bpf_map *map;
-	int i, rc;
+	int i, rc, n_cpus = libbpf_num_possible_cpus();
 
 	rc = set_identity(obj, o->object_path, ident, err);
 	if (rc)
@@ -192,6 +192,9 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 				       o->object_path, map_names[i]);
 		if (i == DBX_MAP_COUNTERS && o->counters_max)
 			bpf_map__set_max_entries(map, o->counters_max);
+		if (n_cpus > 0 && (i == DBX_MAP_NOTED || i == DBX_MAP_PACE))
+			bpf_map__set_max_entries(map, (i == DBX_MAP_NOTED ? DBX_NOTED_SLOTS : 1) *
+							      (uint32_t)n_cpus);
 		/* Counters stay with the size that they were made with: nothing is zeroed. */
 		if (!same_abi || is_private(i) ||
 		    !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))

@@ -26,13 +26,14 @@ __attribute__((noinline)) int shot(struct __sk_buff *skb, __u32 reason)
 {
 	__u32 slot = 0;
 	struct dbx_env env = {.image = bpf_map_lookup_elem(&images, &slot)};
+	const struct dbx_image_header *hdr;
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 
 	__builtin_memset(&pkt, 0, sizeof(pkt));
-	dbx_classify_start(&env, &res);
+	hdr = dbx_classify_start(&env, &res);
 	dbx_result_deny(&res, (__u8)reason);
-	record_packet(&res, &pkt, skb->ifindex, skb->len);
+	record_packet(&res, &pkt, hdr ? hdr->name_flags : 0, skb->ifindex, skb->len);
 	return TC_ACT_SHOT;
 }
 

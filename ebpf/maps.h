@@ -152,6 +152,20 @@ struct {
 	__type(value, __u64);
 } recent SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DBX_NOTED_CPUS *DBX_NOTED_SLOTS);
+	__type(key, __u32);
+	__type(value, struct dbx_noted);
+} noted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DBX_NOTED_CPUS);
+	__type(key, __u32);
+	__type(value, struct dbx_pace);
+} pace SEC(".maps");
+
 /* A device that goes leaves by itself. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);

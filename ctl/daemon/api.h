@@ -37,6 +37,7 @@ struct dbx_daemon {
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
 	size_t n_interfaces;
 	char forward_error[256]; /* of fast forward, "" = none */
+	bool sweep_failed;
 };
 
 enum dbx_method {

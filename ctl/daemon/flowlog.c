@@ -302,7 +302,7 @@ static struct flow *begin(struct dbx_flowlog *l, const struct dbx_flow_note *n, 
 void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64_t mono_ms)
 {
 	const char *name = n->name ? n->name : "";
-	uint64_t packets = n->packets ? n->packets : 1;
+	uint64_t packets = n->packets ? n->packets : 1 + n->event->more_packets;
 	struct key k;
 	struct flow *f;
 	uint32_t bucket;
@@ -321,7 +321,7 @@ void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64
 	}
 	f->event = *n->event;
 	f->packets += packets;
-	f->bytes += n->packets ? n->bytes : n->event->frame_bytes;
+	f->bytes += n->packets ? n->bytes : n->event->frame_bytes + n->event->more_bytes;
 	if (n->time_ms < f->first_ms)
 		f->first_ms = n->time_ms;
 	if (n->time_ms > f->last_ms)

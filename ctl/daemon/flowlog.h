@@ -24,7 +24,7 @@ struct dbx_flow_note {
 	int rcode; /* DBX_RECORD_RCODE_NONE: not from the resolver */
 	const struct dbx_addr *rdata;
 	size_t n_rdata;
-	uint64_t packets, bytes; /* that the event stands for; 0 packets: one, of frame_bytes */
+	uint64_t packets, bytes; /* instead of the event's; 0 packets: as the event says */
 	int64_t time_ms;         /* wall clock */
 };
 

@@ -29,6 +29,7 @@
 #define RETRY_S    5
 #define EVENTS_MAX 24
 #define PATHS_MS   100 /* who changes our routes without end makes us look no more often */
+#define SWEEPS_MAX 8   /* a second; what the ring has no room for then waits for the next one */
 #define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
 
 struct loop {
@@ -198,24 +199,6 @@ static void on_change(void *arg)
 	tell_status(l);
 }
 
-/* ---- names ---- */
-
-static void on_second(evutil_socket_t fd, short what, void *arg)
-{
-	struct dbx_daemon *d = ((struct loop *)arg)->d;
-
-	(void)fd, (void)what;
-	dbx_naming_second(d->naming);
-	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
-	dbx_records_second(d->records);
-}
-
-static void on_names(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	dbx_naming_events(((struct loop *)arg)->d->naming);
-}
-
 /* ---- denials ---- */
 
 static void add_denial(void *arg, const struct dbx_event *e)
@@ -229,8 +212,23 @@ static void add_denial(void *arg, const struct dbx_event *e)
 		.time_ms = dbx_now_ms() - (age_ms > 0 ? age_ms : 0),
 	};
 
-	dbx_denials_add(d->denials, e, n.policy_id, NULL, n.time_ms);
+	if (e->verdict != DBX_VERDICT_PASS)
+		dbx_denials_add(d->denials, e, n.policy_id, NULL, n.time_ms);
 	dbx_records_add(d->records, &n);
+}
+
+/* What waits in the kernel is told of before flows end, so that it is in the record of its interval. */
+static void sweep_denials(struct dbx_daemon *d)
+{
+	int i, rc = 1;
+
+	for (i = 0; i < SWEEPS_MAX && rc > 0; i++) {
+		rc = d->core.ops->sweep(d->core.dp);
+		d->core.ops->poll_events(d->core.dp, add_denial, d);
+	}
+	if (rc < 0 && !d->sweep_failed)
+		dbx_log_error("sweeping what waits to be recorded: %s", strerror(-rc));
+	d->sweep_failed = rc < 0;
 }
 
 static void on_denials(evutil_socket_t fd, short what, void *arg)
@@ -241,6 +239,25 @@ static void on_denials(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	d->core.ops->poll_events(d->core.dp, add_denial, d);
 	dbx_records_tick(d->records);
+}
+
+/* ---- names ---- */
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct dbx_daemon *d = ((struct loop *)arg)->d;
+
+	(void)fd, (void)what;
+	sweep_denials(d);
+	dbx_naming_second(d->naming);
+	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
+	dbx_records_second(d->records);
+}
+
+static void on_names(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	dbx_naming_events(((struct loop *)arg)->d->naming);
 }
 
 /* ---- metrics ---- */
@@ -377,6 +394,8 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 	if (l.paths_timer)
 		event_free(l.paths_timer);
 	d->core.on_change = NULL;
+	if (d->records)
+		sweep_denials(d);
 	dbx_naming_close(&d->naming);
 	dbx_records_close(&d->records);
 	dbx_links_close(&d->links);

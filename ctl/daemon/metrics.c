@@ -232,10 +232,15 @@ static void out_events(struct dbx_daemon *d, struct dbx_strbuf *b, size_t n_coun
 	out_tables(b, t, n);
 	one(b, "events_total", "counter", "Events of denied packets put on the ring.",
 	    v[DBX_TOTAL_EVENTS].packets);
-	head(b, "events_lost_total", "counter", "Events lost, by the place that was full.");
+	one(b, "events_packets_total", "counter", "Packets that those events stand for.",
+	    v[DBX_TOTAL_TOLD].packets);
+	head(b, "events_lost_total", "counter",
+	     "Packets that no record has, by the place that was full.");
 	dbx_strbuf_addf(b, P "events_lost_total{at=\"ring\"} %" PRIu64 "\n",
 			(uint64_t)v[DBX_TOTAL_EVENTS_LOST].packets);
-	dbx_strbuf_addf(b, P "events_lost_total{at=\"flows\"} %" PRIu64 "\n", log.lost_events);
+	dbx_strbuf_addf(b, P "events_lost_total{at=\"flows\"} %" PRIu64 "\n", log.lost_packets);
+	dbx_strbuf_addf(b, P "events_lost_total{at=\"names\"} %" PRIu64 "\n",
+			(uint64_t)v[DBX_TOTAL_NAMES_LOST].packets);
 	one(b, "records_total", "counter", "Records of denied flows.", log.records);
 	one(b, "learned_names", "gauge", "Names with their addresses that flows may use.",
 	    names.n_bound - names.n_guards);

@@ -24,6 +24,7 @@ struct dbx_records {
 	struct dbx_recstore *kept;     /* or NULL */
 	uint64_t n_added, n_not_added; /* to what is kept */
 	uint64_t n_kept_before;        /* at the commit before */
+	int64_t second_ms;             /* of the other clock: the last dbx_records_second() */
 	char kept_error[256];
 	/* What describe() hands out. */
 	uint64_t rule_uid;
@@ -120,7 +121,8 @@ void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n)
 {
 	struct dbx_flow_note note = *n;
 
-	if (!r)
+	if (!r || (n->event->verdict != DBX_VERDICT_PASS && r->core->model->has_gateway &&
+		   r->core->model->gateway.log.denied_off))
 		return;
 	if (!note.policy_id || !note.policy_id[0])
 		note.policy_id = dbx_core_policy_of(r->core, n->event);
@@ -132,7 +134,7 @@ void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n)
 void dbx_records_tick(struct dbx_records *r)
 {
 	if (r)
-		dbx_flowlog_tick(r->flows, (int64_t)dbx_monotonic_ms());
+		dbx_flowlog_tick(r->flows, r->second_ms);
 }
 
 static uint64_t kept(const struct dbx_records *r)
@@ -147,6 +149,7 @@ void dbx_records_second(struct dbx_records *r)
 	if (!r)
 		return;
 	memset(r->ifnames, 0, sizeof(r->ifnames));
+	r->second_ms = (int64_t)dbx_monotonic_ms();
 	dbx_records_tick(r);
 	dbx_sinks_tick(&r->sinks, dbx_now_ms());
 	if (!r->kept)

@@ -17,8 +17,9 @@ struct dbx_sinks;
 int dbx_records_open(struct dbx_records **r, struct dbx_core *core, const char *path);
 void dbx_records_close(struct dbx_records **r); /* flows that are open end as records */
 void dbx_records_change(struct dbx_records *r); /* other documents are in force */
+/* Once a second, when all that happened has been added; between, a few times: ends flows due by then. */
 void dbx_records_second(struct dbx_records *r);
-void dbx_records_tick(struct dbx_records *r); /* a few times a second: ends flows */
+void dbx_records_tick(struct dbx_records *r);
 
 /* NULL is a records too: nothing happens. policy_id of n: "" or NULL is looked up by the event. */
 void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n);

@@ -233,7 +233,8 @@ static bool metrics_eq(const struct dbx_metrics_options *a, const struct dbx_met
 
 static bool log_eq(const struct dbx_log_options *a, const struct dbx_log_options *b)
 {
-	return SAME(has) && SAME(interval_s) && log_file_eq(&a->file, &b->file) && SAME(journald) &&
+	return SAME(has) && SAME(denied_off) && SAME(allowed) && SAME(sample_per_million) &&
+	       SAME(interval_s) && log_file_eq(&a->file, &b->file) && SAME(journald) &&
 	       kafka_eq(&a->kafka, &b->kafka) && TEXT(extra);
 }
 

@@ -423,8 +423,13 @@ struct dbx_metrics_options { /* "metrics": where they can be scraped */
 	struct dbx_where where;
 };
 
-struct dbx_log_options { /* "log": where records of denied flows go */
+enum dbx_log_allowed { DBX_LOG_ALLOWED_OFF, DBX_LOG_ALLOWED_FIRST, DBX_LOG_ALLOWED_SAMPLED };
+
+struct dbx_log_options { /* "log": of which flows there are records, and where they go */
 	bool has;
+	bool denied_off;              /* "denied": "off" */
+	enum dbx_log_allowed allowed; /* packets of a flow that is allowed */
+	uint32_t sample_per_million;
 	uint32_t interval_s; /* a flow's packets are added up for so long; 10 without "log" */
 	struct dbx_log_file file;
 	bool journald;

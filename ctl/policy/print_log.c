@@ -49,6 +49,13 @@ json_t *dbx_pr_log(struct dbx_pr *p, const struct dbx_log_options *l)
 {
 	json_t *o = dbx_pr_object(p, l->extra);
 
+	if (l->denied_off)
+		dbx_pr_text(p, o, "denied", "off");
+	if (l->allowed != DBX_LOG_ALLOWED_OFF)
+		dbx_pr_text(p, o, "allowed",
+			    l->allowed == DBX_LOG_ALLOWED_FIRST ? "first" : "sampled");
+	if (l->sample_per_million != DBX_LOG_SAMPLE)
+		dbx_pr_set(p, o, "sample_per_million", json_integer(l->sample_per_million));
 	if (l->interval_s != DBX_LOG_INTERVAL_S)
 		dbx_pr_set(p, o, "interval_s", json_integer(l->interval_s));
 	if (l->file.has)

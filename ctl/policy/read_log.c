@@ -114,7 +114,44 @@ static int read_interval(struct dbx_rd *r, const json_t *v, const struct dbx_rd_
 	return 0;
 }
 
+static int read_denied(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	static const struct dbx_rd_value values[] = {{"all", 0}, {"off", 1}};
+	struct dbx_log_options *l = dst;
+	int value = 0;
+
+	dbx_rd_enum(r, v, at, "bad-value", "denied", values, 2, &value);
+	l->denied_off = value;
+	return 0;
+}
+
+static int read_allowed(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	static const struct dbx_rd_value values[] = {{"off", DBX_LOG_ALLOWED_OFF},
+						     {"first", DBX_LOG_ALLOWED_FIRST},
+						     {"sampled", DBX_LOG_ALLOWED_SAMPLED}};
+	struct dbx_log_options *l = dst;
+	int value = DBX_LOG_ALLOWED_OFF;
+
+	dbx_rd_enum(r, v, at, "bad-value", "allowed", values, 3, &value);
+	l->allowed = (enum dbx_log_allowed)value;
+	return 0;
+}
+
+static int read_sample(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	int64_t n;
+
+	if (read_number(r, v, at, 1, 1000000, &n))
+		*(uint32_t *)dst = (uint32_t)n;
+	return 0;
+}
+
 static const struct dbx_rd_field log_fields[] = {
+	{"denied", 0, 0, read_denied},
+	{"allowed", 0, 0, read_allowed},
+	{"sample_per_million", 0, offsetof(struct dbx_log_options, sample_per_million),
+	 read_sample},
 	{"interval_s", 0, offsetof(struct dbx_log_options, interval_s), read_interval},
 	{"file", 0, offsetof(struct dbx_log_options, file), read_file},
 	{"journald", 0, offsetof(struct dbx_log_options, journald), dbx_rd_bool},
@@ -129,5 +166,6 @@ int dbx_rd_log(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, vo
 
 	l->has = true;
 	l->interval_s = DBX_LOG_INTERVAL_S;
+	l->sample_per_million = DBX_LOG_SAMPLE;
 	return rc ? rc : dbx_rd_object(r, v, at, &log_shape, l, &l->extra);
 }

@@ -8,6 +8,7 @@
 #include "policy/read_json.h"
 
 #define DBX_LOG_INTERVAL_S   10
+#define DBX_LOG_SAMPLE       1000 /* packets of a million */
 #define DBX_LOG_ROTATE_BYTES UINT64_C(104857600)
 #define DBX_LOG_ROTATE_S     86400
 #define DBX_LOG_KEEP         10
