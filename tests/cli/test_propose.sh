@@ -128,6 +128,8 @@ like "the time of the page is that of the log" "$page" '>2026-11-20 00:10 to 202
 exits "report --since" 0 "$ctl" report --from-log "$work/log2" --since 2026-11-20T12:00:00Z -o "$work/since.html"
 like "has what is not older" "$(cat "$work/since.html")" 'id="dropped">48<'
 like "from then on" "$(cat "$work/since.html")" '>2026-11-20 12:00 to 20[0-9-]+ [0-9:]+ UTC<'
+exits "a report into no directory" 1 "$ctl" report --from-log "$work/log2" -o "$work/none/report.html"
+like "names it" "$out" "cannot write report $work/none/report.html: No such file"
 exits "a report needs -o" 2 "$ctl" report --from-log "$work/log2"
 
 browser=$(command -v chromium || true)
