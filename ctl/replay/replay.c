@@ -15,6 +15,8 @@
 #define SWEEP_NS     10000000000ull
 #define KIND_UNKNOWN 0
 
+enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_URG = 32 };
+
 void dbx_replay_printable(const uint8_t *in, size_t n, char out[256])
 {
 	size_t at = 0;
@@ -280,10 +282,20 @@ static bool is_read(struct dbx_replay *r, uint8_t proto, uint16_t port)
 	       *kind == 1 + DBX_NAME_PORT_QUIC;
 }
 
-/* Whether the packet may be part of what hints come from: an answer, or a flow that says its name. */
-static bool teaches(struct dbx_replay *r, const struct dbx_pkt *pkt)
+/* A segment that neither begins nor ends anything, and has no payload. */
+static bool is_bare(const struct dbx_pkt *pkt, const uint8_t *frame, size_t n)
 {
-	if (!(pkt->flags & DBX_PKT_F_PORTS) || pkt->frag != DBX_FRAG_NONE)
+	size_t at = pkt->l4_offset;
+
+	return pkt->proto == DBX_PROTO_TCP && at && at + 20 <= n &&
+	       (frame[at + 12] >> 4) * 4 == pkt->l4_bytes &&
+	       !(frame[at + 13] & (TCP_FIN | TCP_SYN | TCP_RST | TCP_URG));
+}
+
+/* Whether the packet may be part of what hints come from: an answer, or a flow that says its name. */
+static bool teaches(struct dbx_replay *r, const struct dbx_pkt *pkt, const uint8_t *frame, size_t n)
+{
+	if (!(pkt->flags & DBX_PKT_F_PORTS) || pkt->frag != DBX_FRAG_NONE || is_bare(pkt, frame, n))
 		return false; /* of fragments no name is read */
 	return pkt->sport == 53 || is_read(r, pkt->proto, pkt->dport) ||
 	       is_read(r, pkt->proto, pkt->sport);
@@ -313,7 +325,7 @@ void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 		r->swept_ns = r->now_ns;
 	}
 	dbx_parse(frame, frame + n_bytes, &pkt);
-	if (r->gather && !teaches(r, &pkt))
+	if (r->gather && !teaches(r, &pkt, frame, n_bytes))
 		return;
 	out->kind = kind_of(r, &pkt, &frame, &n_bytes);
 	out->frame = frame;
