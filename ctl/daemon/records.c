@@ -96,9 +96,14 @@ static void describe(void *arg, struct dbx_record *rec)
 
 static void keep(struct dbx_records *r, const struct dbx_record *rec, const char *line, size_t len)
 {
+	const struct dbx_recstore_row row = {.event_id = rec->event_id,
+					     .line = line,
+					     .len = len,
+					     .last_ms = rec->last_ms,
+					     .is_allowed = rec->event.verdict == DBX_VERDICT_PASS};
 	struct dbx_fail f;
 
-	if (r->kept && !dbx_recstore_add(r->kept, rec->event_id, rec->last_ms, line, len, &f)) {
+	if (r->kept && !dbx_recstore_add(r->kept, &row, &f)) {
 		r->n_added++;
 		return;
 	}

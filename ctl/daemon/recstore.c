@@ -2,7 +2,8 @@
 /*
  * recstore.c -- the latest records by event id, in an SQLite file of their own.
  *
- * Rows are numbered; a commit deletes those that are more than max behind the newest.
+ * Rows are numbered; a commit deletes those that are more than max behind the newest. What passed has a
+ * table of its own, so that many records of it push no denial out.
  */
 #include "daemon/recstore.h"
 
@@ -14,15 +15,30 @@
 #include <string.h>
 #include <unistd.h>
 
-enum statement { BEGIN, COMMIT, ROLLBACK, ADD, TRIM, GET, SPAN, EACH, N_STATEMENTS };
+enum statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	ADD,
+	ADD_ALLOWED,
+	TRIM,
+	TRIM_ALLOWED,
+	GET,
+	SPAN,
+	EACH,
+	N_STATEMENTS
+};
 
 static const char *const sql[N_STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[ADD] = "INSERT INTO records(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
+	[ADD_ALLOWED] = "INSERT INTO allowed(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
+	[TRIM_ALLOWED] = "DELETE FROM allowed WHERE seq <= (SELECT max(seq) FROM allowed) - ?1",
 	[TRIM] = "DELETE FROM records WHERE seq <= (SELECT max(seq) FROM records) - ?1",
-	[GET] = "SELECT line FROM records WHERE event_id = ?1",
+	[GET] = ("SELECT line FROM records WHERE event_id = ?1"
+		 " UNION ALL SELECT line FROM allowed WHERE event_id = ?1"),
 	/* Not min(seq): with another column beside it, that reads every row. */
 	[SPAN] = ("SELECT seq, last_ms, (SELECT max(seq) FROM records) FROM records"
 		  " ORDER BY seq LIMIT 1"),
@@ -34,6 +50,8 @@ static const char setup[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"
 	"PRAGMA cache_size=-1024; PRAGMA journal_size_limit=4194304;"
 	"CREATE TABLE IF NOT EXISTS records(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" event_id TEXT NOT NULL UNIQUE, last_ms INTEGER NOT NULL, line TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS allowed(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" event_id TEXT NOT NULL UNIQUE, last_ms INTEGER NOT NULL, line TEXT NOT NULL)";
 
 struct dbx_recstore {
@@ -145,9 +163,9 @@ uint64_t dbx_recstore_undone(const struct dbx_recstore *s)
 	return s->n_undone;
 }
 
-int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_ms,
-		     const char *line, size_t len, struct dbx_fail *f)
+int dbx_recstore_add(struct dbx_recstore *s, const struct dbx_recstore_row *r, struct dbx_fail *f)
 {
+	enum statement which = r->is_allowed ? ADD_ALLOWED : ADD;
 	int rc = 0;
 
 	if (!s->in_transaction)
@@ -155,10 +173,10 @@ int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, int64_t last_
 	if (rc)
 		return rc;
 	s->in_transaction = true;
-	sqlite3_bind_text(s->stmt[ADD], 1, event_id, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s->stmt[ADD], 2, last_ms);
-	sqlite3_bind_text(s->stmt[ADD], 3, line, (int)len, SQLITE_STATIC);
-	rc = run(s, ADD, f, "writing");
+	sqlite3_bind_text(s->stmt[which], 1, r->event_id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s->stmt[which], 2, r->last_ms);
+	sqlite3_bind_text(s->stmt[which], 3, r->line, (int)r->len, SQLITE_STATIC);
+	rc = run(s, which, f, "writing");
 	s->n_pending += !rc;
 	/* A full disk may have ended the transaction by itself. */
 	s->in_transaction = !sqlite3_get_autocommit(s->db);
@@ -175,7 +193,10 @@ int dbx_recstore_commit(struct dbx_recstore *s, struct dbx_fail *f)
 	if (!s->in_transaction)
 		return 0;
 	sqlite3_bind_int64(s->stmt[TRIM], 1, (sqlite3_int64)s->max);
+	sqlite3_bind_int64(s->stmt[TRIM_ALLOWED], 1, (sqlite3_int64)s->max);
 	rc = run(s, TRIM, f, "writing");
+	if (!rc)
+		rc = run(s, TRIM_ALLOWED, f, "writing");
 	if (!rc)
 		rc = run(s, COMMIT, f, "writing");
 	if (rc && !sqlite3_get_autocommit(s->db))

@@ -278,6 +278,14 @@ static void test_kept_over_a_restart(void **state)
 	assert_string_equal(dbox_get(&f->box, "x_dbx_egress.dst_ip"), "203.0.113.9");
 }
 
+static int put(struct dbx_recstore *s, const char *id, int64_t last_ms, const char *line,
+	       struct dbx_fail *f)
+{
+	const struct dbx_recstore_row row = {id, line, strlen(line), last_ms, false};
+
+	return dbx_recstore_add(s, &row, f);
+}
+
 /* Kept by id, the latest; a file that cannot be read is begun anew. */
 static void test_kept_records(void **state)
 {
@@ -290,7 +298,7 @@ static void test_kept_records(void **state)
 	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
 	for (int i = 0; i < 250; i++) {
 		snprintf(id, sizeof(id), "id-%d", i);
-		assert_int_equal(dbx_recstore_add(s, id, 1000 * i, id, strlen(id), &f), 0);
+		assert_int_equal(put(s, id, 1000 * i, id, &f), 0);
 		if (i % 20 == 19)
 			assert_int_equal(dbx_recstore_commit(s, &f), 0);
 	}
@@ -303,7 +311,7 @@ static void test_kept_records(void **state)
 	free(line);
 	assert_int_equal(dbx_recstore_get(s, "id-149", &line, &f), -ENOENT);
 	assert_int_equal(f.kind, DBX_FAIL_NOT_FOUND);
-	assert_int_equal(dbx_recstore_add(s, "id-200", 0, "x", 1, &f), -EIO); /* ids are unique */
+	assert_int_equal(put(s, "id-200", 0, "x", &f), -EIO); /* ids are unique */
 	assert_int_equal(dbx_recstore_commit(s, &f), 0);
 	dbx_recstore_close(&s);
 	/* Not to be read any more: begun anew. */
@@ -311,7 +319,37 @@ static void test_kept_records(void **state)
 			 0);
 	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
 	assert_int_equal(dbx_recstore_get(s, "id-249", &line, &f), -ENOENT);
-	assert_int_equal(dbx_recstore_add(s, "id-1", 0, "{}", 2, &f), 0);
+	assert_int_equal(put(s, "id-1", 0, "{}", &f), 0);
+	dbx_recstore_close(&s);
+}
+
+/* Records of what passed are found by id, and have room of their own. */
+static void test_kept_allowed(void **state)
+{
+	const struct fixture *fix = *state;
+	struct dbx_recstore_row row = {.line = "{}", .len = 2, .is_allowed = true};
+	struct dbx_recstore_span span;
+	struct dbx_recstore *s;
+	struct dbx_fail f;
+	char db[128], id[40], *line;
+
+	snprintf(db, sizeof(db), "%s/allowed.db", fix->box.dir);
+	assert_int_equal(dbx_recstore_open(&s, db, 10, &f), 0);
+	assert_int_equal(put(s, "denied-1", 1000, "{}", &f), 0);
+	row.event_id = id;
+	for (int i = 1; i <= 50; i++) {
+		snprintf(id, sizeof(id), "allowed-%d", i);
+		assert_int_equal(dbx_recstore_add(s, &row, &f), 0);
+	}
+	assert_int_equal(put(s, "denied-2", 2000, "{}", &f), 0);
+	assert_int_equal(dbx_recstore_commit(s, &f), 0);
+	assert_int_equal(dbx_recstore_get(s, "denied-1", &line, &f), 0);
+	free(line);
+	assert_int_equal(dbx_recstore_get(s, "allowed-41", &line, &f), 0);
+	free(line);
+	assert_int_equal(dbx_recstore_get(s, "allowed-40", &line, &f), -ENOENT);
+	assert_int_equal(dbx_recstore_span(s, &span, &f), 0);
+	assert_true(span.first == 1 && span.last == 2 && span.first_ms == 1000);
 	dbx_recstore_close(&s);
 }
 
@@ -337,7 +375,7 @@ static void test_kept_of_before(void **state)
 	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
 	assert_int_equal(dbx_recstore_span(s, &span, &f), 0);
 	assert_true(span.first == 0);
-	assert_int_equal(dbx_recstore_add(s, "x", 5, "{}", 2, &f), 0);
+	assert_int_equal(put(s, "x", 5, "{}", &f), 0);
 	dbx_recstore_close(&s);
 	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
 	assert_int_equal(dbx_recstore_span(s, &span, &f), 0);
@@ -384,7 +422,7 @@ static void test_kept_in_order(void **state)
 	assert_int_equal(seen.n, 0);
 	for (int i = 0; i < 150; i++) {
 		snprintf(id, sizeof(id), "id-%d", i);
-		assert_int_equal(dbx_recstore_add(s, id, 1000 * i, id, strlen(id), &f), 0);
+		assert_int_equal(put(s, id, 1000 * i, id, &f), 0);
 	}
 	dbx_recstore_close(&s);
 	assert_int_equal(dbx_recstore_open(&s, db, 100, &f), 0);
@@ -494,11 +532,17 @@ static void test_bad_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_every_reason),        TEST(test_open_flow),
-		TEST(test_rule_by_name),        TEST(test_unknown_id),
-		TEST(test_options_take_effect), TEST(test_kept_over_a_restart),
-		TEST(test_kept_records),        TEST(test_kept_of_before),
-		TEST(test_kept_in_order),       TEST(test_pages),
+		TEST(test_every_reason),
+		TEST(test_open_flow),
+		TEST(test_rule_by_name),
+		TEST(test_unknown_id),
+		TEST(test_options_take_effect),
+		TEST(test_kept_over_a_restart),
+		TEST(test_kept_records),
+		TEST(test_kept_allowed),
+		TEST(test_kept_of_before),
+		TEST(test_kept_in_order),
+		TEST(test_pages),
 		TEST(test_bad_pages),
 	};
 
