@@ -33,7 +33,10 @@ __attribute__((noinline)) int shot(struct __sk_buff *skb, __u32 reason)
 	__builtin_memset(&pkt, 0, sizeof(pkt));
 	hdr = dbx_classify_start(&env, &res);
 	dbx_result_deny(&res, (__u8)reason);
-	record_packet(&res, &pkt, hdr ? hdr->name_flags : 0, skb->ifindex, skb->len);
+	if (reason == DBX_REASON_HELLO_HELD) /* its sender repeats it, as with those of clients */
+		record_counts(&res, skb->len);
+	else
+		record_packet(&res, &pkt, hdr ? hdr->name_flags : 0, skb->ifindex, skb->len);
 	return TC_ACT_SHOT;
 }
 

@@ -157,7 +157,8 @@ def explained(text, row, sentence):
     """What is wrong with the text of explain of a record: what was recorded, then what holds now."""
     lines = text.splitlines()
     wrong = []
-    if not lines or lines[0] != f"recorded    {row.verdict}  {row.reason}: {sentence}":
+    access = "ALLOW" if row.verdict == "PASS" else row.verdict
+    if not lines or lines[0] != f"recorded    {access}  {row.reason}: {sentence}":
         wrong.append(f"explain says \"{lines[0] if lines else ''}\"")
     now = [line for line in lines if line.startswith("as of now   ")]
     if not now:

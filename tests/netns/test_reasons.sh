@@ -15,7 +15,7 @@ LAKE=contosolake.blob.core.windows.net
 export PYTHONDONTWRITEBYTECODE=1
 
 log_member() {
-	echo '"log": {"interval_s": 1, "file": {"path": "'"$lab"'/log/d.jsonl", "rotate_bytes": 65536}}'
+	echo '"log": {"interval_s": 1, "allowed": "first", "file": {"path": "'"$lab"'/log/d.jsonl", "rotate_bytes": 65536}}'
 }
 
 # ---- documents ----------------------------------------------------------------------------------
