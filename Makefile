@@ -55,8 +55,8 @@ deps:
 	$(Q)mk/deps.sh
 
 have-deps:
-	@$(PKG_CONFIG) --exists $(PKG_ALL) || { echo "missing: $$($(PKG_CONFIG) --print-errors \
-	--short-errors --exists $(PKG_ALL) 2>&1 | sed -n "s/.*package '\([^']*\)'.*/\1/p" | sort -u | \
+	@$(PKG_CONFIG) --exists $(PKG_ALL) $(PKG_TUI) || { echo "missing: $$($(PKG_CONFIG) --print-errors \
+	--short-errors --exists $(PKG_ALL) $(PKG_TUI) 2>&1 | sed -n "s/.*package '\([^']*\)'.*/\1/p" | sort -u | \
 	paste -sd' '); run 'make deps' as root" >&2; exit 1; }
 
 ##  demo          two workspaces, a gateway, an internet in namespaces: see policies enforced (as root)

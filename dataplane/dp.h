@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "dbx/abi.h"
+#include "dbx/capture.h"
 #include "dbx/names.h"
 #include "dbx/wire_dpdk.h"
 
@@ -72,6 +73,15 @@ struct dbx_dp_process {
 typedef void (*dbx_dp_event_fn)(void *arg, const struct dbx_event *e);
 typedef int (*dbx_dp_counter_fn)(void *arg, const struct dbx_dp_counter *c);
 
+/* frame: as it came, n_bytes of e->frame_bytes. */
+typedef void (*dbx_dp_sample_fn)(void *arg, const struct dbx_event *e, const uint8_t *frame,
+				 size_t n_bytes);
+
+struct dbx_dp_loss {      /* packets that a capture missed */
+	uint64_t limited; /* beyond the rate */
+	uint64_t lost;    /* that found no room */
+};
+
 struct dbx_dp_ops {
 	const char *name;
 	/* Says why this driver cannot work here (kernel, privilege, bpffs), or 0. */
@@ -97,6 +107,11 @@ struct dbx_dp_ops {
 	int (*totals)(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
 	int (*event_fd)(struct dbx_dp *dp); /* for the event loop; -1 = none */
 	int (*poll_events)(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg); /* never blocks */
+	/*
+	 * Puts packets that wait to be told of with others of their flow among the events. 1: there was no
+	 * room for all of them. To be called once a second.
+	 */
+	int (*sweep)(struct dbx_dp *dp);
 	/*
 	 * Names. learn() makes an address known to a policy and binds a name to it, in this order:
 	 * binding, then address; -ENOSPC when a table is full, nothing changed then. Keys and values as
@@ -153,6 +168,17 @@ struct dbx_dp_ops {
 	int (*name_event_fd)(struct dbx_dp *dp);
 	int (*poll_name_events)(struct dbx_dp *dp,
 				void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
+	/*
+	 * Copies of judged packets, one capture at a time: -EBUSY. want->until_ns ends it in the kernel
+	 * whatever becomes of the daemon. poll never blocks; -ENODEV: the program was replaced, and the
+	 * capture is over. Copies that wait when it is stopped are forgotten.
+	 */
+	int (*capture_start)(struct dbx_dp *dp, const struct dbx_capture *want,
+			     struct dbx_dp_error *err);
+	int (*capture_fd)(struct dbx_dp *dp); /* for the event loop; -1 = no capture */
+	int (*capture_poll)(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg);
+	int (*capture_loss)(struct dbx_dp *dp, struct dbx_dp_loss *out); /* since its start */
+	void (*capture_stop)(struct dbx_dp *dp);
 	/* Removes links, pins, everything: `dbx-egressd --uninstall`. */
 	int (*uninstall)(const struct dbx_dp_opts *o, struct dbx_dp_error *err);
 };

@@ -221,6 +221,47 @@ out:
 	return rc;
 }
 
+/* Each packet that is told of has an event of its own: nothing waits in the process. */
+static int dpdk_sweep(struct dbx_dp *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+/* ---- captures: the process makes no copies of packets ---- */
+
+static int dpdk_capture_start(struct dbx_dp *dp, const struct dbx_capture *want,
+			      struct dbx_dp_error *err)
+{
+	(void)dp, (void)want;
+	return dp_fail(err, -EOPNOTSUPP,
+		       "capture: the data plane \"dpdk\" makes no copies of packets; the "
+		       "denials are in the log");
+}
+
+static int dpdk_capture_fd(struct dbx_dp *dp)
+{
+	(void)dp;
+	return -1;
+}
+
+static int dpdk_capture_poll(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg)
+{
+	(void)dp, (void)fn, (void)arg;
+	return -ENODEV;
+}
+
+static int dpdk_capture_loss(struct dbx_dp *dp, struct dbx_dp_loss *out)
+{
+	(void)dp, (void)out;
+	return -ENODEV;
+}
+
+static void dpdk_capture_stop(struct dbx_dp *dp)
+{
+	(void)dp;
+}
+
 /* The process enforces until it is stopped; what ends here is that the stack takes anything of it. */
 static int dpdk_uninstall(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
 {
@@ -244,6 +285,7 @@ const struct dbx_dp_ops dbx_dp_dpdk = {
 	.totals = dp_dpdk_totals,
 	.event_fd = dp_dpdk_event_fd,
 	.poll_events = dp_dpdk_poll_events,
+	.sweep = dpdk_sweep,
 	.secret = dp_dpdk_secret,
 	.learn = dp_dpdk_learn,
 	.unlearn = dp_dpdk_unlearn,
@@ -257,6 +299,11 @@ const struct dbx_dp_ops dbx_dp_dpdk = {
 	.flow_del = dp_dpdk_flow_del,
 	.steer = dp_dpdk_steer,
 	.forward = dp_dpdk_forward,
+	.capture_start = dpdk_capture_start,
+	.capture_fd = dpdk_capture_fd,
+	.capture_poll = dpdk_capture_poll,
+	.capture_loss = dpdk_capture_loss,
+	.capture_stop = dpdk_capture_stop,
 	.fib = dp_dpdk_fib,
 	.process = dp_dpdk_process,
 	.name_event_fd = dp_dpdk_name_event_fd,

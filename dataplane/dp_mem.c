@@ -57,6 +57,7 @@ void dbx_dp_mem_reset(void)
 	memset(&machine, 0, sizeof(machine));
 	n_resets++;
 	dp_mem_names_reset();
+	dp_mem_capture_reset();
 }
 
 void dbx_dp_mem_fail(enum dbx_dp_mem_call call, unsigned int nth, int rc)
@@ -129,7 +130,8 @@ void dbx_dp_mem_packet(const struct dbx_event *e)
 		return;
 	}
 	machine.ring[machine.n_ring++] = *e;
-	add_total(DBX_TOTAL_EVENTS, e->frame_bytes);
+	machine.totals[DBX_TOTAL_EVENTS].packets++;
+	add_total(DBX_TOTAL_TOLD, e->frame_bytes);
 	if (machine.event_fd && write(machine.event_fd - 1, &one, sizeof(one)) < 0)
 		return; /* the counter is at its limit: the reader is awake already */
 }
@@ -196,6 +198,7 @@ static void mem_close(struct dbx_dp **dpp)
 	if (!*dpp)
 		return;
 	mem_abort(*dpp);
+	dp_mem_capture_stop(*dpp);
 	free(*dpp);
 	*dpp = NULL;
 	machine.is_open = false;
@@ -342,6 +345,13 @@ static int mem_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg)
 	return 0;
 }
 
+/* Each packet has an event of its own here. */
+static int mem_sweep(struct dbx_dp *dp)
+{
+	(void)dp;
+	return 0;
+}
+
 static int mem_forward(struct dbx_dp *dp, const uint32_t *ifindex, size_t n,
 		       struct dbx_dp_error *err)
 {
@@ -390,6 +400,7 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.totals = mem_totals,
 	.event_fd = mem_event_fd,
 	.poll_events = mem_poll_events,
+	.sweep = mem_sweep,
 	.secret = dp_mem_secret,
 	.learn = dp_mem_learn,
 	.unlearn = dp_mem_unlearn,
@@ -403,6 +414,11 @@ const struct dbx_dp_ops dbx_dp_mem = {
 	.flow_del = dp_mem_flow_del,
 	.steer = dp_mem_steer,
 	.forward = mem_forward,
+	.capture_start = dp_mem_capture_start,
+	.capture_fd = dp_mem_capture_fd,
+	.capture_poll = dp_mem_capture_poll,
+	.capture_loss = dp_mem_capture_loss,
+	.capture_stop = dp_mem_capture_stop,
 	.name_event_fd = dp_mem_name_event_fd,
 	.poll_name_events = dp_mem_poll_name_events,
 	.uninstall = mem_uninstall,

@@ -19,6 +19,7 @@ enum dbx_dp_mem_call {
 	DBX_DP_MEM_LEARN,
 	DBX_DP_MEM_STEER,
 	DBX_DP_MEM_FORWARD,
+	DBX_DP_MEM_CAPTURE,
 	DBX_DP_MEM_CALL_MAX,
 };
 
@@ -41,6 +42,14 @@ void dbx_dp_mem_name_event(const struct dbx_name_event *e);
 const int *dbx_dp_mem_socks(void);
 /* What forward() was given last. */
 const uint32_t *dbx_dp_mem_forward(size_t *n);
+/*
+ * A packet that was judged, for a capture that wants it: by verdict, reason and workspace alone.
+ * Up to 64 wait for capture_poll, more are lost. What capture_start() was given, NULL = none runs; its
+ * end, as by a change of programs.
+ */
+void dbx_dp_mem_sample(const struct dbx_event *e, const void *frame, size_t n_bytes);
+const struct dbx_capture *dbx_dp_mem_capture(void);
+void dbx_dp_mem_capture_end(void);
 /* Events wait for poll_events up to this number (0 = the default, 1,024); more are lost. */
 void dbx_dp_mem_ring(unsigned int n_events);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * dp_mem_priv.h -- the two parts of the data plane in memory, to each other.
+ * dp_mem_priv.h -- the parts of the data plane in memory, to each other.
  */
 #ifndef DBX_DATAPLANE_DP_MEM_PRIV_H
 #define DBX_DATAPLANE_DP_MEM_PRIV_H
@@ -38,5 +38,14 @@ int dp_mem_steer(struct dbx_dp *dp, int udp4, int tcp4, int udp6, int tcp6,
 int dp_mem_name_event_fd(struct dbx_dp *dp);
 int dp_mem_poll_name_events(struct dbx_dp *dp,
 			    void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
+
+/* ---- dp_mem_capture.c: see dp.h ---- */
+void dp_mem_capture_reset(void);
+int dp_mem_capture_start(struct dbx_dp *dp, const struct dbx_capture *want,
+			 struct dbx_dp_error *err);
+int dp_mem_capture_fd(struct dbx_dp *dp);
+int dp_mem_capture_poll(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg);
+int dp_mem_capture_loss(struct dbx_dp *dp, struct dbx_dp_loss *out);
+void dp_mem_capture_stop(struct dbx_dp *dp);
 
 #endif

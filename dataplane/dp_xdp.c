@@ -191,6 +191,7 @@ static void xdp_close(struct dbx_dp **dpp)
 	if (!dp)
 		return;
 	xdp_abort(dp);
+	dp_xdp_capture_stop(dp);
 	dp_ring_close(dp);
 	dp_links_close(dp);
 	dp_prog_fini(&dp->live);
@@ -234,6 +235,7 @@ static int xdp_open(struct dbx_dp **out, const struct dbx_dp_opts *o, struct dbx
 		rc = open_programs(dp, o, err);
 	if (rc)
 		goto out;
+	dp_capture_clear(&dp->live);
 	rc = dp_ring_open(dp);
 	if (!rc)
 		rc = xdp_state(dp, state);
@@ -298,6 +300,7 @@ static int take_over(struct dbx_dp *dp, struct dbx_dp_error *err)
 		dp_image_deactivate(dp->next.map[DBX_MAP_IMAGES]);
 		return rc;
 	}
+	dp_capture_end(dp);
 	dp->live = dp->next;
 	dp_prog_init(&dp->next);
 	dp_prog_fini(&old);
@@ -389,6 +392,7 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.totals = dp_xdp_totals,
 	.event_fd = dp_xdp_event_fd,
 	.poll_events = dp_xdp_poll_events,
+	.sweep = dp_xdp_sweep,
 	.secret = dp_xdp_secret,
 	.learn = dp_xdp_learn,
 	.unlearn = dp_xdp_unlearn,
@@ -402,6 +406,11 @@ const struct dbx_dp_ops dbx_dp_xdp = {
 	.flow_del = dp_xdp_flow_del,
 	.steer = dp_xdp_steer,
 	.forward = dp_xdp_forward,
+	.capture_start = dp_xdp_capture_start,
+	.capture_fd = dp_xdp_capture_fd,
+	.capture_poll = dp_xdp_capture_poll,
+	.capture_loss = dp_xdp_capture_loss,
+	.capture_stop = dp_xdp_capture_stop,
 	.name_event_fd = dp_xdp_name_event_fd,
 	.poll_name_events = dp_xdp_poll_name_events,
 	.uninstall = xdp_uninstall,

@@ -26,6 +26,7 @@
 #define DP_PIN_TC_OUT "prog_back"
 
 struct bpf_object;
+struct perf_buffer;
 struct ring_buffer;
 
 /* A program in the kernel with its maps; fds are owned, -1 where there is none. */
@@ -67,6 +68,10 @@ struct dbx_dp {
 	struct ring_buffer *name_ring;
 	void (*name_fn)(void *arg, const struct dbx_name_event *e);
 	void *name_arg;
+	struct perf_buffer *samples; /* of a capture; NULL = none */
+	bool capture_ended;          /* by a change of programs; nobody has been told yet */
+	dbx_dp_sample_fn sample_fn;
+	void *sample_arg;
 	bool adopted;
 	bool upgraded;
 };
@@ -177,6 +182,18 @@ int dp_xdp_poll_name_events(struct dbx_dp *dp,
 /* ---- dp_xdp_forward.c: where packets may be redirected to ---- */
 int dp_xdp_forward(struct dbx_dp *dp, const uint32_t *ifindex, size_t n, struct dbx_dp_error *err);
 
+/* ---- dp_xdp_capture.c: copies of packets ---- */
+int dp_xdp_capture_start(struct dbx_dp *dp, const struct dbx_capture *want,
+			 struct dbx_dp_error *err);
+int dp_xdp_capture_fd(struct dbx_dp *dp);
+int dp_xdp_capture_poll(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg);
+int dp_xdp_capture_loss(struct dbx_dp *dp, struct dbx_dp_loss *out);
+void dp_xdp_capture_stop(struct dbx_dp *dp);
+/* The live program is about to go, and a capture with it. */
+void dp_capture_end(struct dbx_dp *dp);
+/* One that a daemon before this one has left on. */
+void dp_capture_clear(const struct dp_prog *p);
+
 /* ---- dp_xdp_stats.c: counters and events ---- */
 int dp_ring_open(struct dbx_dp *dp);
 void dp_ring_close(struct dbx_dp *dp);
@@ -184,5 +201,6 @@ int dp_xdp_counters(struct dbx_dp *dp, dbx_dp_counter_fn fn, void *arg);
 int dp_xdp_totals(struct dbx_dp *dp, struct dbx_counter v[DBX_TOTAL_MAX]);
 int dp_xdp_event_fd(struct dbx_dp *dp);
 int dp_xdp_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg);
+int dp_xdp_sweep(struct dbx_dp *dp);
 
 #endif

@@ -21,7 +21,7 @@
 #include "lib/file.h"
 #include "lib/hash.h"
 
-#define MAP_IDS_MAX 32
+#define MAP_IDS_MAX 64
 
 static const char *const map_names[DBX_MAP_MAX] = {
 #define DBX_PROGRAM_MAP(id, name) [DBX_MAP_##id] = #name,
@@ -125,11 +125,12 @@ static bool same_shape(const struct bpf_map *want, int fd, bool any_size)
 	       (any_size || info.max_entries == bpf_map__max_entries(want));
 }
 
-/* Maps of one build: its programs, and what they hand over to each other. */
+/* Maps of one build: its programs, what they hand over to each other, and captures. */
 static bool is_private(int map)
 {
 	return map == DBX_MAP_PROGS || map == DBX_MAP_PROGS_TC || map == DBX_MAP_SCRATCH ||
-	       map == DBX_MAP_WORK;
+	       map == DBX_MAP_WORK || map == DBX_MAP_CAPTURE_ON || map == DBX_MAP_CAPTURE_CPU ||
+	       map == DBX_MAP_SAMPLES;
 }
 
 /* Who the program is; refused when the object is of another ABI than this code. */
@@ -179,7 +180,7 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 {
 	bool same_abi = old && old->ident.abi == ident->abi;
 	struct bpf_map *map;
-	int i, rc;
+	int i, rc, n_cpus = libbpf_num_possible_cpus();
 
 	rc = set_identity(obj, o->object_path, ident, err);
 	if (rc)
@@ -191,6 +192,9 @@ static int configure(struct bpf_object *obj, const struct dbx_dp_opts *o,
 				       o->object_path, map_names[i]);
 		if (i == DBX_MAP_COUNTERS && o->counters_max)
 			bpf_map__set_max_entries(map, o->counters_max);
+		if (n_cpus > 0 && (i == DBX_MAP_NOTED || i == DBX_MAP_PACE))
+			bpf_map__set_max_entries(map, (i == DBX_MAP_NOTED ? DBX_NOTED_SLOTS : 1) *
+							      (uint32_t)n_cpus);
 		/* Counters stay with the size that they were made with: nothing is zeroed. */
 		if (!same_abi || is_private(i) ||
 		    !same_shape(map, old->map[i], i == DBX_MAP_COUNTERS))

@@ -158,3 +158,24 @@ int dp_xdp_poll_events(struct dbx_dp *dp, dbx_dp_event_fn fn, void *arg)
 	dp->event_fn = NULL;
 	return rc < 0 ? rc : 0;
 }
+
+/* A program of another ABI that is still in force tells of each packet. */
+int dp_xdp_sweep(struct dbx_dp *dp)
+{
+	struct dbx_sweep_order o = {.magic = DBX_SWEEP_MAGIC};
+	struct bpf_map_info info = {0};
+	uint32_t n_info = sizeof(info);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &o, .data_size_in = sizeof(o),
+		    .data_out = &o, .data_size_out = sizeof(o));
+	int rc;
+
+	if (dp->live.note < 0)
+		return 0;
+	rc = bpf_obj_get_info_by_fd(dp->live.map[DBX_MAP_NOTED], &info, &n_info);
+	while (!rc && o.at < info.max_entries) {
+		rc = bpf_prog_test_run_opts(dp->live.note, &opts);
+		if (!rc && opts.retval != DBX_ORDER_DONE)
+			rc = -EPROTO;
+	}
+	return rc ? rc : o.n_left > 0;
+}

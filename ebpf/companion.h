@@ -18,10 +18,25 @@
 #define TCP_STATE_LISTEN 10
 #define IS_TAG(type)     ((type) == 0x8100 || (type) == 0x88a8)
 
-static __always_inline int shot(const struct __sk_buff *skb, enum dbx_reason reason)
+/*
+ * Dropped here, and recorded as any denial: of the packet no more is said than its interface, since
+ * what XDP read of it was without the tag, or is not handed over. XDP has counted it as passed.
+ */
+__attribute__((noinline)) int shot(struct __sk_buff *skb, __u32 reason)
 {
-	record_total(DBX_TOTAL_REASON_BASE + (__u32)reason * DBX_VERDICT_MAX + DBX_VERDICT_DROP,
-		     skb->len);
+	__u32 slot = 0;
+	struct dbx_env env = {.image = bpf_map_lookup_elem(&images, &slot)};
+	const struct dbx_image_header *hdr;
+	struct dbx_result res;
+	struct dbx_pkt pkt;
+
+	__builtin_memset(&pkt, 0, sizeof(pkt));
+	hdr = dbx_classify_start(&env, &res);
+	dbx_result_deny(&res, (__u8)reason);
+	if (reason == DBX_REASON_HELLO_HELD) /* its sender repeats it, as with those of clients */
+		record_counts(&res, skb->len);
+	else
+		record_packet(&res, &pkt, hdr ? hdr->name_flags : 0, skb->ifindex, skb->len);
 	return TC_ACT_SHOT;
 }
 

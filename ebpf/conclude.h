@@ -6,6 +6,7 @@
 #ifndef DBX_EBPF_CONCLUDE_H
 #define DBX_EBPF_CONCLUDE_H
 
+#include "capture.h"
 #include "forward.h"
 #include "quota.h"
 
@@ -62,6 +63,23 @@ static __always_inline int is_answered(const struct dbx_pkt *pkt, const struct d
 }
 
 /*
+ * A packet that leaves is told of where the gateway document wants it. Not what stays on the link or
+ * goes to the resolver; and of flows that say a name, the hello that does, with the name (flow_allow()).
+ */
+static __always_inline int pass_is_told(const struct dbx_pkt *pkt, const struct dbx_result *res,
+					const struct way *way)
+{
+	if (way->event_out || res->reason == DBX_REASON_ARP ||
+	    res->reason == DBX_REASON_NEIGHBOUR_DISCOVERY || res->reason == DBX_REASON_DNS_STEERED)
+		return 0;
+	if (way->image_flags & DBX_IMAGE_F_SAMPLED)
+		return (__u64)bpf_get_prandom_u32() * 1000000 >> 32 < way->sample_per_million;
+	return (way->image_flags & DBX_IMAGE_F_FIRST) && way->is_new &&
+	       pkt->frag != DBX_FRAG_LATER && res->reason != DBX_REASON_NAME_HANDSHAKE &&
+	       res->reason != DBX_REASON_LISTED_NAME;
+}
+
+/*
  * The end of every packet: records the verdict, once, and says what to do, an XDP action or
  * CONCLUDE_REJECT. A function of its own, so that the verifier walks it once.
  */
@@ -76,8 +94,9 @@ __attribute__((noinline)) int conclude(struct xdp_md *ctx, struct dbx_pkt *pkt,
 	what = res->reason == DBX_REASON_DNS_STEERED ? DBX_META_DNS : 0;
 	mark = way->mark;
 	if (res->verdict != DBX_VERDICT_DROP) {
-		if ((way->flows_per_s || way->bytes_per_s) && !what)
-			reason = quota_judge(p, end, pkt, res->workspace_id, way);
+		if (!what && ((way->flows_per_s || way->bytes_per_s) ||
+			      (way->image_flags & DBX_IMAGE_F_FIRST)))
+			reason = quota_pass(p, end, pkt, res->workspace_id, way);
 		if (!reason && tell_companion(ctx, pkt, what, mark))
 			reason = untold_reason(what, mark);
 		if (reason)
@@ -87,7 +106,10 @@ __attribute__((noinline)) int conclude(struct xdp_md *ctx, struct dbx_pkt *pkt,
 	if (res->reason == DBX_REASON_HELLO_HELD || way->event_out)
 		record_counts(res, bytes);
 	else
-		record_packet(res, pkt, ctx->ingress_ifindex, bytes);
+		record_packet(res, pkt, way->image_flags, ctx->ingress_ifindex, bytes);
+	if (DBX_TELLS && res->verdict == DBX_VERDICT_PASS && pass_is_told(pkt, res, way))
+		event_note(res, pkt, ctx->ingress_ifindex, bytes);
+	capture(ctx, pkt, res, bytes);
 	if (res->verdict == DBX_VERDICT_DROP)
 		return is_answered(pkt, res) && reply_allowed(res->workspace_id, way->reject_per_s)
 			       ? CONCLUDE_REJECT

@@ -65,6 +65,7 @@ static __always_inline void find_way(const struct dbx_env *env, const struct dbx
 
 	way->image_flags = hdr->name_flags;
 	way->reject_per_s = hdr->reject_per_s;
+	way->sample_per_million = hdr->sample_per_million;
 	way->mark = dbx_path_mark(env, hdr, res);
 	if (!res->quota)
 		return;
@@ -130,7 +131,8 @@ static __always_inline int is_plain(const struct dbx_pkt *pkt, const struct dbx_
 	if (res->verdict == DBX_VERDICT_DROP)
 		return !res->reject;
 	return res->reason != DBX_REASON_DNS_STEERED && !pkt->n_tags &&
-	       !(way->image_flags & DBX_IMAGE_F_FORWARD) &&
+	       !(way->image_flags &
+		 (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED)) &&
 	       !(way->mark | way->flows_per_s | way->bytes_per_s);
 }
 
@@ -151,7 +153,9 @@ int egress_xdp(struct xdp_md *ctx)
 	}
 	if (is_plain(&pkt, &res, &way)) {
 		DBX_ON_VERDICT(&pkt, &res);
-		record_packet(&res, &pkt, ctx->ingress_ifindex, frame_end(ctx) - frame_start(ctx));
+		record_packet(&res, &pkt, way.image_flags, ctx->ingress_ifindex,
+			      frame_end(ctx) - frame_start(ctx));
+		capture(ctx, &pkt, &res, frame_end(ctx) - frame_start(ctx));
 		return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	}
 	action = conclude(ctx, &pkt, &res, &way);

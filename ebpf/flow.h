@@ -190,10 +190,12 @@ static __always_inline void name_event(struct scratch *s, __u32 seq, __u32 n_pay
 	e->mark = s->way.mark;
 	e->kind = s->flow.kind;
 	e->n_payload = n;
-	if (bpf_ringbuf_output(&name_events, e, offsetof(struct dbx_name_event, payload) + n, 0))
-		record_total(DBX_TOTAL_EVENTS_LOST, s->frame);
-	else if (!n_payload)
+	if (bpf_ringbuf_output(&name_events, e, offsetof(struct dbx_name_event, payload) + n, 0)) {
+		record_total(DBX_TOTAL_NAMES_LOST, s->frame);
+	} else if (!n_payload) {
+		event_told(1, s->frame);
 		s->way.event_out = 1;
+	}
 }
 
 /*

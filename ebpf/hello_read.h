@@ -181,6 +181,8 @@ static __always_inline void flow_allow(struct scratch *s, struct dbx_hello *h, _
 		bpf_map_delete_elem(&hellos, &s->key);
 	s->res.rule_uid = rule_uid;
 	pass(s, DBX_REASON_LISTED_NAME);
+	if ((s->way.image_flags & DBX_IMAGE_F_FIRST) && !s->watch && !s->res.guarded)
+		name_event(s, 0, 0);
 }
 
 /*

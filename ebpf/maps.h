@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define DBX_ENV_OWN /* hooks.h */
+#include "dbx/capture.h"
 #include "dbx/env.h"
 #include "dbx/hello.h"
 #include "dbx/program.h"
@@ -150,6 +151,20 @@ struct {
 	__type(key, struct dbx_flow_key);
 	__type(value, __u64);
 } recent SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DBX_NOTED_CPUS *DBX_NOTED_SLOTS);
+	__type(key, __u32);
+	__type(value, struct dbx_noted);
+} noted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DBX_NOTED_CPUS);
+	__type(key, __u32);
+	__type(value, struct dbx_pace);
+} pace SEC(".maps");
 
 /* A device that goes leaves by itself. */
 struct {

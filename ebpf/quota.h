@@ -107,29 +107,50 @@ static __always_inline __u8 quota_draw(struct dbx_bucket *b, struct draw *flow, 
 	return reason;
 }
 
-/* A packet that would leave: 0, or the reason why it does not. No room for a bucket: it does not. */
-static __always_inline __u8 quota_judge(const __u8 *frame, const __u8 *end,
-					const struct dbx_pkt *pkt, __u64 workspace_id,
-					const struct way *q)
+/* What a new flow is to quotas, and to who is told of allowed flows (image.h, DBX_QUOTA_IDLE_NS). */
+static __always_inline int flow_is_new(const __u8 *frame, const __u8 *end,
+				       const struct dbx_pkt *pkt, __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns(), burst_ns = q->burst_ms * 1000000ull;
-	struct dbx_bucket *b = bucket_of(workspace_id);
-	int is_tcp = pkt->proto == DBX_PROTO_TCP, is_new = 0;
 	struct scratch *s = scratch_get();
-	__u8 reason;
+
+	if (pkt->proto == DBX_PROTO_TCP)
+		return pkt->frag != DBX_FRAG_LATER && is_syn(frame, end, pkt);
+	if (!s)
+		return 0;
+	flow_key(pkt, &s->recent);
+	return recent_is_new(&s->recent, now);
+}
+
+/* 0, or the reason why the packet does not leave. No room for a bucket: it does not. */
+static __always_inline __u8 quota_judge(__u32 bytes, __u64 workspace_id, const struct way *q,
+					__u64 now)
+{
+	struct dbx_bucket *b = bucket_of(workspace_id);
+	__u64 burst_ns = q->burst_ms * 1000000ull;
+	struct scratch *s = scratch_get();
 
 	if (!b || !s)
 		return q->flows_per_s ? DBX_REASON_QUOTA_FLOWS : DBX_REASON_QUOTA_BYTES;
-	if (q->flows_per_s && is_tcp) {
-		is_new = pkt->frag != DBX_FRAG_LATER && is_syn(frame, end, pkt);
-	} else if (q->flows_per_s) {
-		flow_key(pkt, &s->recent);
-		is_new = recent_is_new(&s->recent, now);
-	}
-	draw_init(&s->draw[DBX_LIMIT_FLOWS], q->flows_per_s, is_new, 1, burst_ns);
-	draw_init(&s->draw[DBX_LIMIT_BYTES], q->bytes_per_s, end - frame, BYTES_LEAST, burst_ns);
-	reason = quota_draw(b, &s->draw[DBX_LIMIT_FLOWS], &s->draw[DBX_LIMIT_BYTES], now);
-	if (!reason && is_new && !is_tcp)
+	draw_init(&s->draw[DBX_LIMIT_FLOWS], q->flows_per_s, q->is_new, 1, burst_ns);
+	draw_init(&s->draw[DBX_LIMIT_BYTES], q->bytes_per_s, bytes, BYTES_LEAST, burst_ns);
+	return quota_draw(b, &s->draw[DBX_LIMIT_FLOWS], &s->draw[DBX_LIMIT_BYTES], now);
+}
+
+/* A packet that would leave: 0, or the reason why it does not. way->is_new is known after it. */
+static __always_inline __u8 quota_pass(const __u8 *frame, const __u8 *end,
+				       const struct dbx_pkt *pkt, __u64 workspace_id,
+				       struct way *way)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct scratch *s;
+	__u8 reason = 0;
+
+	if (way->flows_per_s || (way->image_flags & DBX_IMAGE_F_FIRST))
+		way->is_new = flow_is_new(frame, end, pkt, now);
+	if (way->flows_per_s || way->bytes_per_s)
+		reason = quota_judge(end - frame, workspace_id, way, now);
+	s = way->is_new && pkt->proto != DBX_PROTO_TCP ? scratch_get() : 0;
+	if (s && !reason)
 		bpf_map_update_elem(&recent, &s->recent, &now, BPF_ANY);
 	return reason;
 }

@@ -12,7 +12,7 @@
 
 #include "hooks.h"
 #include "dbx/classify.h"
-#include "record.h"
+#include "event.h"
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -37,6 +37,8 @@ struct way {
 	__u32 image_flags;  /* DBX_IMAGE_F_* */
 	__u32 reject_per_s; /* answers to denials */
 	__u32 event_out;    /* a name event says it all: no packet event */
+	__u32 sample_per_million;
+	__u32 is_new; /* the packet begins a flow; known where that matters */
 	/* quota, as in struct dbx_quota; 0 = none */
 	__u64 bytes_per_s;
 	__u32 flows_per_s;

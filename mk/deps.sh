@@ -7,10 +7,11 @@ set -eu
 
 build="build-essential pkg-config git clang llvm libbpf-dev libelf-dev zlib1g-dev libnl-3-dev
 	libnl-route-3-dev libjansson-dev libevent-dev libsqlite3-dev libsystemd-dev
-	libnftables-dev libcurl4-gnutls-dev libpcap-dev libldns-dev libssl-dev libdpdk-dev dpdk"
+	libnftables-dev libcurl4-gnutls-dev libpcap-dev libldns-dev libssl-dev librdkafka-dev
+	libncurses-dev libdpdk-dev dpdk"
 tests="libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3
-	python3-jsonschema valgrind bpftool prometheus"
-lab="iproute2 iputils-ping curl nginx-light netcat-openbsd socat tcpdump ethtool nftables iperf3
+	python3-jsonschema valgrind bpftool prometheus tshark"
+lab="iproute2 iputils-ping curl nginx-light netcat-openbsd socat tcpdump tmux ethtool nftables iperf3
 	procps util-linux unbound dnsperf dnsmasq-base bind9-dnsutils
 	gnutls-bin openssl golang-go chromium ngtcp2-client ngtcp2-server python3-cryptography
 	qemu-system-x86 busybox-static cpio"

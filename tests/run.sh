@@ -34,6 +34,11 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 [ -x "${PYTHON:=/usr/bin/python3}" ] || PYTHON=python3
 export PYTHON
 n_jobs=$(nproc)
+# More captures, where they lie beside the tree; DBX_DATA= (empty) does without.
+for d in ../*/data/pcap; do
+	[ -n "${DBX_DATA+set}" ] || [ ! -d "$d" ] || DBX_DATA=$(realpath "${d%/pcap}")
+done
+export DBX_DATA=${DBX_DATA:-}
 
 # timeout hands a signal on to all of its suite, which then cleans up after itself.
 finish() {

@@ -30,6 +30,7 @@ struct answer {
 	/* Of a reply that goes on; else NULL. */
 	dbx_client_line_fn on_line;
 	void *on_line_arg;
+	const volatile sig_atomic_t *stop; /* or NULL */
 	CURL *curl;
 	bool is_done;
 };
@@ -78,6 +79,17 @@ static size_t take_bytes(char *bytes, size_t size, size_t n, void *arg)
 	return dbx_strbuf_addn(&a->body, bytes, size * n) ? 0 : size * n;
 }
 
+/* Called by curl at least once a second. */
+static int is_stopped(void *arg, curl_off_t dl_all, curl_off_t dl, curl_off_t ul_all, curl_off_t ul)
+{
+	struct answer *a = arg;
+
+	(void)dl_all, (void)dl, (void)ul_all, (void)ul;
+	if (*a->stop)
+		a->is_done = true;
+	return a->is_done;
+}
+
 static const char *socket_path(const struct dbx_cli *cli)
 {
 	const char *env = getenv(DBX_CLI_SOCKET_ENV);
@@ -115,6 +127,11 @@ static int set_limits(CURL *c, uint64_t timeout_s, struct curl_slist *headers, s
 		bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)timeout_s);
 	} else {
 		bad |= curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)timeout_s);
+	}
+	if (a->stop) {
+		bad |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+		bad |= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, is_stopped);
+		bad |= curl_easy_setopt(c, CURLOPT_XFERINFODATA, a);
 	}
 	bad |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	bad |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -276,8 +293,15 @@ static int ask(const struct dbx_cli *cli, const struct dbx_request *r, struct an
 int dbx_client_lines(const struct dbx_cli *cli, const char *path, const char *what,
 		     dbx_client_line_fn fn, void *arg)
 {
+	return dbx_client_lines_until(cli, path, what, fn, arg, NULL);
+}
+
+int dbx_client_lines_until(const struct dbx_cli *cli, const char *path, const char *what,
+			   dbx_client_line_fn fn, void *arg, const volatile sig_atomic_t *stop)
+{
 	const struct dbx_request r = {.method = "GET", .path = path, .what = what};
-	struct answer a = {.max_bytes = LINE_MAX_BYTES, .on_line = fn, .on_line_arg = arg};
+	struct answer a = {
+		.max_bytes = LINE_MAX_BYTES, .on_line = fn, .on_line_arg = arg, .stop = stop};
 	int code;
 
 	dbx_strbuf_init(&a.body);

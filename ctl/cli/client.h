@@ -8,6 +8,7 @@
 #define DBX_CLI_CLIENT_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,6 +41,9 @@ int dbx_client_get(const struct dbx_cli *cli, const char *path, const char *what
 typedef bool (*dbx_client_line_fn)(void *arg, const char *line, size_t len);
 int dbx_client_lines(const struct dbx_cli *cli, const char *path, const char *what,
 		     dbx_client_line_fn fn, void *arg);
+/* The same; also done when *stop is set, as by a signal: seen within a second. */
+int dbx_client_lines_until(const struct dbx_cli *cli, const char *path, const char *what,
+			   dbx_client_line_fn fn, void *arg, const volatile sig_atomic_t *stop);
 /* One part of a path, percent-encoded (RFC 3986 section 2.1); caller frees; NULL = no memory. */
 char *dbx_client_escape(const char *part);
 

@@ -6,9 +6,8 @@
  * output leaves in large blocks too.
  */
 #include "cli/cli.h"
-#include "cli/client.h"
 #include "cli/findings.h"
-#include "cli/load.h"
+#include "cli/inforce.h"
 #include "cli/offline.h"
 #include "cli/out.h"
 #include "lib/addr.h"
@@ -198,36 +197,6 @@ static int take_operands(const struct dbx_cli *cli, struct lookup *l)
 
 /* ---- the documents ---- */
 
-static int load_daemon(const struct dbx_cli *cli, struct dbx_load *l)
-{
-	const json_t *docs, *v;
-	json_t *answered = NULL;
-	struct dbx_load_doc doc;
-	size_t i;
-	int code;
-
-	code = dbx_client_get(cli, "/documents", "look up", &answered);
-	if (code)
-		return code;
-	docs = json_object_get(answered, "documents");
-	json_array_foreach(docs, i, v) {
-		doc = (struct dbx_load_doc){
-			.text = json_dumps(json_object_get(v, "document"), JSON_COMPACT)};
-		if (asprintf(&doc.name, "%s %s", dbx_json_str(v, "kind"), dbx_json_str(v, "id")) <
-		    0)
-			doc.name = NULL;
-		if (!doc.text || !doc.name || dbx_vec_push(l, doc)) {
-			free(doc.text);
-			free(doc.name);
-			code = dbx_err_memory();
-			break;
-		}
-		l->v[i].len = strlen(doc.text);
-	}
-	json_decref(answered);
-	return code;
-}
-
 static int load_files(const struct dbx_cli *cli, struct dbx_load *l, struct dbx_diag *d)
 {
 	const struct dbx_words *feeds = &cli->list[DBX_OPT_FEEDS];
@@ -273,7 +242,7 @@ static int make_index(const struct dbx_cli *cli, struct dbx_tagindex **index)
 	if (is_offline)
 		rc = load_files(cli, &load, &d);
 	else
-		code = load_daemon(cli, &load);
+		code = dbx_inforce_load(cli, "look up", &load);
 	if (!rc && !code)
 		rc = dbx_load_model(&load, &m, &d);
 	if (!rc && !code)

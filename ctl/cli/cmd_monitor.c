@@ -9,19 +9,24 @@
 #include "cli/client.h"
 #include "cli/out.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/addr.h"
+#include "lib/name.h"
 #include "policy/explain.h"
 
 struct monitor {
 	const struct dbx_cli *cli;
 	struct dbx_prefix dst;
 	bool has_dst; /* else --dst is a name, if it is given */
-	int proto;    /* -1: all */
+	char dst_name[DBX_NAME_SIZE], name[DBX_NAME_SIZE]; /* canonical, "" = all */
+	int proto;                                         /* -1: all */
 	uint64_t port, left;
+	char workspace[24]; /* "" = all */
 	bool is_limited;
 	int code;
 };
@@ -33,17 +38,16 @@ static bool same_word(const char *option, const char *value)
 	return !option || strcasecmp(option, value) == 0;
 }
 
-/* NAME itself, or with "*." or "." in front what is below it. */
+/* NAME itself, or with "*." in front what is below it. */
 static bool name_matches(const char *want, const char *name)
 {
 	size_t n_want, n_name = strlen(name);
 
-	if (!want)
+	if (!*want)
 		return true;
-	if (want[0] == '*' && want[1] == '.')
-		want++;
-	if (want[0] != '.')
+	if (*want != '*')
 		return strcasecmp(want, name) == 0;
+	want++;
 	n_want = strlen(want);
 	return n_name > n_want && strcasecmp(name + n_name - n_want, want) == 0;
 }
@@ -69,13 +73,11 @@ static bool is_wanted(const struct monitor *m, const json_t *r)
 		return false;
 	if (m->proto >= 0 && (!json_is_integer(proto) || json_integer_value(proto) != m->proto))
 		return false;
-	if (opt[DBX_OPT_DST] && !m->has_dst &&
-	    !name_matches(opt[DBX_OPT_DST], dbx_json_str(x, "name")))
-		return false;
-	return same_word(opt[DBX_OPT_WORKSPACE], dbx_json_str(r, "workspace_id")) &&
+	return (!m->workspace[0] || !strcmp(m->workspace, dbx_json_str(r, "workspace_id"))) &&
 	       same_word(opt[DBX_OPT_REASON], dbx_json_str(x, "reason")) &&
 	       same_word(opt[DBX_OPT_VERDICT], dbx_json_str(x, "verdict")) &&
-	       name_matches(opt[DBX_OPT_NAME], dbx_json_str(x, "name")) &&
+	       name_matches(m->name, dbx_json_str(x, "name")) &&
+	       name_matches(m->dst_name, dbx_json_str(x, "name")) &&
 	       dst_matches(m, dbx_json_str(x, "dst_ip"));
 }
 
@@ -168,6 +170,24 @@ static bool is_verdict(const char *s)
 	return false;
 }
 
+/* "x", "*.x", or ".x", which is the same as "*.x". */
+static int read_name(const struct dbx_cli *cli, enum dbx_opt_id id, const char *option,
+		     char out[DBX_NAME_SIZE])
+{
+	const char *text = cli->opt[id], *why = NULL;
+	char name[DBX_NAME_SIZE + 2];
+
+	if (!text)
+		return 0;
+	if (snprintf(name, sizeof(name), "%s%s", *text == '.' ? "*" : "", text) <
+		    (int)sizeof(name) &&
+	    !dbx_name_canon_n(name, strlen(name), DBX_NAME_WILDCARD_OK | DBX_NAME_SINGLE_OK, out,
+			      &why))
+		return 0;
+	return dbx_cli_usage(cli->cmd, "%s '%s' %s", option, text,
+			     why ? why : "is too long for a name");
+}
+
 static int read_options(struct monitor *m)
 {
 	const struct dbx_cli *cli = m->cli;
@@ -183,8 +203,12 @@ static int read_options(struct monitor *m)
 		rc = dbx_cli_proto(cli, &m->proto);
 	if (!rc && cli->opt[DBX_OPT_REASON])
 		rc = dbx_cli_check_reason(cli, cli->opt[DBX_OPT_REASON]);
+	if (!rc)
+		rc = read_name(cli, DBX_OPT_NAME, "--name", m->name);
 	if (rc)
 		return rc;
+	if (dbx_cli_has(cli, DBX_OPT_WORKSPACE)) /* "01001" is 1001 */
+		snprintf(m->workspace, sizeof(m->workspace), "%" PRIu64, workspace);
 	m->is_limited = dbx_cli_has(cli, DBX_OPT_COUNT);
 	if (m->is_limited && !m->left)
 		return dbx_cli_usage(cli->cmd, "--count 0: not a number of 1 or more");
@@ -197,7 +221,7 @@ static int read_options(struct monitor *m)
 		!dbx_prefix_parse(dst, DBX_PREFIX_BARE_OK | DBX_PREFIX_CLEAR_HOST_BITS, &m->dst);
 	if (!m->has_dst && strpbrk(dst, "/:"))
 		return dbx_cli_usage(cli->cmd, "--dst '%s': no address, prefix or name", dst);
-	return 0;
+	return m->has_dst ? 0 : read_name(cli, DBX_OPT_DST, "--dst", m->dst_name);
 }
 
 int dbx_cmd_monitor(const struct dbx_cli *cli)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cmd_propose.c -- propose: from a log of denials to documents that would allow what was denied.
+ * cmd_propose.c -- propose: from recorded denials to documents that would allow what was denied.
  */
 #include "cli/cli.h"
+#include "cli/inforce.h"
 #include "cli/offline.h"
 #include "cli/out.h"
 #include "cli/propose_docs.h"
@@ -191,7 +192,12 @@ int dbx_cmd_propose(const struct dbx_cli *cli)
 	if (dbx_cli_has(cli, DBX_OPT_POLICY))
 		rc = dbx_offline_model(&cli->list[DBX_OPT_POLICY], DBX_OFFLINE_RESOLVE, &m, &d,
 				       NULL);
-	code = rc ? dbx_offline_refuse(rc, &d, "propose") : run(cli, m, (unsigned int)wildcards);
+	else if (!dbx_cli_has(cli, DBX_OPT_FROM_LOG))
+		code = dbx_inforce_model(cli, "propose", &m);
+	if (rc)
+		code = dbx_offline_refuse(rc, &d, "propose");
+	if (!code)
+		code = run(cli, m, (unsigned int)wildcards);
 	dbx_model_free(&m);
 	dbx_diag_fini(&d);
 	return code;

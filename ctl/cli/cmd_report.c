@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cmd_report.c -- report: a log of records as one HTML page.
+ * cmd_report.c -- report: recorded denials as one HTML page.
  */
 #include "cli/cli.h"
+#include "cli/offline.h"
 #include "cli/out.h"
 #include "cli/reclog.h"
 #include "cli/report.h"
 #include "lib/file.h"
 #include "policy/explain.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,16 +121,20 @@ int dbx_cmd_report(const struct dbx_cli *cli)
 		if (all[i]->rows.n)
 			qsort(all[i]->rows.v, all[i]->rows.n, sizeof(*all[i]->rows.v), by_flows);
 	}
-	if (!code) {
-		dbx_reclog_say(&stats);
-		code = write_page(cli->opt[DBX_OPT_OUTPUT], &r);
-	}
+	r.from_ms = stats.since_ms;
+	r.to_ms = dbx_offline_now_ms();
 	if (!code)
-		dbx_say("%llu denials written to %s\n",
-			(unsigned long long)(r.n_flows[0] + r.n_flows[1]),
+		dbx_reclog_say(&stats);
+	if (!code && !dbx_cli_has(cli, DBX_OPT_FROM_LOG))
+		code = dbx_report_load_documents(cli, &r);
+	if (!code)
+		code = write_page(cli->opt[DBX_OPT_OUTPUT], &r);
+	if (!code)
+		dbx_say("%" PRIu64 " denials written to %s\n", r.n_flows[0] + r.n_flows[1],
 			cli->opt[DBX_OPT_OUTPUT]);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		tally_fini(all[i]);
 	dbx_vec_fini(&r.points);
+	dbx_report_fini(&r);
 	return code;
 }

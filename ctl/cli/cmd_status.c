@@ -74,15 +74,28 @@ static void say_log(const json_t *log)
 	dbx_say("\n");
 	json_array_foreach(json_object_get(log, "sinks"), i, v) {
 		dbx_say("%-13s ", i ? "" : "sinks");
-		dbx_say_in(stdout, DBX_PLAIN, "%s %s", dbx_json_str(v, "sink"),
-			   dbx_json_str(v, "path"));
+		dbx_say_in(stdout, DBX_PLAIN, "%s %s%s", dbx_json_str(v, "sink"),
+			   dbx_json_str(v, "path"), dbx_json_str(v, "topic"));
 		dbx_say(": %lld written", dbx_json_int(v, "written"));
+		if (dbx_json_int(v, "queued"))
+			dbx_say(" (%lld wait)", dbx_json_int(v, "queued"));
 		if (dbx_json_int(v, "lost"))
 			dbx_say_in(stdout, DBX_YELLOW, ", %lld lost", dbx_json_int(v, "lost"));
 		if (*dbx_json_str(v, "error"))
 			dbx_say_in(stdout, DBX_RED, ", %s", dbx_json_str(v, "error"));
 		dbx_say("\n");
 	}
+}
+
+static void say_metrics(const json_t *metrics)
+{
+	if (!json_is_object(metrics))
+		return;
+	dbx_say("%-13s %s: %lld scrapes", "metrics", dbx_json_str(metrics, "listen"),
+		dbx_json_int(metrics, "scrapes"));
+	if (*dbx_json_str(metrics, "error"))
+		dbx_say_in(stdout, DBX_RED, ", %s", dbx_json_str(metrics, "error"));
+	dbx_say("\n");
 }
 
 static void say_dry_run(const json_t *policies)
@@ -248,6 +261,7 @@ static int print_text(const json_t *s)
 	say_key("names waiting", json_object_get(s, "names_waiting"));
 	say_lost(s);
 	say_log(json_object_get(s, "log"));
+	say_metrics(json_object_get(s, "metrics"));
 	say_dry_run(json_object_get(s, "dry_run_policies"));
 	code = print_interfaces(json_object_get(s, "interfaces"));
 	if (!code)

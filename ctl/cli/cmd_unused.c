@@ -1,163 +1,124 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cmd_unused.c -- unused: allow entries in force by which nothing has passed.
+ * cmd_unused.c -- unused: allow entries in force by which nothing has passed, ever or since a time.
  *
- * The entries are those of the image in force; the packets are the counters of the packet program,
- * which go by an entry's content: they go on over applies and restarts.
+ * An entry that has not been in force for as long is shown too, and marked: it may need more time.
  */
 #include "cli/cli.h"
-#include "cli/client.h"
+#include "cli/entries.h"
+#include "cli/offline.h"
 #include "cli/out.h"
-#include "lib/idmap.h"
-#include "policy/image.h"
+#include "lib/when.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct unused {
-	struct dbx_image img;
-	const struct dbx_img_rule *rules;
-	uint32_t n_rules;
-	uint64_t *packets; /* by number of the rule */
-	struct dbx_idmap by_uid;
+	int64_t since_ms; /* 0: ever */
+	struct dbx_entries all;
+	size_t n_entries, n_young;
+	json_t *list;
 };
 
-/* Entries that somebody wrote to allow something; the rest is isolation and defaults. */
-static bool is_allow(const char *ptr)
+static bool is_young(const struct unused *u, const json_t *v)
 {
-	static const char *const keys[] = {"/allowed_", "/platform_sets/", "/workspace_storage/",
-					   "/private_endpoints/"};
-
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		if (strstr(ptr, keys[i]))
-			return true;
-	}
-	return false;
+	return u->since_ms && dbx_entries_time(v, "first_time") >= u->since_ms;
 }
 
-static int load_image(const struct dbx_cli *cli, struct unused *u, char **bytes)
+static int choose(struct unused *u)
 {
-	struct dbx_request r = {.method = "GET",
-				.path = "/image",
-				.what = "get the image",
-				.max_bytes = DBX_CLIENT_IMAGE_MAX_BYTES};
-	const char *why = NULL;
-	size_t n_bytes;
-	int code = dbx_client_fetch(cli, &r, bytes, &n_bytes);
+	json_t *v;
+	size_t i;
 
-	if (code)
-		return code;
-	if (dbx_image_open(&u->img, *bytes, n_bytes, &why)) {
-		dbx_err("the image of the daemon is damaged: %s", why);
-		return DBX_EXIT_REFUSED;
-	}
-	u->rules = dbx_image_section(&u->img, DBX_SEC_RULES, &u->n_rules);
-	u->packets = calloc((size_t)u->n_rules + 1, sizeof(*u->packets));
-	if (!u->packets)
-		return dbx_err_memory();
-	for (uint32_t i = 0; i < u->n_rules; i++) {
-		if (dbx_idmap_set(&u->by_uid, u->rules[i].uid, i))
+	u->list = json_array();
+	json_array_foreach((json_t *)u->all.list, i, v) {
+		u->n_entries++;
+		if (!dbx_entries_is_unused(&u->all, v, u->since_ms))
+			continue;
+		u->n_young += is_young(u, v);
+		if (json_array_append(u->list, v))
 			return dbx_err_memory();
 	}
-	return DBX_EXIT_DONE;
+	return u->list ? DBX_EXIT_DONE : dbx_err_memory();
 }
 
-static int load_hits(const struct dbx_cli *cli, struct unused *u)
+static void say_limits(const struct unused *u)
 {
-	json_t *answer = NULL;
-	const json_t *row;
-	size_t i;
-	uint32_t rule;
-	int code = dbx_client_get(cli, "/stats", "show counters", &answer);
+	const char *error = dbx_json_str(u->all.answer, "error");
 
-	json_array_foreach(json_object_get(answer, "rows"), i, row) {
-		uint64_t uid = strtoull(dbx_json_str(row, "rule_uid"), NULL, 16);
-
-		if (uid && !strcmp(dbx_json_str(row, "verdict"), "PASS") &&
-		    dbx_idmap_get(&u->by_uid, uid, &rule))
-			u->packets[rule] += (uint64_t)dbx_json_int(row, "packets");
-	}
-	json_decref(answer);
-	return code;
+	if (u->since_ms && u->all.begin_ms > u->since_ms)
+		dbx_err("when packets passed last is on record since %s only",
+			dbx_json_str(u->all.answer, "known_since"));
+	if (*error)
+		dbx_err("times may be too early: the daemon cannot write them down: %s", error);
 }
 
-static json_t *unused_json(const struct unused *u, size_t *n_allow)
-{
-	json_t *list = json_array();
-
-	*n_allow = 0;
-	for (uint32_t i = 0; i < u->n_rules; i++) {
-		const struct dbx_img_rule *r = &u->rules[i];
-		const char *ptr = dbx_image_string(&u->img, r->ptr);
-
-		if (!is_allow(ptr))
-			continue;
-		++*n_allow;
-		if (u->packets[i])
-			continue;
-		json_array_append_new(
-			list,
-			json_pack("{s:o, s:o, s:o, s:o}", "policy",
-				  dbx_json_text(dbx_image_string(&u->img, r->policy)), "rule",
-				  dbx_json_text(dbx_image_string(&u->img, r->text)), "document",
-				  dbx_json_text(dbx_image_string(&u->img, r->doc)), "pointer",
-				  dbx_json_text(ptr)));
-	}
-	return list;
-}
-
-static int print(const json_t *list, size_t n_allow)
+static int print(const struct unused *u)
 {
 	static const struct dbx_column cols[] = {
-		{"policy", false}, {"entry", false}, {"document", false}, {"pointer", false}};
+		{"policy", false},  {"entry", false},       {"in force since", false},
+		{"packets", true},  {"last passed", false}, {"document", false},
+		{"pointer", false},
+	};
 	struct dbx_table t;
 	const json_t *v;
 	size_t i;
 	int code;
 
 	dbx_table_init(&t, cols, COUNT(cols));
-	json_array_foreach(list, i, v) {
+	json_array_foreach(u->list, i, v) {
 		const char *policy = dbx_json_str(v, "policy");
+		const char *first = dbx_json_str(v, "first_time");
+		const char *last = dbx_json_str(v, "last_time");
 
 		dbx_table_cell(&t, DBX_PLAIN, "%s", *policy ? policy : "(gateway)");
 		dbx_table_cell(&t, DBX_BOLD, "%s", dbx_json_str(v, "rule"));
+		dbx_table_cell(&t, is_young(u, v) ? DBX_YELLOW : DBX_PLAIN, "%s%s",
+			       *first ? first : "?", is_young(u, v) ? " (later)" : "");
+		dbx_table_cell(&t, DBX_PLAIN, "%lld", (long long)dbx_json_int(v, "packets"));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", *last ? last : "never");
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "document"));
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_json_str(v, "pointer"));
 	}
 	code = dbx_table_print(&t, stdout);
 	dbx_table_fini(&t);
-	dbx_say("%s%zu of %zu allow entries without a packet\n", i ? "\n" : "",
-		json_array_size(list), n_allow);
+	dbx_say("%s%zu of %zu allow entries without a packet%s", i ? "\n" : "",
+		json_array_size(u->list), u->n_entries, u->since_ms ? " since then" : "");
+	if (u->n_young)
+		dbx_say(", %zu of them in force only later", u->n_young);
+	dbx_say("\n");
+	return code;
+}
+
+static int print_json(const struct unused *u)
+{
+	json_t *begin = json_object_get(u->all.answer, "known_since");
+	json_t *j = json_pack("{s:I, s:s?, s:O}", "allow_entries", (json_int_t)u->n_entries,
+			      "known_since", json_string_value(begin), "unused", u->list);
+	int code = dbx_out_json(j);
+
+	json_decref(j);
 	return code;
 }
 
 int dbx_cmd_unused(const struct dbx_cli *cli)
 {
-	struct unused u = {0};
-	char *bytes = NULL;
-	json_t *list = NULL, *answer;
-	size_t n_allow = 0;
-	int code = load_image(cli, &u, &bytes);
+	const char *since = cli->opt[DBX_OPT_SINCE];
+	struct unused u = {.since_ms = 0};
+	int code;
 
+	if (since && dbx_since_parse(since, dbx_offline_now_ms(), &u.since_ms))
+		return dbx_cli_usage(cli->cmd, "--since '%s': --since " DBX_WHEN_ACCEPTED, since);
+	code = dbx_entries_get(cli, "list unused entries", &u.all);
 	if (!code)
-		code = load_hits(cli, &u);
+		code = choose(&u);
 	if (!code) {
-		list = unused_json(&u, &n_allow);
-		if (dbx_out_is_json()) {
-			answer = json_pack("{s:I, s:O}", "allow_entries", (json_int_t)n_allow,
-					   "unused", list);
-			code = dbx_out_json(answer);
-			json_decref(answer);
-		} else {
-			code = print(list, n_allow);
-		}
+		say_limits(&u);
+		code = dbx_out_is_json() ? print_json(&u) : print(&u);
 	}
-	json_decref(list);
-	dbx_idmap_fini(&u.by_uid);
-	free(u.packets);
-	free(bytes);
+	json_decref(u.list);
+	dbx_entries_fini(&u.all);
 	return code;
 }

@@ -209,8 +209,9 @@ void dbx_record_print(const json_t *record)
 	dbx_say_in(stdout, DBX_PLAIN, "%s to %s",
 		   *dbx_json_str(x, "first_time") ? dbx_json_str(x, "first_time") : "?",
 		   *dbx_json_str(x, "last_time") ? dbx_json_str(x, "last_time") : "?");
-	dbx_say(": %lld packets, %lld bytes\n", dbx_json_int(x, "packets"),
-		dbx_json_int(x, "bytes"));
+	dbx_say(": %lld packets, %lld bytes%s\n", dbx_json_int(x, "packets"),
+		dbx_json_int(x, "bytes"),
+		dbx_json_true(x, "open") ? " so far: the flow goes on" : "");
 	say("workspace", dbx_json_str(record, "workspace_id"));
 	say("product", dbx_json_str(record, "network_source_type"));
 	say_flow(x);

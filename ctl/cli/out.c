@@ -143,11 +143,27 @@ void dbx_say_in(FILE *f, enum dbx_colour c, const char *fmt, ...)
 	va_end(ap);
 }
 
+static char *held;
+static size_t n_held;
+
+void dbx_err_hold(char *buf, size_t n)
+{
+	held = n ? buf : NULL;
+	n_held = n;
+}
+
 void dbx_err(const char *fmt, ...)
 {
 	int saved = errno;
 	va_list ap;
 
+	if (held) {
+		va_start(ap, fmt);
+		vsnprintf(held, n_held, fmt, ap);
+		va_end(ap);
+		errno = saved;
+		return;
+	}
 	fflush(stdout);
 	fputs(DBX_CLI_NAME ": ", stderr);
 	va_start(ap, fmt);

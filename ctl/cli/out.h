@@ -48,6 +48,8 @@ __attribute__((format(printf, 3, 4))) void dbx_say_in(FILE *f, enum dbx_colour c
 						      ...);
 /* "dbx-egressctl: ..." and a newline to standard error, escaped. */
 __attribute__((format(printf, 1, 2))) void dbx_err(const char *fmt, ...);
+/* While buf is not NULL, messages go there, the latest one stays; for who draws on the screen. */
+void dbx_err_hold(char *buf, size_t n);
 /* Tells that memory is out; returns DBX_EXIT_REFUSED. */
 int dbx_err_memory(void);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * reclog.c -- logs of records, line by line.
+ * reclog.c -- records from logs, line by line, or from the daemon, page by page.
  */
 #include "cli/reclog.h"
 
@@ -11,9 +11,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/client.h"
 #include "cli/offline.h"
 #include "cli/out.h"
 #include "lib/hash.h"
+#include "lib/when.h"
 #include "policy/explain.h"
 
 #define LINE_MAX_BYTES 65536
@@ -29,63 +31,22 @@ struct reader {
 	char *line;
 };
 
-/* ---- times ---- */
-
-/* "2026-11-21T10:00:00.123", with or without fraction and Z, or the date alone; -1. */
-static int64_t parse_time(const char *s)
-{
-	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"};
-	int64_t ms = 0;
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct tm tm = {.tm_isdst = 0};
-		const char *end = strptime(s, forms[i], &tm);
-
-		if (!end)
-			continue;
-		if (i == 0 && *end == '.') {
-			int scale = 100;
-
-			for (end++; *end >= '0' && *end <= '9'; end++, scale /= 10)
-				ms += (*end - '0') * scale;
-		}
-		end += *end == 'Z';
-		return *end ? -1 : (int64_t)timegm(&tm) * 1000 + ms;
-	}
-	return -1;
-}
-
-/* "15m", "7d" -> milliseconds, or -1. */
-static int64_t parse_span(const char *s)
-{
-	static const char letters[] = "smhdw";
-	static const int64_t seconds[] = {1, 60, 3600, 86400, 604800};
-	const char *letter;
-	int64_t n;
-	char *end;
-
-	errno = 0;
-	n = *s >= '0' && *s <= '9' ? strtoll(s, &end, 10) : -1;
-	if (n < 0 || errno || !end[0] || end[1])
-		return -1;
-	letter = strchr(letters, *end);
-	return letter && !__builtin_mul_overflow(n, seconds[letter - letters] * 1000, &n) ? n : -1;
-}
-
 static int read_since(const struct dbx_cli *cli, int64_t *since_ms)
 {
 	const char *text = cli->opt[DBX_OPT_SINCE];
-	int64_t span = text ? parse_span(text) : -1;
 
 	*since_ms = INT64_MIN;
-	if (!text)
+	if (!text || !dbx_since_parse(text, dbx_offline_now_ms(), since_ms))
 		return DBX_EXIT_DONE;
-	*since_ms = span >= 0 ? dbx_offline_now_ms() - span : parse_time(text);
-	if (span >= 0 || *since_ms >= 0)
-		return DBX_EXIT_DONE;
-	return dbx_cli_usage(cli->cmd,
-			     "--since is a span (90s, 15m, 1h, 7d, 4w), a date (2026-11-21) or a "
-			     "time in UTC (2026-11-21T10:00:00Z)");
+	return dbx_cli_usage(cli->cmd, "--since '%s': --since " DBX_WHEN_ACCEPTED, text);
+}
+
+/* -1: none, or not to be read. */
+static int64_t time_of(const json_t *o, const char *key)
+{
+	int64_t ms = -1;
+
+	return dbx_time_parse(dbx_json_str(o, key), &ms) ? -1 : ms;
 }
 
 /* ---- lines ---- */
@@ -111,15 +72,15 @@ static int take_record(struct reader *r, const json_t *j)
 	const json_t *x = json_object_get(j, "x_dbx_egress");
 	const char *id = dbx_json_str(j, "event_id");
 	struct dbx_reclog_entry e = {.record = j,
-				     .first_ms = parse_time(dbx_json_str(x, "first_time")),
-				     .last_ms = parse_time(dbx_json_str(x, "last_time")),
+				     .first_ms = time_of(x, "first_time"),
+				     .last_ms = time_of(x, "last_time"),
 				     .packets = number(x, "packets"),
 				     .bytes = number(x, "bytes"),
 				     .reason = reason_of(dbx_json_str(x, "reason"))};
 	int rc;
 
 	if (e.first_ms < 0)
-		e.first_ms = parse_time(dbx_json_str(j, "event_time"));
+		e.first_ms = time_of(j, "event_time");
 	if (e.last_ms < e.first_ms)
 		e.last_ms = e.first_ms;
 	if (!*id || !json_is_object(x) || e.first_ms < 0) {
@@ -207,6 +168,85 @@ static int take_file(struct reader *r, const char *path)
 	return DBX_EXIT_DONE;
 }
 
+/* ---- the daemon ---- */
+
+static int refuse_page(const char *why)
+{
+	dbx_err("cannot read records: the daemon's answer %s", why);
+	return DBX_EXIT_REFUSED;
+}
+
+/* What the daemon has dropped of what was asked for: people should not take it for all. */
+static void say_gap(const struct reader *r, const json_t *page, int64_t after)
+{
+	int64_t first = dbx_json_int(page, "first"), first_ms = time_of(page, "first_time");
+
+	if (first <= after + 1 || (!after && first_ms < r->since_ms))
+		return;
+	dbx_err("records from before %s are not kept by the daemon any more: --from-log reads them "
+		"from a log",
+		dbx_json_str(page, "first_time"));
+}
+
+static int get_page(const struct dbx_cli *cli, const struct reader *r, int64_t after, json_t **page)
+{
+	char path[128];
+	int n = snprintf(path, sizeof(path), "/records?after=%" PRId64, after);
+
+	/* To the second: take_record() looks closer. */
+	if (r->since_ms > 0) {
+		time_t t = (time_t)(r->since_ms / 1000);
+		struct tm tm = {0};
+
+		gmtime_r(&t, &tm);
+		strftime(path + n, sizeof(path) - (size_t)n, "&since=%Y-%m-%dT%H:%M:%SZ", &tm);
+	}
+	return dbx_client_get(cli, path, "read records", page);
+}
+
+static int take_page(struct reader *r, const json_t *page)
+{
+	const json_t *list = json_object_get(page, "records"), *v;
+	size_t i;
+
+	if (!json_is_array(list))
+		return refuse_page("has no list of records");
+	json_array_foreach(list, i, v) {
+		r->stats->lines++;
+		if (take_record(r, v))
+			return dbx_err_memory();
+	}
+	return DBX_EXIT_DONE;
+}
+
+/* Up to what was the newest record when it began: others may come faster than they are read. */
+static int take_daemon(struct reader *r, const struct dbx_cli *cli)
+{
+	int64_t after = 0, last = INT64_MAX;
+	int code;
+
+	for (;;) {
+		json_t *page = NULL;
+		int64_t next;
+
+		code = get_page(cli, r, after, &page);
+		if (!code) {
+			say_gap(r, page, after);
+			code = take_page(r, page);
+		}
+		next = dbx_json_int(page, "next");
+		if (!after)
+			last = dbx_json_int(page, "last");
+		json_decref(page);
+		if (code || !next || next >= last)
+			return code;
+		if (next <= after)
+			return refuse_page(
+				"does not go on: its \"next\" is not past what was read");
+		after = next;
+	}
+}
+
 int dbx_reclog_read(const struct dbx_cli *cli, dbx_reclog_fn fn, void *arg,
 		    struct dbx_reclog_stats *stats)
 {
@@ -214,13 +254,15 @@ int dbx_reclog_read(const struct dbx_cli *cli, dbx_reclog_fn fn, void *arg,
 	struct reader r = {.fn = fn, .arg = arg, .stats = stats};
 	int code = read_since(cli, &r.since_ms);
 
-	*stats = (struct dbx_reclog_stats){0};
+	*stats = (struct dbx_reclog_stats){.since_ms = r.since_ms > 0 ? r.since_ms : 0};
 	if (code)
 		return code;
 	r.line = malloc(LINE_MAX_BYTES);
 	if (!r.line)
 		return dbx_err_memory();
 	dbx_strmap_init(&r.seen);
+	if (!files->n)
+		code = take_daemon(&r, cli);
 	for (size_t i = 0; i < files->n && !code; i++)
 		code = take_file(&r, files->v[i]);
 	dbx_strmap_fini(&r.seen);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * reclog.h -- logs of records, line by line: what propose and report work from.
+ * reclog.h -- records from logs or from the daemon: what propose and report work from.
  *
  * A log may be torn, mixed with other lines, or written by somebody else: a line that is no record is
  * counted and skipped. The line that tells that a flow was just seen ("open") is not a record yet.
@@ -16,7 +16,8 @@
 struct dbx_reclog_stats {
 	uint64_t lines, records; /* records: handed out */
 	uint64_t bad, older,
-		twice; /* no record; before --since; an event_id that was there already */
+		twice;    /* no record; before --since; an event_id that was there already */
+	int64_t since_ms; /* of --since, 0 = none */
 };
 
 struct dbx_reclog_entry {
@@ -29,7 +30,10 @@ struct dbx_reclog_entry {
 /* 0, or -ENOMEM to stop. What entry points to is valid during the call. */
 typedef int (*dbx_reclog_fn)(void *arg, const struct dbx_reclog_entry *e);
 
-/* The files of --from-log ("-": standard input) from --since on; an enum dbx_exit, told why. */
+/*
+ * The files of --from-log ("-": standard input), or without them what the daemon keeps, from --since
+ * on; an enum dbx_exit, told why.
+ */
 int dbx_reclog_read(const struct dbx_cli *cli, dbx_reclog_fn fn, void *arg,
 		    struct dbx_reclog_stats *stats);
 

@@ -36,12 +36,15 @@ static const char head[] =
 	"th{color:#5b6876}td.r,th.r{text-align:right;font-variant-numeric:tabular-nums;width:84px}\n"
 	".bar{height:9px;border-radius:2px;background:#3d6fb6}.b{width:30%}\n"
 	".drop{fill:#c8413b}.dry{fill:#e2a63b}svg text{fill:#5b6876;font-size:12px}\n"
+	".stack{display:flex;height:11px;border-radius:2px;overflow:hidden;background:#eef0f3}\n"
+	".m0{background:#3c8d5a}.m1{background:#a7b84a}.m2{background:#e2a63b}.m3{background:#8d99a6}"
+	".m4{background:#c8413b}.u0{background:#3d6fb6}.u1{background:#cfd6de}\n"
 	"svg line{stroke:#dfe3e8}i{display:inline-block;width:10px;height:10px;border-radius:2px;"
 	"margin:0 5px 0 14px}\n"
 	"</style></head><body><main>\n";
 
 /* Text of the page: no markup, no control characters, no marks that turn the order around. */
-static void text(struct dbx_strbuf *b, const char *s)
+void dbx_report_text(struct dbx_strbuf *b, const char *s)
 {
 	struct dbx_strbuf safe;
 
@@ -90,26 +93,45 @@ struct series {
 	uint64_t v[2][N_BINS], top; /* [1]: dry-run */
 };
 
-static void make_series(const struct dbx_report *r, struct series *s)
+/* Of the page: what was asked for, else what there is. False: nothing. */
+static bool span_of(const struct dbx_report *r, int64_t *lo, int64_t *hi)
 {
-	int64_t lo = INT64_MAX, hi = INT64_MIN;
+	*lo = r->from_ms ? r->from_ms : INT64_MAX;
+	*hi = r->from_ms ? r->to_ms : INT64_MIN;
+	if (r->from_ms)
+		return true;
+	dbx_vec_for_each(&r->points, p) {
+		*lo = p->ms < *lo ? p->ms : *lo;
+		*hi = p->ms > *hi ? p->ms : *hi;
+	}
+	return r->points.n > 0;
+}
+
+/* A flow that began before the span, and went on in it, is of its first bin. */
+static int bin_of(const struct series *s, int64_t ms)
+{
+	int64_t i = ms < s->from_ms ? 0 : (ms - s->from_ms) / s->bin_ms;
+
+	return i < N_BINS ? (int)i : N_BINS - 1;
+}
+
+static bool make_series(const struct dbx_report *r, struct series *s)
+{
+	int64_t lo, hi;
 
 	*s = (struct series){.bin_ms = 60000, .top = 1};
-	dbx_vec_for_each(&r->points, p) {
-		lo = p->ms < lo ? p->ms : lo;
-		hi = p->ms > hi ? p->ms : hi;
-	}
-	if (!r->points.n)
-		return;
+	if (!span_of(r, &lo, &hi))
+		return false;
 	if ((hi - lo) / N_BINS + 1 > s->bin_ms)
 		s->bin_ms = (hi - lo) / N_BINS + 1;
 	s->from_ms = lo;
 	dbx_vec_for_each(&r->points, p)
-		s->v[p->is_dry_run][(p->ms - lo) / s->bin_ms]++;
+		s->v[p->is_dry_run][bin_of(s, p->ms)]++;
 	for (int i = 0; i < N_BINS; i++) {
 		if (s->v[0][i] + s->v[1][i] > s->top)
 			s->top = s->v[0][i] + s->v[1][i];
 	}
+	return true;
 }
 
 static void add_column(struct dbx_strbuf *b, const struct series *s, int i)
@@ -131,8 +153,8 @@ static void add_column(struct dbx_strbuf *b, const struct series *s, int i)
 static void add_plot(const struct dbx_report *r, struct dbx_strbuf *b)
 {
 	struct series s;
+	bool has_span = make_series(r, &s);
 
-	make_series(r, &s);
 	dbx_strbuf_add(b, "<div class=\"card wide\"><h2>Denials over time (UTC)"
 			  "<i style=\"background:#c8413b\"></i>dropped"
 			  "<i style=\"background:#e2a63b\"></i>dry-run</h2>\n"
@@ -144,7 +166,7 @@ static void add_plot(const struct dbx_report *r, struct dbx_strbuf *b)
 				200 - 90 * i, 200 - 90 * i, 204 - 90 * i, (double)s.top * i / 2);
 	for (int i = 0; i < N_BINS; i++)
 		add_column(b, &s, i);
-	for (int i = 0; r->points.n && i < 3; i++) {
+	for (int i = 0; has_span && i < 3; i++) {
 		static const char *const anchors[] = {"start", "middle", "end"};
 
 		dbx_strbuf_addf(b, "<text x=\"%d\" y=\"220\" text-anchor=\"%s\">", 50 + i * 480,
@@ -170,7 +192,7 @@ static void add_bars(const struct dbx_tally *t, const char *id, const char *titl
 		const struct dbx_tally_row *row = &t->rows.v[i];
 
 		dbx_strbuf_add(b, "<tr><td>");
-		text(b, row->key);
+		dbx_report_text(b, row->key);
 		dbx_strbuf_addf(b,
 				"</td><td class=\"b\"><div class=\"bar\" style=\"width:%.1f%%\">"
 				"</div></td><td class=\"r\">%" PRIu64
@@ -184,43 +206,6 @@ static void add_bars(const struct dbx_tally *t, const char *id, const char *titl
 	dbx_strbuf_add(b, "</div>\n");
 }
 
-static uint64_t flows_of(const struct dbx_tally *t, const char *key)
-{
-	for (size_t i = 0; i < t->rows.n; i++) {
-		if (!strcmp(t->rows.v[i].key, key))
-			return t->rows.v[i].flows;
-	}
-	return 0;
-}
-
-static void add_policy(const char *key, uint64_t dropped, uint64_t dry, struct dbx_strbuf *b)
-{
-	dbx_strbuf_add(b, "<tr><td>");
-	text(b, key);
-	dbx_strbuf_addf(b,
-			"</td><td class=\"r\">%" PRIu64 "</td><td class=\"r\">%" PRIu64
-			"</td><td class=\"r\">%.0f %%</td></tr>\n",
-			dropped, dry, 100.0 * (double)dropped / (double)(dropped + dry));
-}
-
-/* How much of what each policy denies it holds back already. */
-static void add_policies(const struct dbx_report *r, struct dbx_strbuf *b)
-{
-	const struct dbx_tally *drop = &r->policies[0], *dry = &r->policies[1];
-
-	dbx_strbuf_add(b, "<div class=\"card wide\"><h2>Policy coverage</h2><table id=\"policies\">"
-			  "<tr><th>policy</th><th class=\"r\">dropped</th><th class=\"r\">dry-run"
-			  "</th><th class=\"r\">enforced</th></tr>\n");
-	for (size_t i = 0; i < drop->rows.n && i < N_BARS; i++)
-		add_policy(drop->rows.v[i].key, drop->rows.v[i].flows,
-			   flows_of(dry, drop->rows.v[i].key), b);
-	for (size_t i = 0; i < dry->rows.n && i < N_BARS; i++) {
-		if (!flows_of(drop, dry->rows.v[i].key))
-			add_policy(dry->rows.v[i].key, 0, dry->rows.v[i].flows, b);
-	}
-	dbx_strbuf_add(b, "</table></div>\n");
-}
-
 static void add_tile(struct dbx_strbuf *b, const char *id, uint64_t n, const char *label)
 {
 	dbx_strbuf_addf(b,
@@ -231,22 +216,18 @@ static void add_tile(struct dbx_strbuf *b, const char *id, uint64_t n, const cha
 
 int dbx_report_html(const struct dbx_report *r, struct dbx_strbuf *b)
 {
-	int64_t lo = INT64_MAX, hi = INT64_MIN;
+	int64_t lo, hi;
 
 	dbx_strbuf_add(b, head);
 	dbx_strbuf_add(b, "<h1>Egress denials</h1><p>");
-	dbx_vec_for_each(&r->points, p) {
-		lo = p->ms < lo ? p->ms : lo;
-		hi = p->ms > hi ? p->ms : hi;
-	}
-	if (r->points.n) {
+	if (span_of(r, &lo, &hi)) {
 		add_time(b, lo);
 		dbx_strbuf_add(b, " to ");
 		add_time(b, hi);
-		dbx_strbuf_add(b, " UTC");
-	} else {
-		dbx_strbuf_add(b, "No denials in this time");
+		dbx_strbuf_add(b, r->points.n ? " UTC" : " UTC: ");
 	}
+	if (!r->points.n)
+		dbx_strbuf_add(b, "No denials in this time");
 	dbx_strbuf_add(b, "</p>\n<div class=\"tiles\">\n");
 	add_tile(b, "dropped", r->n_flows[0], "flows dropped");
 	add_tile(b, "dry-run", r->n_flows[1], "flows denied in dry-run");
@@ -257,6 +238,6 @@ int dbx_report_html(const struct dbx_report *r, struct dbx_strbuf *b)
 	add_bars(&r->destinations, "destinations", "Top destinations", true, b);
 	add_bars(&r->reasons, "reasons", "Reasons", false, b);
 	add_bars(&r->workspaces, "workspaces", "Workspaces", false, b);
-	add_policies(r, b);
+	dbx_report_coverage(r, b);
 	return dbx_strbuf_add(b, "</div></main></body></html>\n");
 }

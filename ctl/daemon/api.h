@@ -18,11 +18,13 @@
 #define DBX_API_PARAMS    3
 #define DBX_API_PARAM_MAX 256
 
+struct dbx_capture_want;
 struct dbx_denials;
 struct dbx_fib;
 struct dbx_links;
 struct dbx_naming;
 struct dbx_records;
+struct dbx_scrape;
 
 struct dbx_daemon {
 	struct dbx_core core;
@@ -30,6 +32,7 @@ struct dbx_daemon {
 	struct dbx_denials *denials;   /* or NULL */
 	struct dbx_naming *naming;     /* NULL in tests */
 	struct dbx_records *records;   /* or NULL */
+	struct dbx_scrape *scrape;     /* or NULL */
 	const char *records_path;      /* where they are kept, or NULL: nowhere */
 	double started_ms;             /* monotonic */
 	const char *const *interfaces; /* of the command line: attached whatever documents say */
@@ -38,6 +41,7 @@ struct dbx_daemon {
 	struct dbx_fib *fib;     /* NULL: the driver uses the kernel's own routes */
 	char fib_error[256];
 	bool process_was_there; /* when it was last looked for */
+	bool sweep_failed;
 };
 
 enum dbx_method {
@@ -63,8 +67,9 @@ struct dbx_request {
 struct dbx_reply {
 	int status;
 	const char *content_type;
-	const char *allow; /* of a 405 */
-	bool is_stream;    /* no body: records follow as they come, see stream.h */
+	const char *allow;                /* of a 405 */
+	bool is_stream;                   /* no body: records follow as they come, see stream.h */
+	struct dbx_capture_want *capture; /* with is_stream: packets, see capture.h; owned */
 	struct dbx_strbuf body;
 };
 
@@ -116,11 +121,14 @@ DBX_HANDLER(stats);
 DBX_HANDLER(denials);
 DBX_HANDLER(names);
 DBX_HANDLER(usage);
+DBX_HANDLER(entries);
 DBX_HANDLER(explain);
 DBX_HANDLER(image);
+DBX_HANDLER(records);
 DBX_HANDLER(record_get);
 DBX_HANDLER(metrics);
 DBX_HANDLER(events);
+DBX_HANDLER(capture);
 
 DBX_HANDLER(policy_create);
 DBX_HANDLER(policy_list);
@@ -161,6 +169,9 @@ void dbx_api_reply_text(struct dbx_reply *reply, char *text);
 /* When the document of a feed, one of set, was applied last, or 0. */
 int64_t dbx_api_feed_time_ms(struct dbx_daemon *d, const struct dbx_docset *set,
 			     const struct dbx_feed *feed);
+/* ?since= in milliseconds since 1970, 0 when absent; false: the reply is written. */
+bool dbx_api_since(const struct dbx_request *req, int64_t now_ms, int64_t *since_ms,
+		   struct dbx_reply *reply);
 bool dbx_api_parse_id(const char *text, int64_t *out); /* a workspace id */
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/vec.h"
+#include "lib/when.h"
 
 #define DEFAULT_POLICY "default-policy"
 #define NAMED_MAX      5 /* users of an object that a refusal names */
@@ -50,6 +51,19 @@ void dbx_api_reply_text(struct dbx_reply *reply, char *text)
 	else
 		reply->body.err = -ENOMEM;
 	free(text);
+}
+
+bool dbx_api_since(const struct dbx_request *req, int64_t now_ms, int64_t *since_ms,
+		   struct dbx_reply *reply)
+{
+	char text[128];
+
+	*since_ms = 0;
+	if (!dbx_query_get(req->query, "since", text, sizeof(text)) ||
+	    !dbx_since_parse(text, now_ms, since_ms))
+		return true;
+	dbx_reply_error(reply, 400, "INVALID_PARAMETER_VALUE", "since " DBX_WHEN_ACCEPTED);
+	return false;
 }
 
 bool dbx_api_parse_id(const char *text, int64_t *out)

@@ -14,6 +14,7 @@
 #include "daemon/naming.h"
 #include "daemon/process.h"
 #include "daemon/records.h"
+#include "daemon/scrape.h"
 
 static void out_interfaces(struct dbx_strbuf *b, const struct dbx_links *links)
 {
@@ -208,6 +209,8 @@ void dbx_api_status(struct dbx_daemon *d, const struct dbx_request *req, struct 
 	out_dns(d, b);
 	dbx_strbuf_addc(b, ',');
 	dbx_records_status(d->records, b);
+	dbx_strbuf_addc(b, ',');
+	dbx_scrape_status(d->scrape, b);
 	dbx_strbuf_addc(b, ',');
 	out_events(d, b);
 	dbx_strbuf_addc(b, '}');

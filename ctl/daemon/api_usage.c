@@ -4,7 +4,6 @@
  */
 #include "daemon/api.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,65 +13,14 @@
 #include "daemon/usage.h"
 #include "policy/explain.h"
 
-#define SINCE_ACCEPTED                                                                  \
-	"since is a span (90s, 15m, 1h, 7d, 4w), a date (2026-11-21) or a time in UTC " \
-	"(2026-11-21T10:00:00Z)"
-
-/* "15m" -> seconds, or -1. */
-static int64_t parse_span(const char *s)
-{
-	static const struct {
-		char letter;
-		int64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-	int64_t n;
-	char *end;
-
-	if (*s < '0' || *s > '9')
-		return -1;
-	errno = 0;
-	n = strtoll(s, &end, 10);
-	if (errno || !end[0] || end[1])
-		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (units[i].letter == *end)
-			return __builtin_mul_overflow(n, units[i].seconds, &n) ? -1 : n;
-	}
-	return -1;
-}
-
-/* Seconds since 1970, or -1. */
-static int64_t parse_time(const char *s)
-{
-	static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct tm tm = {.tm_isdst = 0};
-		const char *end = strptime(s, forms[i], &tm);
-
-		if (end && !*end)
-			return timegm(&tm);
-	}
-	return -1;
-}
-
 static bool read_since(const struct dbx_request *req, int64_t now_s, int64_t *since,
 		       struct dbx_reply *reply)
 {
-	char text[64];
-	int64_t n;
+	int64_t ms;
 
-	*since = 0;
-	if (!dbx_query_get(req->query, "since", text, sizeof(text)))
-		return true;
-	n = parse_span(text);
-	*since = n >= 0 ? now_s - n : parse_time(text);
-	if (n < 0 && *since < 0) {
-		dbx_reply_error(reply, 400, "INVALID_PARAMETER_VALUE", SINCE_ACCEPTED);
+	if (!dbx_api_since(req, now_s * 1000, &ms, reply))
 		return false;
-	}
-	if (*since < 0)
-		*since = 0;
+	*since = ms / 1000;
 	return true;
 }
 

@@ -174,6 +174,7 @@ int dbx_core_store_rules(struct dbx_core *c, const struct dbx_built *b, struct d
 			.doc = dbx_image_string(&b->img, r[i].doc),
 			.ptr = dbx_image_string(&b->img, r[i].ptr),
 			.text = dbx_image_string(&b->img, r[i].text),
+			.first_s = dbx_now_ms() / 1000,
 		};
 
 		rc = dbx_store_put_rule(c->store, &name, f);

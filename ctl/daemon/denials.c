@@ -152,8 +152,8 @@ void dbx_denials_add(struct dbx_denials *d, const struct dbx_event *e, const cha
 	denial = &d->slots[i].denial;
 	denial->event = *e;
 	denial->last_ms = time_ms;
-	denial->packets++;
-	denial->bytes += e->frame_bytes;
+	denial->packets += 1 + e->more_packets;
+	denial->bytes += e->frame_bytes + e->more_bytes;
 	snprintf(denial->name, sizeof(denial->name), "%s", name ? name : "");
 	snprintf(denial->policy, sizeof(denial->policy), "%s", policy);
 }

@@ -130,6 +130,7 @@ static void record(struct dbx_dns *d, const struct dns_client *c, const struct d
 
 static void count_denied(struct dbx_dns *d, enum dbx_reason reason)
 {
+	DNS_COUNT(d, refused[reason]);
 	if (reason == DBX_REASON_DNS_NO_IDENTITY)
 		DNS_COUNT(d, no_identity);
 	else if (reason == DBX_REASON_DNS_TYPE)
@@ -140,15 +141,16 @@ static void count_denied(struct dbx_dns *d, enum dbx_reason reason)
 		DNS_COUNT(d, denied);
 }
 
-static void count_latency(struct dbx_dns *d, uint64_t start_ns)
+/* By a clock of its own: that of the loop stands still while a batch of queries is worked off. */
+static void count_latency(struct dbx_dns *d, enum dbx_dns_outcome o)
 {
-	uint64_t us = (d->now_ns - start_ns) / 1000;
+	uint64_t us = (dns_now_ns() - d->asked_ns) / 1000;
 	unsigned int i = us ? 64 - (unsigned int)__builtin_clzll(us) : 0;
 
 	if (i >= DBX_DNS_LATENCY_BUCKETS)
 		i = DBX_DNS_LATENCY_BUCKETS - 1;
-	DNS_COUNT(d, latency[i]);
-	DNS_SET(d, latency_us, d->stats.latency_us + us);
+	DNS_COUNT(d, latency[o][i]);
+	DNS_SET(d, latency_us[o], d->stats.latency_us[o] + us);
 }
 
 /* ---- replies ---- */
@@ -174,6 +176,7 @@ static void refuse(struct dbx_dns *d, const struct dns_client *c, const struct d
 
 	count_denied(d, j->d.reason);
 	record(d, c, q, j, j->rcode, NULL);
+	count_latency(d, is_failure ? DBX_DNS_IS_FAILED : DBX_DNS_IS_REFUSED);
 	if (j->rcode != DBX_DNS_NOERROR)
 		give_error(d, c, q, j->rcode, is_failure ? DBX_DNS_EDE_OTHER : DBX_DNS_EDE_FILTERED,
 			   reason_slugs[j->d.reason]);
@@ -183,7 +186,9 @@ static void fail(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 		 struct dns_judgement *j, int ede, const char *text)
 {
 	deny(j, DBX_REASON_DNS_FAILED, DBX_DNS_SERVFAIL);
+	DNS_COUNT(d, refused[DBX_REASON_DNS_FAILED]);
 	record(d, c, q, j, DBX_DNS_SERVFAIL, NULL);
+	count_latency(d, DBX_DNS_IS_FAILED);
 	give_error(d, c, q, DBX_DNS_SERVFAIL, ede, text);
 }
 
@@ -254,8 +259,7 @@ static int settle(struct dbx_dns *d, const struct dns_client *c, const struct db
 
 /* The endpoint's addresses are the answer, and no upstream is asked; the image lets packets there. */
 static void give_privately(struct dbx_dns *d, const struct dns_client *c,
-			   const struct dbx_dns_query *q, struct dns_judgement *j,
-			   uint64_t start_ns)
+			   const struct dbx_dns_query *q, struct dns_judgement *j)
 {
 	size_t cap;
 	uint8_t *out;
@@ -270,7 +274,7 @@ static void give_privately(struct dbx_dns *d, const struct dns_client *c,
 	} else {
 		DNS_COUNT(d, allowed);
 	}
-	count_latency(d, start_ns);
+	count_latency(d, DBX_DNS_IS_ANSWERED);
 	if (c->is_tcp && !c->conn)
 		return;
 	out = dns_reply_begin(d, c, &cap);
@@ -282,7 +286,7 @@ static void give_privately(struct dbx_dns *d, const struct dns_client *c,
 }
 
 static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx_dns_query *q,
-		 struct dns_judgement *j, struct dns_entry *e, uint64_t start_ns)
+		 struct dns_judgement *j, struct dns_entry *e)
 {
 	uint32_t age_s = (uint32_t)((d->now_ns - e->read_ns) / 1000000000u);
 	size_t cap;
@@ -299,7 +303,7 @@ static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 		return;
 	}
 	if (j->d.is_private) {
-		give_privately(d, c, q, j, start_ns);
+		give_privately(d, c, q, j);
 		return;
 	}
 	if (j->d.verdict == DBX_VERDICT_DRY_RUN) {
@@ -310,7 +314,7 @@ static void give(struct dbx_dns *d, const struct dns_client *c, const struct dbx
 	}
 	if (e->a.rcode == DBX_DNS_SERVFAIL)
 		DNS_COUNT(d, servfail);
-	count_latency(d, start_ns);
+	count_latency(d, e->a.rcode == DBX_DNS_SERVFAIL ? DBX_DNS_IS_FAILED : DBX_DNS_IS_ANSWERED);
 	if (c->is_tcp && !c->conn)
 		return;
 	out = dns_reply_begin(d, c, &cap);
@@ -349,16 +353,17 @@ void dns_ask_finish(struct dbx_dns *d, struct dns_ask *ask, struct dns_entry *e)
 		ask_free(d, ask);
 		return;
 	}
+	d->asked_ns = ask->start_ns;
 	judge(d, &ask->client, &ask->q, &j);
 	if (j.d.verdict == DBX_VERDICT_DROP)
 		refuse(d, &ask->client, &ask->q, &j);
 	else if (j.d.is_private)
-		give_privately(d, &ask->client, &ask->q, &j, ask->start_ns);
+		give_privately(d, &ask->client, &ask->q, &j);
 	else if (!e)
 		fail(d, &ask->client, &ask->q, &j, DBX_DNS_EDE_NETWORK,
 		     "no upstream gave an answer that can be used");
 	else
-		give(d, &ask->client, &ask->q, &j, e, ask->start_ns);
+		give(d, &ask->client, &ask->q, &j, e);
 	ask_free(d, ask);
 }
 
@@ -415,6 +420,7 @@ void dns_query_handle(struct dbx_dns *d, const struct dns_client *c, const uint8
 	struct dns_entry *e;
 	struct dns_key k;
 
+	d->asked_ns = d->now_ns;
 	DNS_COUNT(d, queries);
 	if (!is_readable(d, c, msg, n))
 		return;
@@ -424,7 +430,7 @@ void dns_query_handle(struct dbx_dns *d, const struct dns_client *c, const uint8
 		return;
 	}
 	if (j.d.is_private) {
-		give_privately(d, c, &d->q, &j, d->now_ns);
+		give_privately(d, c, &d->q, &j);
 		return;
 	}
 	k = dns_cache_key(d->cache, &d->q);
@@ -434,5 +440,5 @@ void dns_query_handle(struct dbx_dns *d, const struct dns_client *c, const uint8
 		return;
 	}
 	DNS_COUNT(d, cache_hits);
-	give(d, c, &d->q, &j, e, d->now_ns);
+	give(d, c, &d->q, &j, e);
 }

@@ -217,6 +217,7 @@ struct dbx_dns {
 	const struct dbx_view *view;
 	const struct dbx_dns_options *options; /* of view; NULL: none */
 	uint64_t now_ns;                       /* CLOCK_MONOTONIC */
+	uint64_t asked_ns;                     /* when the query that is being answered was read */
 	bool options_stale;                    /* the generation has changed since enter */
 	/* of the last generation that was seen */
 	uint64_t generation;

@@ -83,6 +83,14 @@ struct dbx_dns_opts {
 
 #define DBX_DNS_LATENCY_BUCKETS 24 /* bucket i: below 2^i microseconds, and not below 2^(i-1) */
 
+/* Refused: policies say no, and nobody else is asked. Failed: SERVFAIL, of an upstream or our own. */
+enum dbx_dns_outcome {
+	DBX_DNS_IS_ANSWERED,
+	DBX_DNS_IS_REFUSED,
+	DBX_DNS_IS_FAILED,
+	DBX_DNS_OUTCOMES
+};
+
 struct dbx_dns_stats {
 	uint64_t queries; /* read or not */
 	uint64_t garbage; /* not a query, or malformed */
@@ -97,12 +105,14 @@ struct dbx_dns_stats {
 	uint64_t send_failures;
 	uint64_t tcp_accepted, tcp_refused, tcp_open;
 	uint64_t outstanding;
-	uint64_t latency[DBX_DNS_LATENCY_BUCKETS]; /* from reading the query to giving the answer */
-	uint64_t latency_us;                       /* all of them added up */
-	uint64_t answered_privately;               /* with the address of a private endpoint */
-	uint64_t guards;                           /* names whose public addresses are looked up */
-	uint64_t guards_over; /* those that were too many: they are not guarded */
+	/* From reading a query to giving its answer, and all of that added up. */
+	uint64_t latency[DBX_DNS_OUTCOMES][DBX_DNS_LATENCY_BUCKETS];
+	uint64_t latency_us[DBX_DNS_OUTCOMES];
+	uint64_t answered_privately; /* with the address of a private endpoint */
+	uint64_t guards;             /* names whose public addresses are looked up */
+	uint64_t guards_over;        /* those that were too many: they are not guarded */
 	uint64_t guard_lookups, guard_failures;
+	uint64_t refused[DBX_REASON_MAX]; /* questions that got no answer, by why */
 };
 
 int dbx_dns_start(struct dbx_dns **out, const struct dbx_dns_opts *o, struct dbx_fail *f);

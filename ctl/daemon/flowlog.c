@@ -157,10 +157,10 @@ static bool is_wanted(const struct dbx_flowlog *l, unsigned int what)
 	return false;
 }
 
-static void tell(struct dbx_flowlog *l, const struct flow *f, unsigned int what)
+static void fill(struct dbx_flowlog *l, const struct flow *f, bool is_open, struct dbx_record *r)
 {
-	struct dbx_record r = {
-		.is_open = what == DBX_FLOWLOG_OPENED,
+	*r = (struct dbx_record){
+		.is_open = is_open,
 		.event = f->event,
 		.account_id = "",
 		.policy_id = f->policy_id,
@@ -176,14 +176,20 @@ static void tell(struct dbx_flowlog *l, const struct flow *f, unsigned int what)
 		.first_ms = f->first_ms,
 		.last_ms = f->last_ms,
 	};
+	memcpy(r->event_id, f->event_id, sizeof(r->event_id));
+	if (f->rdata)
+		memcpy(r->rdata, f->rdata, f->n_rdata * sizeof(*f->rdata));
+	if (l->describe)
+		l->describe(l->describe_arg, r);
+}
+
+static void tell(struct dbx_flowlog *l, const struct flow *f, unsigned int what)
+{
+	struct dbx_record r;
 
 	if (!is_wanted(l, what))
 		return;
-	memcpy(r.event_id, f->event_id, sizeof(r.event_id));
-	if (f->rdata)
-		memcpy(r.rdata, f->rdata, f->n_rdata * sizeof(*f->rdata));
-	if (l->describe)
-		l->describe(l->describe_arg, &r);
+	fill(l, f, what == DBX_FLOWLOG_OPENED, &r);
 	dbx_strbuf_reset(&l->line);
 	dbx_record_line(&r, &l->line);
 	if (dbx_strbuf_addc(&l->line, '\n')) {
@@ -195,6 +201,29 @@ static void tell(struct dbx_flowlog *l, const struct flow *f, unsigned int what)
 		if (l->subs[i].what & what)
 			l->subs[i].fn(l->subs[i].arg, &r, l->line.s, l->line.len - 1);
 	}
+}
+
+int dbx_flowlog_line(struct dbx_flowlog *l, const char *event_id, char **line)
+{
+	struct dbx_strbuf b;
+	struct dbx_record r;
+	const struct flow *f = NULL;
+
+	for (size_t i = 0; i < l->n && !f; i++) {
+		f = &l->ring[(l->head + i) % l->max];
+		if (strcmp(f->event_id, event_id))
+			f = NULL;
+	}
+	if (!f)
+		return -ENOENT;
+	fill(l, f, true, &r);
+	dbx_strbuf_init(&b);
+	if (dbx_record_line(&r, &b)) {
+		dbx_strbuf_fini(&b);
+		return -ENOMEM;
+	}
+	*line = dbx_strbuf_steal(&b);
+	return 0;
 }
 
 /* ---- flows ---- */
@@ -273,7 +302,7 @@ static struct flow *begin(struct dbx_flowlog *l, const struct dbx_flow_note *n, 
 void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64_t mono_ms)
 {
 	const char *name = n->name ? n->name : "";
-	uint64_t packets = n->packets ? n->packets : 1;
+	uint64_t packets = n->packets ? n->packets : 1 + n->event->more_packets;
 	struct key k;
 	struct flow *f;
 	uint32_t bucket;
@@ -292,7 +321,7 @@ void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64
 	}
 	f->event = *n->event;
 	f->packets += packets;
-	f->bytes += n->packets ? n->bytes : n->event->frame_bytes;
+	f->bytes += n->packets ? n->bytes : n->event->frame_bytes + n->event->more_bytes;
 	if (n->time_ms < f->first_ms)
 		f->first_ms = n->time_ms;
 	if (n->time_ms > f->last_ms)

@@ -24,7 +24,7 @@ struct dbx_flow_note {
 	int rcode; /* DBX_RECORD_RCODE_NONE: not from the resolver */
 	const struct dbx_addr *rdata;
 	size_t n_rdata;
-	uint64_t packets, bytes; /* that the event stands for; 0 packets: one, of frame_bytes */
+	uint64_t packets, bytes; /* instead of the event's; 0 packets: as the event says */
 	int64_t time_ms;         /* wall clock */
 };
 
@@ -40,6 +40,13 @@ void dbx_flowlog_set_interval(struct dbx_flowlog *l, uint32_t seconds);
 void dbx_flowlog_add(struct dbx_flowlog *l, const struct dbx_flow_note *n, int64_t mono_ms);
 void dbx_flowlog_tick(struct dbx_flowlog *l, int64_t mono_ms); /* ends what is due */
 void dbx_flowlog_flush(struct dbx_flowlog *l);                 /* ends every flow */
+
+/*
+ * Of a flow that is still open, by the event_id that its record will have: that record as it would be
+ * now, is_open, as one malloc'ed line without a newline. -ENOENT or -ENOMEM. Looks through all flows,
+ * which takes milliseconds when there are DBX_FLOWLOG_MAX of them: for a person's question.
+ */
+int dbx_flowlog_line(struct dbx_flowlog *l, const char *event_id, char **line);
 
 /*
  * Who is told of records: OPENED at once when a flow is first seen (is_open, same event_id as the

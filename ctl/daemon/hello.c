@@ -2,144 +2,40 @@
 /*
  * hello.c -- flows whose name the daemon reads: HTTP request heads and QUIC Initials.
  *
- * What is kept of a flow is what its first copies said. A repetition that says something else changes
- * nothing here, and does not pass the kernel's check of the hash.
+ * What they say and what becomes of them is wire/said.h's; here it is looked up, told and carried out.
  */
 #include "daemon/hello.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/hello_quic.h"
 #include "daemon/namer_impl.h"
-#include "lib/name.h"
-#include "wire/http.h"
+#include "wire/said.h"
 
-#define WAITING_MAX 1024u
-#define WAIT_NS     30000000000ull
-
-struct waiting {
-	struct dbx_flow_key key;
-	uint64_t start_ns, since_ns;
-	uint32_t n; /* HTTP: bytes from the beginning of the stream on */
-	uint32_t n_cuts;
-	uint32_t cuts[DBX_HELLO_CUTS];
-	uint8_t bytes[DBX_HELLO_BYTES];
-};
+#define WAIT_NS 30000000000ull
 
 struct dbx_hellos {
 	struct dbx_core *core;
 	void (*denied)(void *arg, const struct dbx_name_event *e);
 	void *arg;
-	struct waiting *flows[WAITING_MAX]; /* NULL: free */
+	struct dbx_streams streams; /* HTTP */
 	struct dbx_quics *quics;
 	uint64_t http_allowed, http_denied, quic_allowed, quic_denied;
 };
 
-/* What a flow was found to say. */
-struct finding {
-	uint32_t reason; /* 0: the name may be looked up */
-	uint64_t name, rule_uid;
-	uint32_t n_hello, n_body;
-	const uint8_t *text;
-	size_t n_text;
-};
-
-/* ---- flows that wait ---- */
-
-static bool is_flow(const struct waiting *w, const struct dbx_name_event *e)
-{
-	return w && w->start_ns == e->start_ns && !memcmp(&w->key, &e->key, sizeof(w->key));
-}
-
-/* That of the event, or a new one; the oldest gives way: its client repeats from the beginning. */
-static struct waiting **find(struct dbx_hellos *h, const struct dbx_name_event *e)
-{
-	struct waiting **oldest = &h->flows[0];
-
-	for (size_t i = 0; i < WAITING_MAX; i++)
-		if (is_flow(h->flows[i], e))
-			return &h->flows[i];
-	for (size_t i = 0; i < WAITING_MAX && *oldest; i++)
-		if (!h->flows[i] || h->flows[i]->since_ns < (*oldest)->since_ns)
-			oldest = &h->flows[i];
-	free(*oldest);
-	*oldest = calloc(1, sizeof(**oldest));
-	if (!*oldest)
-		return NULL;
-	(*oldest)->key = e->key;
-	(*oldest)->start_ns = e->start_ns;
-	(*oldest)->since_ns = dbx_namer_now();
-	return oldest;
-}
-
 void dbx_hellos_sweep(struct dbx_hellos *h)
 {
-	uint64_t now = dbx_namer_now();
-
 	dbx_quics_sweep(h->quics);
-	for (size_t i = 0; i < WAITING_MAX; i++) {
-		if (h->flows[i] && now - h->flows[i]->since_ns > WAIT_NS) {
-			free(h->flows[i]);
-			h->flows[i] = NULL;
-		}
-	}
-}
-
-/* ---- HTTP ---- */
-
-/* False: nothing new. */
-static bool add_segment(struct waiting *w, const struct dbx_name_event *e)
-{
-	uint32_t off = e->seq - e->isn, skip = w->n - off, n;
-
-	if (off > w->n || skip >= e->n_payload)
-		return false;
-	n = e->n_payload - skip;
-	if (n > sizeof(w->bytes) - w->n)
-		n = (uint32_t)sizeof(w->bytes) - w->n;
-	memcpy(w->bytes + w->n, e->payload + skip, n);
-	w->n += n;
-	if (w->n_cuts < DBX_HELLO_CUTS)
-		w->cuts[w->n_cuts] = w->n;
-	w->n_cuts++;
-	return true;
-}
-
-static bool read_http(struct dbx_hellos *h, struct waiting *w, const struct dbx_name_event *e,
-		      struct finding *out)
-{
-	char name[DBX_NAME_SIZE];
-	struct dbx_http_head head;
-	enum dbx_http_status s;
-
-	if (!add_segment(w, e))
-		return false;
-	s = dbx_http_read(w->bytes, w->n, &head);
-	if (s == DBX_HTTP_MORE && w->n_cuts < DBX_HELLO_CUTS)
-		return false;
-	out->text = (const uint8_t *)head.host;
-	out->n_text = head.n_host;
-	out->n_hello = (uint32_t)head.n_head;
-	out->n_body = head.n_body;
-	if (s == DBX_HTTP_BAD)
-		out->reason = DBX_REASON_NOT_HTTP;
-	else if (s != DBX_HTTP_DONE || w->n_cuts > DBX_HELLO_CUTS)
-		out->reason = DBX_REASON_HELLO_TOO_LONG;
-	else if (dbx_name_canon_n(head.host, head.n_host, 0, name, NULL))
-		out->reason = DBX_REASON_NAME_MISSING;
-	else
-		out->name = dbx_namer_hash(h->core->namer, name);
-	return true;
+	dbx_streams_sweep(&h->streams, dbx_namer_now(), WAIT_NS);
 }
 
 /* ---- QUIC ---- */
 
 /* False: nothing to decide. */
-static bool read_quic(struct dbx_hellos *h, const struct dbx_name_event *e, struct finding *out,
-		      struct dbx_said *said, struct dbx_quic_conn **conn)
+static bool read_quic(struct dbx_hellos *h, const struct dbx_name_event *e,
+		      struct dbx_read_name *out, struct dbx_said *said, struct dbx_quic_conn **conn)
 {
 	const struct dbx_built *b = &h->core->now;
 
@@ -156,14 +52,8 @@ static bool read_quic(struct dbx_hellos *h, const struct dbx_name_event *e, stru
 	case DBX_QUICS_DECIDE:
 		break;
 	}
-	dbx_hello_name(dbx_quics_hello(*conn), &h->core->namer->secret, said);
-	out->reason = said->reason;
-	if (said->has_ech && said->reason != DBX_REASON_NOT_TLS && b->mem &&
-	    b->img.hdr->name_flags & DBX_NAMES_F_ECH_DENY)
-		out->reason = DBX_REASON_NAME_ENCRYPTED;
-	out->name = dbx_hash_value(&said->hash);
-	out->text = said->name;
-	out->n_text = said->n_name;
+	dbx_said_quic(dbx_quics_hello(*conn), &h->core->namer->secret,
+		      b->mem && b->img.hdr->name_flags & DBX_NAMES_F_ECH_DENY, said, out);
 	return true;
 }
 
@@ -182,29 +72,16 @@ static uint64_t policy_of(struct dbx_hellos *h, const struct dbx_name_event *e)
 	return uid;
 }
 
-/* As the kernel program decides of a ClientHello: the name must be bound to the address. */
 static void look_up(struct dbx_hellos *h, const struct dbx_name_event *e, uint64_t policy_uid,
-		    struct finding *f)
+		    struct dbx_read_name *f)
 {
 	struct dbx_bound_key key = {.policy_uid = policy_uid, .name = f->name};
 	struct dbx_bound bound;
+	int rc;
 
-	if (f->reason)
-		return;
 	memcpy(key.addr, e->key.dst, sizeof(key.addr));
-	if (h->core->ops->bound_get(h->core->dp, &key, &bound) ||
-	    bound.expires_ns <= dbx_namer_now())
-		f->reason = e->event.flags & DBX_EVENT_F_GUARDED ? 0 : DBX_REASON_NAME_MISMATCH;
-	else if (bound.flags & DBX_BOUND_F_PRIVATE)
-		f->reason = DBX_REASON_PRIVATE_REQUIRED;
-	else
-		f->rule_uid = bound.rule_uid;
-}
-
-/* Never softened: the name of a guarded resource, and what keeps one from being seen. */
-static bool is_hard(const struct dbx_name_event *e, const struct finding *f)
-{
-	return f->reason == DBX_REASON_PRIVATE_REQUIRED || (e->event.flags & DBX_EVENT_F_GUARDED);
+	rc = f->reason ? -ENOENT : h->core->ops->bound_get(h->core->dp, &key, &bound);
+	dbx_said_look_up(f, e, rc ? NULL : &bound, dbx_namer_now());
 }
 
 /* Whether what is refused passes, recorded: asked of a name that no policy lists. */
@@ -216,31 +93,13 @@ static bool is_dry_run(struct dbx_hellos *h, const struct dbx_name_event *e)
 	if (!v)
 		return false;
 	dbx_names_decide(v->names, (int64_t)e->event.workspace_id, e->event.product,
-			 "name-check.dbx-egress.invalid", &d);
+			 DBX_SAID_UNLISTED, &d);
 	dbx_namer_view_put(h->core->namer, v);
 	return d.verdict == DBX_VERDICT_DRY_RUN;
 }
 
-/* What a repetition must hash to: at the end of each segment, and of the head. */
-static void put_cuts(const struct dbx_hellos *h, const struct waiting *w, struct dbx_flow *v)
-{
-	struct dbx_hash hash = {{0, 0}};
-	uint32_t cut = 0;
-
-	for (uint32_t i = 0; i < v->n_hello && v->n_cuts < DBX_HELLO_CUTS; i++) {
-		dbx_hash_byte(&hash, &h->core->namer->secret, w->bytes[i]);
-		while (cut < w->n_cuts && w->cuts[cut] < i + 1)
-			cut++;
-		if (i + 1 == v->n_hello || (cut < w->n_cuts && w->cuts[cut] == i + 1)) {
-			v->cuts[v->n_cuts].end = i + 1;
-			v->cuts[v->n_cuts++].hash = hash;
-		}
-	}
-	v->n_seen = v->n_hello;
-}
-
-static void tell(struct dbx_hellos *h, const struct dbx_name_event *e, const struct finding *f,
-		 bool dry_run)
+static void tell(struct dbx_hellos *h, const struct dbx_name_event *e,
+		 const struct dbx_read_name *f, bool dry_run)
 {
 	struct dbx_name_event *said = malloc(sizeof(*said));
 
@@ -259,35 +118,16 @@ static void tell(struct dbx_hellos *h, const struct dbx_name_event *e, const str
 }
 
 /* w: HTTP. 1: the flow may go on, 0: it may not, -1: it is another one by now. */
-static int decide(struct dbx_hellos *h, const struct waiting *w, const struct dbx_name_event *e,
-		  struct finding *f)
+static int decide(struct dbx_hellos *h, const struct dbx_stream *w, const struct dbx_name_event *e,
+		  struct dbx_read_name *f)
 {
-	struct dbx_flow v = {
-		.policy_uid = {policy_of(h, e), 0},
-		.workspace_id = e->event.workspace_id,
-		.start_ns = e->start_ns,
-		.last_ns = dbx_namer_now(),
-		.isn = e->isn,
-		.kind = e->kind,
-		.state = DBX_FLOW_ALLOWED,
-	};
-	bool is_http = e->kind == DBX_NAME_PORT_HTTP, dry_run = false;
+	struct dbx_flow v = {.policy_uid = {policy_of(h, e), 0}, .last_ns = dbx_namer_now()};
+	bool is_http = e->kind == DBX_NAME_PORT_HTTP, dry_run;
 	int rc;
 
 	look_up(h, e, v.policy_uid[0], f);
-	v.reason = (uint8_t)f->reason;
-	if (f->reason) {
-		dry_run = !is_hard(e, f) && is_dry_run(h, e);
-		v.state = dry_run ? DBX_FLOW_ALLOWED : DBX_FLOW_DENIED;
-		v.flags = dry_run ? DBX_FLOW_F_DRY_RUN : 0;
-	} else {
-		v.name = f->name;
-		v.rule_uid = f->rule_uid;
-		v.n_hello = f->n_hello;
-		v.n_body = f->n_body;
-		if (is_http)
-			put_cuts(h, w, &v);
-	}
+	dry_run = f->reason && !dbx_said_is_hard(f, e) && is_dry_run(h, e);
+	dbx_said_flow(f, e, w, &h->core->namer->secret, dry_run, &v);
 	rc = h->core->ops->flow_set(h->core->dp, &e->key, &v);
 	if (f->reason)
 		tell(h, e, f, dry_run);
@@ -299,7 +139,7 @@ static int decide(struct dbx_hellos *h, const struct waiting *w, const struct db
 
 static void quic_event(struct dbx_hellos *h, const struct dbx_name_event *e)
 {
-	struct finding f = {.reason = 0};
+	struct dbx_read_name f = {.reason = 0};
 	struct dbx_said said = {.reason = 0};
 	struct dbx_quic_conn *conn = NULL;
 
@@ -317,21 +157,20 @@ static void quic_event(struct dbx_hellos *h, const struct dbx_name_event *e)
 
 void dbx_hellos_event(struct dbx_hellos *h, const struct dbx_name_event *e)
 {
-	struct finding f = {.reason = 0};
-	struct waiting **w;
+	struct dbx_read_name f = {.reason = 0};
+	struct dbx_stream **w;
 
 	if (e->kind == DBX_NAME_PORT_QUIC) {
 		quic_event(h, e);
 		return;
 	}
-	w = find(h, e);
+	w = dbx_streams_find(&h->streams, e, dbx_namer_now());
 	if (!w)
 		return; /* out of memory: held, and repeated by the client */
-	if (!read_http(h, *w, e, &f))
+	if (!dbx_said_http(*w, e, &h->core->namer->secret, &f))
 		return;
 	decide(h, *w, e, &f);
-	free(*w);
-	*w = NULL;
+	dbx_streams_drop(w);
 }
 
 /* ---- life ---- */
@@ -357,8 +196,7 @@ void dbx_hellos_free(struct dbx_hellos **h)
 {
 	if (!*h)
 		return;
-	for (size_t i = 0; i < WAITING_MAX; i++)
-		free((*h)->flows[i]);
+	dbx_streams_fini(&(*h)->streams);
 	dbx_quics_free(&(*h)->quics);
 	free(*h);
 	*h = NULL;

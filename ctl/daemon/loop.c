@@ -19,10 +19,12 @@
 #include "daemon/forward.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/naming.h"
 #include "daemon/paths.h"
 #include "daemon/process.h"
 #include "daemon/records.h"
+#include "daemon/scrape.h"
 #include "daemon/server.h"
 #include "daemon/usage.h"
 
@@ -31,6 +33,7 @@
 #define PATHS_MS   100 /* who changes our routes without end makes us look no more often */
 #define FIB_MS     5   /* routes and neighbours often change several at a time */
 #define FIB_SHARE  10  /* a long table is read again when ten times as long has gone by */
+#define SWEEPS_MAX 8   /* a second; what the ring has no room for then waits for the next one */
 #define EVENTS_MS  250 /* drivers that have no descriptor to wait for are asked this often */
 
 struct loop {
@@ -188,6 +191,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	dbx_links_retry(l->d->links);
 	dbx_naming_retry(l->d->naming);
+	dbx_scrape_retry(l->d->scrape);
 	check_paths(l);
 	sync_forward(l->d);
 	sync_fib(l);
@@ -233,26 +237,8 @@ static void on_change(void *arg)
 	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
 	dbx_records_change(l->d->records);
+	dbx_scrape_change(l->d->scrape, &l->d->core.model->gateway.metrics);
 	tell_status(l);
-}
-
-/* ---- names ---- */
-
-static void on_second(evutil_socket_t fd, short what, void *arg)
-{
-	struct dbx_daemon *d = ((struct loop *)arg)->d;
-
-	(void)fd, (void)what;
-	dbx_naming_second(d->naming);
-	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
-	dbx_records_second(d->records);
-	dbx_process_watch(d);
-}
-
-static void on_names(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	dbx_naming_events(((struct loop *)arg)->d->naming);
 }
 
 /* ---- denials ---- */
@@ -268,8 +254,23 @@ static void add_denial(void *arg, const struct dbx_event *e)
 		.time_ms = dbx_now_ms() - (age_ms > 0 ? age_ms : 0),
 	};
 
-	dbx_denials_add(d->denials, e, n.policy_id, NULL, n.time_ms);
+	if (e->verdict != DBX_VERDICT_PASS)
+		dbx_denials_add(d->denials, e, n.policy_id, NULL, n.time_ms);
 	dbx_records_add(d->records, &n);
+}
+
+/* What waits in the kernel is told of before flows end, so that it is in the record of its interval. */
+static void sweep_denials(struct dbx_daemon *d)
+{
+	int i, rc = 1;
+
+	for (i = 0; i < SWEEPS_MAX && rc > 0; i++) {
+		rc = d->core.ops->sweep(d->core.dp);
+		d->core.ops->poll_events(d->core.dp, add_denial, d);
+	}
+	if (rc < 0 && !d->sweep_failed)
+		dbx_log_error("sweeping what waits to be recorded: %s", strerror(-rc));
+	d->sweep_failed = rc < 0;
 }
 
 static void on_denials(evutil_socket_t fd, short what, void *arg)
@@ -280,6 +281,33 @@ static void on_denials(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	d->core.ops->poll_events(d->core.dp, add_denial, d);
 	dbx_records_tick(d->records);
+}
+
+/* ---- names ---- */
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct dbx_daemon *d = ((struct loop *)arg)->d;
+
+	(void)fd, (void)what;
+	sweep_denials(d);
+	dbx_naming_second(d->naming);
+	dbx_usage_second(d->core.usage, dbx_now_ms() / 1000);
+	dbx_records_second(d->records);
+	dbx_process_watch(d);
+}
+
+static void on_names(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	dbx_naming_events(((struct loop *)arg)->d->naming);
+}
+
+/* ---- metrics ---- */
+
+static int metrics(void *arg, struct dbx_strbuf *b)
+{
+	return dbx_metrics_text(arg, b);
 }
 
 /* ---- set-up ---- */
@@ -379,7 +407,8 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	rc = dbx_links_open(&l->d->links, l->d->core.ops, l->d->core.dp, f);
 	if (rc)
 		return rc;
-	if (dbx_records_open(&l->d->records, &l->d->core, l->d->records_path))
+	if (dbx_records_open(&l->d->records, &l->d->core, l->d->records_path) ||
+	    dbx_scrape_open(&l->d->scrape, l->base, metrics, l->d))
 		return dbx_fail_set(f, -ENOMEM, DBX_FAIL_INTERNAL, "out of memory");
 	rc = dbx_naming_open(&l->d->naming, &l->d->core, l->d->denials, l->d->records, f);
 	if (rc)
@@ -398,6 +427,7 @@ static int start(struct loop *l, const char *socket_path, struct dbx_fail *f)
 	want_links(l);
 	sync_forward(l->d);
 	dbx_naming_change(l->d->naming);
+	dbx_scrape_change(l->d->scrape, &l->d->core.model->gateway.metrics);
 	return dbx_server_open(&l->server, l->base, socket_path, l->d, f);
 }
 
@@ -417,6 +447,7 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 			rc = dbx_fail_set(f, -EIO, DBX_FAIL_INTERNAL, "the event loop failed");
 	}
 	dbx_server_close(&l.server);
+	dbx_scrape_close(&d->scrape);
 	for (i = 0; i < l.n_events; i++)
 		event_free(l.events[i]);
 	if (l.paths_timer)
@@ -425,6 +456,8 @@ int dbx_loop_run(struct dbx_daemon *d, const char *socket_path, struct dbx_fail 
 		event_free(l.fib_timer);
 	dbx_fib_close(&d->fib);
 	d->core.on_change = NULL;
+	if (d->records)
+		sweep_denials(d);
 	dbx_naming_close(&d->naming);
 	dbx_records_close(&d->records);
 	dbx_links_close(&d->links);

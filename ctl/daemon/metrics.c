@@ -13,6 +13,7 @@
 #include "daemon/links.h"
 #include "daemon/naming.h"
 #include "daemon/records.h"
+#include "daemon/sink.h"
 #include "dbx/program.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
@@ -231,10 +232,15 @@ static void out_events(struct dbx_daemon *d, struct dbx_strbuf *b, size_t n_coun
 	out_tables(b, t, n);
 	one(b, "events_total", "counter", "Events of denied packets put on the ring.",
 	    v[DBX_TOTAL_EVENTS].packets);
-	head(b, "events_lost_total", "counter", "Events lost, by the place that was full.");
+	one(b, "events_packets_total", "counter", "Packets that those events stand for.",
+	    v[DBX_TOTAL_TOLD].packets);
+	head(b, "events_lost_total", "counter",
+	     "Packets that no record has, by the place that was full.");
 	dbx_strbuf_addf(b, P "events_lost_total{at=\"ring\"} %" PRIu64 "\n",
 			(uint64_t)v[DBX_TOTAL_EVENTS_LOST].packets);
-	dbx_strbuf_addf(b, P "events_lost_total{at=\"flows\"} %" PRIu64 "\n", log.lost_events);
+	dbx_strbuf_addf(b, P "events_lost_total{at=\"flows\"} %" PRIu64 "\n", log.lost_packets);
+	dbx_strbuf_addf(b, P "events_lost_total{at=\"names\"} %" PRIu64 "\n",
+			(uint64_t)v[DBX_TOTAL_NAMES_LOST].packets);
 	one(b, "records_total", "counter", "Records of denied flows.", log.records);
 	one(b, "learned_names", "gauge", "Names with their addresses that flows may use.",
 	    names.n_bound - names.n_guards);
@@ -242,24 +248,51 @@ static void out_events(struct dbx_daemon *d, struct dbx_strbuf *b, size_t n_coun
 	    names.refused_full);
 }
 
+/* A sink that never lost anything says so: alerts need a series to look at. */
+static void out_sinks(struct dbx_strbuf *b, const struct dbx_sinks *s)
+{
+	head(b, "sink_error", "gauge", "1: a sink of records fails now; see status.");
+	for (size_t i = 0; i < s->n; i++)
+		dbx_strbuf_addf(b, P "sink_error{sink=\"%s\"} %d\n", s->v[i]->ops->name,
+				s->v[i]->error[0] != '\0');
+	head(b, "sink_lost_total", "counter", "Records that a sink could not take or deliver.");
+	for (size_t i = 0; i < s->n; i++)
+		dbx_strbuf_addf(b, P "sink_lost_total{sink=\"%s\"} %" PRIu64 "\n",
+				s->v[i]->ops->name, s->v[i]->lost);
+}
+
 /* ---- the resolver ---- */
 
 /* Bucket i of the stats is below 2^i microseconds; the last one has no end. */
-static void out_latency(struct dbx_strbuf *b, const struct dbx_dns_stats *s)
+static void out_outcome(struct dbx_strbuf *b, const char *outcome, const uint64_t *latency,
+			uint64_t latency_us)
 {
 	uint64_t sum = 0;
 
-	head(b, "dns_latency_seconds", "histogram", "From reading a query to giving its answer.");
 	for (int i = 0; i < DBX_DNS_LATENCY_BUCKETS; i++) {
-		sum += s->latency[i];
+		sum += latency[i];
 		if (i < DBX_DNS_LATENCY_BUCKETS - 1)
 			dbx_strbuf_addf(b,
-					P "dns_latency_seconds_bucket{le=\"%.6f\"} %" PRIu64 "\n",
-					(double)(UINT64_C(1) << i) / 1e6, sum);
+					P "dns_latency_seconds_bucket{outcome=\"%s\",le=\"%.6f\"} "
+					  "%" PRIu64 "\n",
+					outcome, (double)(UINT64_C(1) << i) / 1e6, sum);
 	}
-	dbx_strbuf_addf(b, P "dns_latency_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", sum);
-	dbx_strbuf_addf(b, P "dns_latency_seconds_sum %.6f\n", (double)s->latency_us / 1e6);
-	dbx_strbuf_addf(b, P "dns_latency_seconds_count %" PRIu64 "\n", sum);
+	dbx_strbuf_addf(b, P "dns_latency_seconds_bucket{outcome=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
+			outcome, sum);
+	dbx_strbuf_addf(b, P "dns_latency_seconds_sum{outcome=\"%s\"} %.6f\n", outcome,
+			(double)latency_us / 1e6);
+	dbx_strbuf_addf(b, P "dns_latency_seconds_count{outcome=\"%s\"} %" PRIu64 "\n", outcome,
+			sum);
+}
+
+static void out_latency(struct dbx_strbuf *b, const struct dbx_dns_stats *s)
+{
+	static const char *const outcomes[DBX_DNS_OUTCOMES] = {"answered", "refused", "failed"};
+
+	head(b, "dns_latency_seconds", "histogram",
+	     "From reading a query to giving its answer: answered, refused by policies, failed.");
+	for (int o = 0; o < DBX_DNS_OUTCOMES; o++)
+		out_outcome(b, outcomes[o], s->latency[o], s->latency_us[o]);
 }
 
 static void out_dns(struct dbx_daemon *d, struct dbx_strbuf *b)
@@ -282,6 +315,12 @@ static void out_dns(struct dbx_daemon *d, struct dbx_strbuf *b)
 			  "dns_decisions_total{decision=\"blocked\"} %" PRIu64 "\n" P
 			  "dns_decisions_total{decision=\"dry_run\"} %" PRIu64 "\n",
 			s->allowed, s->denied, s->blocked, s->dry_run);
+	head(b, "dns_refused_total", "counter", "Questions that got no answer, by reason.");
+	for (int r = 0; r < DBX_REASON_MAX; r++) {
+		if (s->refused[r])
+			dbx_strbuf_addf(b, P "dns_refused_total{reason=\"%s\"} %" PRIu64 "\n",
+					dbx_reason_slug((enum dbx_reason)r), s->refused[r]);
+	}
 	one(b, "dns_servfail_total", "counter", "Answers SERVFAIL given.", s->servfail);
 	one(b, "dns_over_limit_total", "counter", "Queries dropped: too many outstanding.",
 	    s->over_limit);
@@ -309,6 +348,8 @@ int dbx_metrics_text(struct dbx_daemon *d, struct dbx_strbuf *b)
 		out_policy(d, b);
 		out_packets(b, &rows, v);
 		out_events(d, b, n, v);
+		if (d->records)
+			out_sinks(b, dbx_records_sinks(d->records));
 		out_dns(d, b);
 		rc = b->err;
 	}

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "daemon/namer_impl.h"
+#include "wire/said.h"
 
 uint64_t dbx_namer_now(void)
 {
@@ -54,11 +55,7 @@ void dbx_namer_addr(const struct dbx_bound_key *key, struct dbx_addr *addr)
 
 uint64_t dbx_namer_hash(const struct dbx_namer *n, const char *name)
 {
-	struct dbx_hash h = {{0, 0}};
-
-	for (; *name; name++)
-		dbx_hash_byte(&h, &n->secret, (uint8_t)*name);
-	return dbx_hash_value(&h);
+	return dbx_said_hash(&n->secret, name);
 }
 
 /* ---- the lock ---- */

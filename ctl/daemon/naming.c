@@ -242,7 +242,8 @@ static void denied(void *arg, const struct dbx_name_event *e)
 	};
 
 	printable(e->name, e->n_name, name);
-	dbx_denials_add(n->denials, &e->event, note.policy_id, name, note.time_ms);
+	if (e->event.verdict != DBX_VERDICT_PASS)
+		dbx_denials_add(n->denials, &e->event, note.policy_id, name, note.time_ms);
 	dbx_records_add(n->flow_records, &note);
 	if (e->event.verdict != DBX_VERDICT_DROP || e->key.proto != IPPROTO_TCP || !n->reset)
 		return;

@@ -21,8 +21,10 @@ struct dbx_records {
 	struct dbx_core *core;
 	struct dbx_flowlog *flows;
 	struct dbx_sinks sinks;
-	struct dbx_recstore *kept; /* or NULL */
-	uint64_t n_kept, n_not_kept;
+	struct dbx_recstore *kept;     /* or NULL */
+	uint64_t n_added, n_not_added; /* to what is kept */
+	uint64_t n_kept_before;        /* at the commit before */
+	int64_t second_ms;             /* of the other clock: the last dbx_records_second() */
 	char kept_error[256];
 	/* What describe() hands out. */
 	uint64_t rule_uid;
@@ -94,13 +96,18 @@ static void describe(void *arg, struct dbx_record *rec)
 
 static void keep(struct dbx_records *r, const struct dbx_record *rec, const char *line, size_t len)
 {
+	const struct dbx_recstore_row row = {.event_id = rec->event_id,
+					     .line = line,
+					     .len = len,
+					     .last_ms = rec->last_ms,
+					     .is_allowed = rec->event.verdict == DBX_VERDICT_PASS};
 	struct dbx_fail f;
 
-	if (r->kept && !dbx_recstore_add(r->kept, rec->event_id, line, len, &f)) {
-		r->n_kept++;
+	if (r->kept && !dbx_recstore_add(r->kept, &row, &f)) {
+		r->n_added++;
 		return;
 	}
-	r->n_not_kept++;
+	r->n_not_added++;
 	if (r->kept && !r->kept_error[0]) {
 		dbx_log_error("%s", f.text);
 		snprintf(r->kept_error, sizeof(r->kept_error), "%.250s", f.text);
@@ -119,7 +126,8 @@ void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n)
 {
 	struct dbx_flow_note note = *n;
 
-	if (!r)
+	if (!r || (n->event->verdict != DBX_VERDICT_PASS && r->core->model->has_gateway &&
+		   r->core->model->gateway.log.denied_off))
 		return;
 	if (!note.policy_id || !note.policy_id[0])
 		note.policy_id = dbx_core_policy_of(r->core, n->event);
@@ -131,7 +139,12 @@ void dbx_records_add(struct dbx_records *r, const struct dbx_flow_note *n)
 void dbx_records_tick(struct dbx_records *r)
 {
 	if (r)
-		dbx_flowlog_tick(r->flows, (int64_t)dbx_monotonic_ms());
+		dbx_flowlog_tick(r->flows, r->second_ms);
+}
+
+static uint64_t kept(const struct dbx_records *r)
+{
+	return r->n_added - (r->kept ? dbx_recstore_undone(r->kept) : 0);
 }
 
 void dbx_records_second(struct dbx_records *r)
@@ -141,16 +154,19 @@ void dbx_records_second(struct dbx_records *r)
 	if (!r)
 		return;
 	memset(r->ifnames, 0, sizeof(r->ifnames));
+	r->second_ms = (int64_t)dbx_monotonic_ms();
 	dbx_records_tick(r);
 	dbx_sinks_tick(&r->sinks, dbx_now_ms());
 	if (!r->kept)
 		return;
-	if (!dbx_recstore_commit(r->kept, &f)) {
-		r->kept_error[0] = '\0';
-	} else if (!r->kept_error[0]) {
-		dbx_log_error("%s", f.text);
+	if (dbx_recstore_commit(r->kept, &f)) {
+		if (!r->kept_error[0])
+			dbx_log_error("%s", f.text);
 		snprintf(r->kept_error, sizeof(r->kept_error), "%.250s", f.text);
+	} else if (kept(r) != r->n_kept_before) {
+		r->kept_error[0] = '\0'; /* that there was nothing to commit says nothing */
 	}
+	r->n_kept_before = kept(r);
 }
 
 void dbx_records_change(struct dbx_records *r)
@@ -212,12 +228,27 @@ struct dbx_flowlog *dbx_records_flowlog(struct dbx_records *r)
 	return r ? r->flows : NULL;
 }
 
-int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
+struct dbx_recstore *dbx_records_kept(struct dbx_records *r, struct dbx_fail *f)
 {
 	if (r && r->kept)
-		return dbx_recstore_get(r->kept, event_id, line, f);
-	return dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "no records are kept%s%s",
-			    r && r->kept_error[0] ? ": " : "", r ? r->kept_error : "");
+		return r->kept;
+	dbx_fail_set(f, -ENOENT, DBX_FAIL_NOT_FOUND, "no records are kept%s%s",
+		     r && r->kept_error[0] ? ": " : "", r ? r->kept_error : "");
+	return NULL;
+}
+
+const struct dbx_sinks *dbx_records_sinks(const struct dbx_records *r)
+{
+	return &r->sinks;
+}
+
+int dbx_records_get(struct dbx_records *r, const char *event_id, char **line, struct dbx_fail *f)
+{
+	struct dbx_recstore *kept = dbx_records_kept(r, f);
+	int rc = kept ? dbx_recstore_get(kept, event_id, line, f) : -ENOENT;
+
+	/* monitor gave its event_id when the flow was first seen. */
+	return rc && r && !dbx_flowlog_line(r->flows, event_id, line) ? 0 : rc;
 }
 
 void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b)
@@ -234,8 +265,8 @@ void dbx_records_status(struct dbx_records *r, struct dbx_strbuf *b)
 			",\"packets\":%" PRIu64 ",\"lost_events\":%" PRIu64
 			",\"lost_packets\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"not_kept\":%" PRIu64
 			",\"kept_error\":",
-			s.open, s.max, s.records, s.packets, s.lost_events, s.lost_packets,
-			r->n_kept, r->n_not_kept);
+			s.open, s.max, s.records, s.packets, s.lost_events, s.lost_packets, kept(r),
+			r->n_not_added + r->n_added - kept(r));
 	if (r->kept_error[0]) {
 		dbx_strbuf_addc(b, '"');
 		dbx_strbuf_add_json_escaped(b, r->kept_error, strlen(r->kept_error));

@@ -2,7 +2,8 @@
 /*
  * recstore.c -- the latest records by event id, in an SQLite file of their own.
  *
- * Rows are numbered; a commit deletes those that are more than max behind the newest.
+ * Rows are numbered; a commit deletes those that are more than max behind the newest. What passed has a
+ * table of its own, so that many records of it push no denial out.
  */
 #include "daemon/recstore.h"
 
@@ -14,15 +15,34 @@
 #include <string.h>
 #include <unistd.h>
 
-enum statement { BEGIN, COMMIT, ROLLBACK, ADD, TRIM, GET, N_STATEMENTS };
+enum statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	ADD,
+	ADD_ALLOWED,
+	TRIM,
+	TRIM_ALLOWED,
+	GET,
+	SPAN,
+	EACH,
+	N_STATEMENTS
+};
 
 static const char *const sql[N_STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[ADD] = "INSERT INTO records(event_id, line) VALUES(?1, ?2)",
+	[ADD] = "INSERT INTO records(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
+	[ADD_ALLOWED] = "INSERT INTO allowed(event_id, last_ms, line) VALUES(?1, ?2, ?3)",
+	[TRIM_ALLOWED] = "DELETE FROM allowed WHERE seq <= (SELECT max(seq) FROM allowed) - ?1",
 	[TRIM] = "DELETE FROM records WHERE seq <= (SELECT max(seq) FROM records) - ?1",
-	[GET] = "SELECT line FROM records WHERE event_id = ?1",
+	[GET] = ("SELECT line FROM records WHERE event_id = ?1"
+		 " UNION ALL SELECT line FROM allowed WHERE event_id = ?1"),
+	/* Not min(seq): with another column beside it, that reads every row. */
+	[SPAN] = ("SELECT seq, last_ms, (SELECT max(seq) FROM records) FROM records"
+		  " ORDER BY seq LIMIT 1"),
+	[EACH] = "SELECT seq, line FROM records WHERE seq > ?1 AND last_ms >= ?2 ORDER BY seq",
 };
 
 /* Loss of power may cost the last seconds; the file stays whole (write-ahead log). */
@@ -30,13 +50,16 @@ static const char setup[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"
 	"PRAGMA cache_size=-1024; PRAGMA journal_size_limit=4194304;"
 	"CREATE TABLE IF NOT EXISTS records(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" event_id TEXT NOT NULL UNIQUE, line TEXT NOT NULL)";
+	" event_id TEXT NOT NULL UNIQUE, last_ms INTEGER NOT NULL, line TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS allowed(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" event_id TEXT NOT NULL UNIQUE, last_ms INTEGER NOT NULL, line TEXT NOT NULL)";
 
 struct dbx_recstore {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[N_STATEMENTS];
 	size_t max;
 	bool in_transaction;
+	uint64_t n_pending, n_undone; /* of the transaction; of those that were rolled back */
 };
 
 static int failed(const struct dbx_recstore *s, struct dbx_fail *f, const char *what)
@@ -129,9 +152,20 @@ void dbx_recstore_close(struct dbx_recstore **s)
 
 /* ---- records ---- */
 
-int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, const char *line, size_t len,
-		     struct dbx_fail *f)
+static void undo(struct dbx_recstore *s)
 {
+	s->n_undone += s->n_pending;
+	s->n_pending = 0;
+}
+
+uint64_t dbx_recstore_undone(const struct dbx_recstore *s)
+{
+	return s->n_undone;
+}
+
+int dbx_recstore_add(struct dbx_recstore *s, const struct dbx_recstore_row *r, struct dbx_fail *f)
+{
+	enum statement which = r->is_allowed ? ADD_ALLOWED : ADD;
 	int rc = 0;
 
 	if (!s->in_transaction)
@@ -139,11 +173,15 @@ int dbx_recstore_add(struct dbx_recstore *s, const char *event_id, const char *l
 	if (rc)
 		return rc;
 	s->in_transaction = true;
-	sqlite3_bind_text(s->stmt[ADD], 1, event_id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s->stmt[ADD], 2, line, (int)len, SQLITE_STATIC);
-	rc = run(s, ADD, f, "writing");
+	sqlite3_bind_text(s->stmt[which], 1, r->event_id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s->stmt[which], 2, r->last_ms);
+	sqlite3_bind_text(s->stmt[which], 3, r->line, (int)r->len, SQLITE_STATIC);
+	rc = run(s, which, f, "writing");
+	s->n_pending += !rc;
 	/* A full disk may have ended the transaction by itself. */
 	s->in_transaction = !sqlite3_get_autocommit(s->db);
+	if (!s->in_transaction)
+		undo(s);
 	return rc;
 }
 
@@ -155,11 +193,17 @@ int dbx_recstore_commit(struct dbx_recstore *s, struct dbx_fail *f)
 	if (!s->in_transaction)
 		return 0;
 	sqlite3_bind_int64(s->stmt[TRIM], 1, (sqlite3_int64)s->max);
+	sqlite3_bind_int64(s->stmt[TRIM_ALLOWED], 1, (sqlite3_int64)s->max);
 	rc = run(s, TRIM, f, "writing");
+	if (!rc)
+		rc = run(s, TRIM_ALLOWED, f, "writing");
 	if (!rc)
 		rc = run(s, COMMIT, f, "writing");
 	if (rc && !sqlite3_get_autocommit(s->db))
 		run(s, ROLLBACK, &ignored, "writing");
+	if (rc)
+		undo(s);
+	s->n_pending = 0;
 	s->in_transaction = false;
 	return rc;
 }
@@ -187,5 +231,43 @@ int dbx_recstore_get(struct dbx_recstore *s, const char *event_id, char **line, 
 	}
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
+	return rc;
+}
+
+int dbx_recstore_span(struct dbx_recstore *s, struct dbx_recstore_span *out, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = s->stmt[SPAN];
+	int step = sqlite3_step(st), rc = 0;
+
+	*out = (struct dbx_recstore_span){0};
+	if (step == SQLITE_ROW) {
+		out->first = sqlite3_column_int64(st, 0);
+		out->first_ms = sqlite3_column_int64(st, 1);
+		out->last = sqlite3_column_int64(st, 2);
+	} else if (step != SQLITE_DONE) {
+		rc = failed(s, f, "reading");
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+int dbx_recstore_each(struct dbx_recstore *s, int64_t after, int64_t since_ms, dbx_recstore_fn fn,
+		      void *arg, struct dbx_fail *f)
+{
+	sqlite3_stmt *st = s->stmt[EACH];
+	bool goes_on = true;
+	int step, rc = 0;
+
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, since_ms);
+	while (goes_on && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *line = (const char *)sqlite3_column_text(st, 1);
+
+		goes_on = fn(arg, sqlite3_column_int64(st, 0), line ? line : "",
+			     (size_t)sqlite3_column_bytes(st, 1));
+	}
+	if (goes_on && step != SQLITE_DONE)
+		rc = failed(s, f, "reading");
+	sqlite3_reset(st);
 	return rc;
 }

@@ -20,6 +20,7 @@ void dbx_reply_init(struct dbx_reply *r)
 void dbx_reply_fini(struct dbx_reply *r)
 {
 	dbx_strbuf_fini(&r->body);
+	free(r->capture);
 }
 
 void dbx_out_string(struct dbx_strbuf *b, const char *key, const char *value)

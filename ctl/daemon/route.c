@@ -48,11 +48,14 @@ static const struct dbx_route routes[] = {
 	{DBX_GET, OURS "/status", dbx_api_status, false, false},
 	{DBX_GET, OURS "/stats", dbx_api_stats, false, false},
 	{DBX_GET, OURS "/denials", dbx_api_denials, false, false},
+	{DBX_GET, OURS "/records", dbx_api_records, false, false},
 	{DBX_GET, OURS "/records/{}", dbx_api_record_get, false, false},
 	{DBX_GET, "/metrics", dbx_api_metrics, false, false},
 	{DBX_GET, OURS "/events", dbx_api_events, false, false},
+	{DBX_GET, OURS "/capture", dbx_api_capture, true, false}, /* payloads: for root alone */
 	{DBX_GET, OURS "/names", dbx_api_names, false, false},
 	{DBX_GET, OURS "/usage", dbx_api_usage, false, false},
+	{DBX_GET, OURS "/entries", dbx_api_entries, false, false},
 	{DBX_POST, OURS "/explain", dbx_api_explain, false, false},
 	{DBX_GET, OURS "/image", dbx_api_image, false, false},
 };
@@ -206,7 +209,8 @@ void dbx_api_handle(struct dbx_daemon *d, struct dbx_request *req, struct dbx_re
 	}
 	if (r->writes && !req->may_write) {
 		dbx_reply_error(reply, 403, "PERMISSION_DENIED",
-				"user id %u may read only: changes are for root", req->uid);
+				"user id %u may read only: changes and captures are for root",
+				req->uid);
 		return;
 	}
 	if (r->account && !is_our_account(d, req->param[0])) {

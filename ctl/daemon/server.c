@@ -23,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/capture.h"
 #include "daemon/log.h"
 #include "daemon/stream.h"
 
@@ -139,6 +140,24 @@ static char *path_of(struct evhttp_request *ev, const char **query)
 	return strdup(path && *path ? path : "/");
 }
 
+/* What has no end is begun, or the reply says why not. */
+static void begin_stream(struct dbx_server *s, struct evhttp_request *ev, struct dbx_reply *reply)
+{
+	struct dbx_fail f;
+
+	if (reply->capture) {
+		if (!dbx_capture_start(s->base, s->daemon, reply->capture, ev, &f))
+			return;
+		dbx_reply_fail(reply, &f, NULL);
+	} else {
+		if (!dbx_stream_start(s->base, s->daemon->records, ev))
+			return;
+		dbx_reply_error(reply, 429, "RESOURCE_EXHAUSTED",
+				"too many streams of events are open");
+	}
+	reply->is_stream = false;
+}
+
 static void on_request(struct evhttp_request *ev, void *arg)
 {
 	struct dbx_server *s = arg;
@@ -160,11 +179,8 @@ static void on_request(struct evhttp_request *ev, void *arg)
 		dbx_api_handle(s->daemon, &req, &reply);
 	else
 		dbx_reply_error(&reply, 500, "INTERNAL_ERROR", "out of memory");
-	if (reply.is_stream && dbx_stream_start(s->base, s->daemon->records, ev)) {
-		reply.is_stream = false;
-		dbx_reply_error(&reply, 429, "RESOURCE_EXHAUSTED",
-				"too many streams of events are open");
-	}
+	if (reply.is_stream)
+		begin_stream(s, ev, &reply);
 	dbx_log_debug("user id %u: %d for %.200s", req.uid, reply.status, path ? path : "");
 	if (!reply.is_stream)
 		send_reply(ev, &reply);

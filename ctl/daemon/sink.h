@@ -20,6 +20,8 @@ struct dbx_sink;
 
 struct dbx_sink_ops {
 	const char *name;
+	/* Writing only queues: it is the tick that knows how it goes, of good news too. */
+	bool is_queue;
 	/* line[len] is '\n'. 0, or -errno: the record is lost. */
 	int (*write)(struct dbx_sink *s, const struct dbx_record *r, const char *line, size_t len);
 	int (*tick)(struct dbx_sink *s, int64_t now_ms); /* once a second; 0 or -errno */
@@ -39,15 +41,21 @@ struct dbx_sink *dbx_sink_file_open(const struct dbx_log_file *o, int64_t now_ms
 #define DBX_JOURNAL_SOCKET "/run/systemd/journal/socket"
 struct dbx_sink *dbx_sink_journal_open(const char *socket_path);
 
+/* Without librdkafka in the build: a sink that loses all and says so. */
+struct dbx_sink *dbx_sink_kafka_open(const struct dbx_log_kafka *o);
+void dbx_sink_kafka_wait(void); /* for what closed ones still deliver, a few seconds */
+
 /* ---- the set ---- */
 
-#define DBX_SINKS_MAX 4
+#define DBX_SINKS_MAX 3 /* one of each kind: file, journal, Kafka */
 
 struct dbx_sinks {
 	struct dbx_sink *v[DBX_SINKS_MAX];
 	size_t n;
-	char *path;                /* of the file that is in use, or NULL */
-	struct dbx_log_options in; /* that made them; no pointer of it is used but path above */
+	struct {
+		struct dbx_sink *sink;
+		char *key; /* the options that made it; NULL: not in use */
+	} of[DBX_SINKS_MAX];
 };
 
 /* Opens and closes what the options ask for; what they leave alone stays open. */

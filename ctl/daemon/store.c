@@ -30,6 +30,12 @@ static const char schema_usage[] = /* new in schema 3 */
 	" PRIMARY KEY(workspace_id, rule_uid, reason, verdict, path)) WITHOUT ROWID;"
 	"CREATE TABLE usage_epoch(epoch TEXT NOT NULL);";
 
+static const char schema_hits[] = /* new in schema 4 */
+	"CREATE TABLE rule_hits(rule_uid INTEGER PRIMARY KEY, last_s INTEGER NOT NULL);"
+	"CREATE TABLE rule_hits_begin(begin_s INTEGER NOT NULL);"
+	"INSERT INTO rule_hits_begin(begin_s) VALUES(CAST(strftime('%s', 'now') AS INTEGER));"
+	"ALTER TABLE rules ADD COLUMN first_s INTEGER NOT NULL DEFAULT 0;";
+
 static const char schema[] =
 	"CREATE TABLE blobs(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL,"
 	" n_bytes INTEGER NOT NULL, packed INTEGER NOT NULL, body BLOB NOT NULL);"
@@ -68,7 +74,8 @@ static const char *const sql[DBX_SQL_MAX] = {
 	[DBX_SQL_ADD_DOCUMENT] = "INSERT INTO documents(kind, id, name, blob, from_rev)"
 				 " VALUES(?2, ?3, ?4, ?5, ?1)",
 	[DBX_SQL_PUT_RULE] =
-		"INSERT INTO rules(uid, policy, doc, ptr, text) VALUES(?1, ?2, ?3, ?4, ?5)"
+		"INSERT INTO rules(uid, policy, doc, ptr, text, first_s)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT(uid) DO UPDATE SET policy = ?2, doc = ?3, ptr = ?4, text = ?5"
 		" WHERE policy <> ?2 OR doc <> ?3 OR ptr <> ?4 OR text <> ?5",
 	[DBX_SQL_PUT_LEARNED] =
@@ -103,7 +110,12 @@ static const char *const sql[DBX_SQL_MAX] = {
 				" AND reason = ?3 AND verdict = ?4 AND path = ?5",
 	[DBX_SQL_EACH_BASE] = "SELECT workspace_id, rule_uid, reason, verdict, path, packets, bytes"
 			      " FROM usage_base",
-	[DBX_SQL_GET_RULE] = "SELECT policy, doc, ptr, text FROM rules WHERE uid = ?1",
+	[DBX_SQL_GET_RULE] = "SELECT policy, doc, ptr, text, first_s FROM rules WHERE uid = ?1",
+	[DBX_SQL_PUT_HIT] = "INSERT INTO rule_hits(rule_uid, last_s) VALUES(?1, ?2)"
+			    " ON CONFLICT DO UPDATE SET last_s = max(last_s, ?2)",
+	[DBX_SQL_DROP_HITS] = "DELETE FROM rule_hits WHERE last_s < ?1",
+	[DBX_SQL_GET_HIT] = "SELECT last_s FROM rule_hits WHERE rule_uid = ?1",
+	[DBX_SQL_HITS_BEGIN] = "SELECT begin_s FROM rule_hits_begin",
 };
 
 int dbx_store_fail(const struct dbx_store *s, struct dbx_fail *f, const char *what)
@@ -141,6 +153,7 @@ static int create(struct dbx_store *s, struct dbx_fail *f)
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, schema_usage, NULL, NULL, NULL) ||
+	    sqlite3_exec(s->db, schema_hits, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL))
 		return dbx_store_fail(s, f, "creating");
 	return 0;
@@ -154,7 +167,8 @@ static int upgrade(struct dbx_store *s, int from, struct dbx_fail *f)
 	snprintf(text, sizeof(text), "PRAGMA user_version=%d; COMMIT", DBX_STORE_SCHEMA);
 	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
 	    (from < 2 && sqlite3_exec(s->db, schema_learned, NULL, NULL, NULL)) ||
-	    sqlite3_exec(s->db, schema_usage, NULL, NULL, NULL) ||
+	    (from < 3 && sqlite3_exec(s->db, schema_usage, NULL, NULL, NULL)) ||
+	    sqlite3_exec(s->db, schema_hits, NULL, NULL, NULL) ||
 	    sqlite3_exec(s->db, text, NULL, NULL, NULL)) {
 		int rc = dbx_store_fail(s, f, "upgrading");
 
@@ -177,7 +191,7 @@ static int check_schema(struct dbx_store *s, const char *path, struct dbx_fail *
 	if (app != APPLICATION_ID)
 		return dbx_fail_set(f, -EPROTO, DBX_FAIL_INTERNAL,
 				    "%s is a database of another program; it is left alone", path);
-	if (version == 1 || version == 2)
+	if (version >= 1 && version < DBX_STORE_SCHEMA)
 		return upgrade(s, version, f);
 	if (version != DBX_STORE_SCHEMA)
 		return dbx_fail_set(

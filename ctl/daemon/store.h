@@ -17,7 +17,7 @@
 #include "dataplane/dp.h"
 #include "lib/addr.h"
 
-#define DBX_STORE_SCHEMA 3 /* an older one is brought up to date when it is opened */
+#define DBX_STORE_SCHEMA 4 /* an older one is brought up to date when it is opened */
 
 struct dbx_store;
 
@@ -34,6 +34,7 @@ struct dbx_revision {
 struct dbx_rule_name {
 	uint64_t uid;
 	const char *policy, *doc, *ptr, *text;
+	int64_t first_s; /* first in force; put: for a rule that is new. 0 = not known */
 };
 
 /* A newer schema is refused: -EPROTO. f says what failed for all functions. */
@@ -106,6 +107,15 @@ int dbx_store_remove_usage_base(struct dbx_store *s, const struct dbx_counter_ke
 				struct dbx_fail *f);
 int dbx_store_each_usage_base(struct dbx_store *s, dbx_dp_counter_fn fn, void *arg,
 			      struct dbx_fail *f);
+
+/* ---- when packets passed by a rule last; changes are made inside begin .. commit ---- */
+
+int dbx_store_put_hit(struct dbx_store *s, uint64_t rule_uid, int64_t at_s, struct dbx_fail *f);
+int dbx_store_drop_hits(struct dbx_store *s, int64_t before_s, struct dbx_fail *f);
+/* 0 when there is none on record; a rule that is not in force may have one. */
+int dbx_store_hit(struct dbx_store *s, uint64_t rule_uid, int64_t *last_s, struct dbx_fail *f);
+/* Since when hits are on record. */
+int dbx_store_hits_begin(struct dbx_store *s, int64_t *begin_s, struct dbx_fail *f);
 
 /* For tests: a bound on the file, in pages, so that a full disk can be had. */
 int dbx_store_set_max_pages(struct dbx_store *s, unsigned int n_pages);

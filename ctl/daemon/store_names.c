@@ -18,8 +18,8 @@ static const char *column(sqlite3_stmt *st, int i)
 int dbx_store_put_rule(struct dbx_store *s, const struct dbx_rule_name *r, struct dbx_fail *f)
 {
 	return dbx_store_run(s,
-			     dbx_store_bind(s, DBX_SQL_PUT_RULE, "issss", (int64_t)r->uid,
-					    r->policy, r->doc, r->ptr, r->text),
+			     dbx_store_bind(s, DBX_SQL_PUT_RULE, "issssi", (int64_t)r->uid,
+					    r->policy, r->doc, r->ptr, r->text, r->first_s),
 			     f, "writing to");
 }
 
@@ -35,6 +35,7 @@ int dbx_store_rule(struct dbx_store *s, uint64_t uid, dbx_rule_fn fn, void *arg)
 			.doc = column(st, 1),
 			.ptr = column(st, 2),
 			.text = column(st, 3),
+			.first_s = sqlite3_column_int64(st, 4),
 		};
 
 		fn(arg, &r);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * store_usage.c -- usage in buckets of time, and the counters that it was taken from.
+ * store_usage.c -- usage in buckets of time, the counters that it was taken from, and hits of rules.
  */
 #include "daemon/store_impl.h"
 
@@ -140,4 +140,41 @@ int dbx_store_each_usage_base(struct dbx_store *s, dbx_dp_counter_fn fn, void *a
 		rc = dbx_store_fail(s, f, "reading usage from");
 	sqlite3_reset(st);
 	return rc;
+}
+
+/* ---- hits of rules ---- */
+
+int dbx_store_put_hit(struct dbx_store *s, uint64_t rule_uid, int64_t at_s, struct dbx_fail *f)
+{
+	return dbx_store_run(s, dbx_store_bind(s, DBX_SQL_PUT_HIT, "ii", (int64_t)rule_uid, at_s),
+			     f, "writing hits to");
+}
+
+int dbx_store_drop_hits(struct dbx_store *s, int64_t before_s, struct dbx_fail *f)
+{
+	return dbx_store_run(s, dbx_store_bind(s, DBX_SQL_DROP_HITS, "i", before_s), f,
+			     "dropping hits from");
+}
+
+static int get_time(struct dbx_store *s, sqlite3_stmt *st, int64_t *out, struct dbx_fail *f)
+{
+	int step = sqlite3_step(st);
+	int rc = step == SQLITE_ROW || step == SQLITE_DONE
+			 ? 0
+			 : dbx_store_fail(s, f, "reading hits from");
+
+	if (!rc)
+		*out = step == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+	sqlite3_reset(st);
+	return rc;
+}
+
+int dbx_store_hit(struct dbx_store *s, uint64_t rule_uid, int64_t *last_s, struct dbx_fail *f)
+{
+	return get_time(s, dbx_store_bind(s, DBX_SQL_GET_HIT, "i", (int64_t)rule_uid), last_s, f);
+}
+
+int dbx_store_hits_begin(struct dbx_store *s, int64_t *begin_s, struct dbx_fail *f)
+{
+	return get_time(s, dbx_store_bind(s, DBX_SQL_HITS_BEGIN, ""), begin_s, f);
 }

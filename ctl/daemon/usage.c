@@ -159,9 +159,25 @@ static int write_base(struct dbx_usage *u, const struct sample *s, struct dbx_fa
 	return rc;
 }
 
-static int write_sample(struct dbx_usage *u, const struct sample *s, int64_t start_s,
+/* A hit is a packet that an entry let pass; what passed by a dry run was allowed by none. */
+static int write_hits(struct dbx_usage *u, const struct sample *s, int64_t now_s,
+		      struct dbx_fail *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->changed.n && !rc; i++) {
+		const struct dbx_counter_key *k = &s->changed.v[i].key;
+
+		if (k->rule_uid && k->verdict == DBX_VERDICT_PASS)
+			rc = dbx_store_put_hit(u->store, k->rule_uid, now_s, f);
+	}
+	return rc;
+}
+
+static int write_sample(struct dbx_usage *u, const struct sample *s, int64_t now_s,
 			struct dbx_fail *f)
 {
+	int64_t start_s = now_s - now_s % MINUTE_S;
 	int rc;
 
 	if (!s->is_new_epoch && !s->changed.n && !s->gone.n)
@@ -171,6 +187,8 @@ static int write_sample(struct dbx_usage *u, const struct sample *s, int64_t sta
 		return rc;
 	for (size_t i = 0; i < s->rows.n && !rc; i++)
 		rc = dbx_store_add_usage(u->store, start_s, MINUTE_S, &s->rows.v[i], f);
+	if (!rc)
+		rc = write_hits(u, s, now_s, f);
 	if (!rc)
 		rc = write_base(u, s, f);
 	if (!rc)
@@ -207,7 +225,7 @@ int dbx_usage_sample(struct dbx_usage *u, int64_t now_s, struct dbx_fail *f)
 	memset(&s, 0, sizeof(s));
 	rc = take(u, &s, f);
 	if (!rc)
-		rc = write_sample(u, &s, now_s - now_s % MINUTE_S, f);
+		rc = write_sample(u, &s, now_s, f);
 	if (!rc) {
 		dbx_vec_fini(&u->base);
 		u->base = s.now;
@@ -231,6 +249,8 @@ static void roll(struct dbx_usage *u, int64_t now_s)
 	if (!rc) {
 		rc = dbx_store_roll_usage(u->store, now_s - DBX_USAGE_MINUTES_S,
 					  now_s - DBX_USAGE_KEPT_S, &f);
+		if (!rc)
+			rc = dbx_store_drop_hits(u->store, now_s - DBX_USAGE_KEPT_S, &f);
 		if (!rc)
 			rc = dbx_store_commit(u->store, &f);
 		if (rc)

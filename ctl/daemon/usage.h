@@ -4,7 +4,8 @@
  *
  * Every few seconds what the counters grew by is added to the minute, in one transaction with the
  * counters themselves; so nothing is lost or counted twice, whenever the daemon ends. Only counters
- * that begin anew between two samples (a reboot) take their last seconds along.
+ * that begin anew between two samples (a reboot) take their last seconds along. The same samples say
+ * when packets passed by each rule last.
  */
 #ifndef DBX_DAEMON_USAGE_H
 #define DBX_DAEMON_USAGE_H

@@ -26,6 +26,15 @@ char *dbx_addr_format(const struct dbx_addr *a, char buf[DBX_ADDR_STRLEN])
 	return buf;
 }
 
+char *dbx_endpoint_format(const struct dbx_addr *a, uint16_t port, char buf[DBX_ENDPOINT_STRLEN])
+{
+	char addr[DBX_ADDR_STRLEN];
+
+	snprintf(buf, DBX_ENDPOINT_STRLEN, a->is_v6 ? "[%s]:%u" : "%s:%u", dbx_addr_format(a, addr),
+		 port);
+	return buf;
+}
+
 char *dbx_prefix_format(const struct dbx_prefix *p, char buf[DBX_PREFIX_STRLEN])
 {
 	char addr[DBX_ADDR_STRLEN];

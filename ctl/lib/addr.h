@@ -50,6 +50,10 @@ int dbx_addr_parse(const char *s, struct dbx_addr *out);
 char *dbx_addr_format(const struct dbx_addr *a, char buf[DBX_ADDR_STRLEN]);
 char *dbx_prefix_format(const struct dbx_prefix *p, char buf[DBX_PREFIX_STRLEN]);
 
+/* "192.0.2.1:53", "[2001:db8::1]:53"; returns buf. */
+#define DBX_ENDPOINT_STRLEN (DBX_ADDR_STRLEN + 8)
+char *dbx_endpoint_format(const struct dbx_addr *a, uint16_t port, char buf[DBX_ENDPOINT_STRLEN]);
+
 /* 0 or an enum dbx_prefix_err. */
 int dbx_prefix_parse(const char *s, unsigned int flags, struct dbx_prefix *out);
 /* A constant sentence with the accepted form for an error of dbx_prefix_parse. */

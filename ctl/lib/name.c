@@ -69,7 +69,7 @@ static const char *why_bad_label(const char *label, size_t len)
 }
 
 /* NULL, or what is wrong with the canonical characters of a name without its wildcard. */
-static const char *why_bad_labels(const char *s, size_t len)
+static const char *why_bad_labels(const char *s, size_t len, size_t labels_min)
 {
 	size_t i, start = 0, n_labels = 0;
 	const char *last, *why;
@@ -84,7 +84,7 @@ static const char *why_bad_labels(const char *s, size_t len)
 		last = s + start;
 		start = i + 1;
 	}
-	if (n_labels < 2)
+	if (n_labels < labels_min)
 		return "is a single label; accepted is a name below a top-level domain, e.g. example.com";
 	/* No top-level domain is all digits (RFC 3696 section 2): 1.2.3 is a mistyped address. */
 	if (strspn(last, "0123456789") == (size_t)(s + len - last))
@@ -92,7 +92,7 @@ static const char *why_bad_labels(const char *s, size_t len)
 	return NULL;
 }
 
-static const char *canon(const char *in, size_t len, bool wildcard_ok, char *buf)
+static const char *canon(const char *in, size_t len, unsigned int flags, char *buf)
 {
 	size_t i, skip = 0;
 
@@ -101,7 +101,7 @@ static const char *canon(const char *in, size_t len, bool wildcard_ok, char *buf
 	if (is_ip_literal(in, len))
 		return "is an IP address; accepted is a host name (addresses go into CIDR lists)";
 	if (len > 2 && in[0] == '*' && in[1] == '.') {
-		if (!wildcard_ok)
+		if (!(flags & DBX_NAME_WILDCARD_OK))
 			return "is a wildcard; accepted here is the full host name, e.g. api.example.com";
 		skip = 2;
 	}
@@ -115,7 +115,7 @@ static const char *canon(const char *in, size_t len, bool wildcard_ok, char *buf
 			return why_bad_char(in, len);
 	}
 	buf[len] = '\0';
-	return why_bad_labels(buf + skip, len - skip);
+	return why_bad_labels(buf + skip, len - skip, flags & DBX_NAME_SINGLE_OK ? 1 : 2);
 }
 
 int dbx_name_canon_n(const char *in, size_t len, unsigned int flags, char out[DBX_NAME_SIZE],
@@ -124,7 +124,7 @@ int dbx_name_canon_n(const char *in, size_t len, unsigned int flags, char out[DB
 	char buf[DBX_NAME_SIZE];
 	const char *bad;
 
-	bad = canon(in, len, flags & DBX_NAME_WILDCARD_OK, buf);
+	bad = canon(in, len, flags, buf);
 	if (bad) {
 		if (why)
 			*why = bad;

@@ -18,6 +18,7 @@
 
 enum dbx_name_flags {
 	DBX_NAME_WILDCARD_OK = 1 << 0, /* a leading "*." is accepted and kept */
+	DBX_NAME_SINGLE_OK = 1 << 1,   /* one label will do: to look for names, not to allow them */
 };
 
 /*

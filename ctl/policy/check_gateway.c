@@ -5,6 +5,7 @@
  */
 #include "policy/check_impl.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,55 @@ static void check_endpoint_address(struct dbx_check_ctx *c, const struct dbx_pe_
 	}
 }
 
+static bool is_served(const struct dbx_gateway *g, uint16_t port)
+{
+	for (size_t i = 0; i < g->n_services; i++) {
+		const struct dbx_service *s = &g->services[i];
+
+		if (s->proto != IPPROTO_TCP && s->proto != DBX_PROTO_ANY)
+			continue;
+		if (!s->n_ports)
+			return true;
+		for (size_t k = 0; k < s->n_ports; k++) {
+			if (s->ports[k].lo <= port && s->ports[k].hi >= port)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Metrics tell of all workspaces, and whoever reaches them may read them. Loopback nobody reaches;
+ * addresses of the gateway are closed but for its services; any other address of this host is a
+ * destination like the rest of the world, to which a policy may let packets.
+ */
+static void check_metrics(struct dbx_check_ctx *c)
+{
+	static const struct dbx_addr any[2] = {{.is_v6 = 0}, {.is_v6 = 1}};
+	static const struct dbx_addr loopback6 = {.is_v6 = 1, .a = {[15] = 1}};
+	const struct dbx_gateway *g = &c->m->gateway;
+	const struct dbx_addr *at = &g->metrics.listen;
+	bool is_any = !dbx_addr_cmp(&any[at->is_v6], at), is_own = is_any && g->n_addresses;
+	char text[DBX_ADDR_STRLEN + 4];
+
+	if (!g->metrics.has || (at->is_v6 ? !dbx_addr_cmp(at, &loopback6) : at->a[0] == 127))
+		return;
+	for (size_t i = 0; i < g->n_addresses; i++)
+		is_own |= !dbx_addr_cmp(&g->addresses[i].prefix.addr, at);
+	if (is_own && is_served(g, g->metrics.port))
+		DBX_SAY(c, DBX_SEV_WARNING, "metrics-exposed", &g->metrics.where,
+			"the metrics of all workspaces can be read by each of them: port %u is among "
+			"gateway_services; listen on another address or port",
+			g->metrics.port);
+	else if (is_any || !is_own)
+		DBX_SAY(c, DBX_SEV_WARNING, "metrics-exposed", &g->metrics.where,
+			"%s not in gateway_addresses: workspaces whose policy lets packets there can read "
+			"the metrics of all; %s, or listen on 127.0.0.1",
+			is_any ? "it listens on every address, also those that are"
+			       : strcat(dbx_addr_format(at, text), " is"),
+			is_any ? "name one that is" : "add it there");
+}
+
 int dbx_check_gateway(struct dbx_check_ctx *c)
 {
 	const struct dbx_gateway *g = &c->m->gateway;
@@ -234,6 +284,7 @@ int dbx_check_gateway(struct dbx_check_ctx *c)
 	if (g->n_services && !g->n_addresses)
 		DBX_SAY(c, DBX_SEV_WARNING, "no-gateway-address", &g->services[0].where,
 			"gateway_services are offered at gateway_addresses, and there are none");
+	check_metrics(c);
 	rc = check_interfaces(c);
 	return rc ? rc : check_shadows(c, &lists[2], &lists[3]);
 }

@@ -123,4 +123,12 @@ void dbx_compile_limits(struct compiler *c)
 	c->b.hdr.reject_per_s = g->reject.has ? g->reject.per_second : 0;
 	if (g->forward.has && g->forward.n_interfaces)
 		c->b.hdr.name_flags |= DBX_IMAGE_F_FORWARD;
+	if (g->log.denied_off)
+		c->b.hdr.name_flags |= DBX_IMAGE_F_QUIET;
+	if (g->log.allowed == DBX_LOG_ALLOWED_FIRST)
+		c->b.hdr.name_flags |= DBX_IMAGE_F_FIRST;
+	if (g->log.allowed != DBX_LOG_ALLOWED_SAMPLED)
+		return;
+	c->b.hdr.name_flags |= DBX_IMAGE_F_SAMPLED;
+	c->b.hdr.sample_per_million = g->log.sample_per_million;
 }

@@ -215,10 +215,27 @@ static bool log_file_eq(const struct dbx_log_file *a, const struct dbx_log_file 
 	       TEXT(extra);
 }
 
+static bool kafka_option_eq(const struct dbx_kafka_option *a, const struct dbx_kafka_option *b)
+{
+	return TEXT(key) && TEXT(value);
+}
+
+static bool kafka_eq(const struct dbx_log_kafka *a, const struct dbx_log_kafka *b)
+{
+	return SAME(has) && LIST(brokers, string_eq) && TEXT(topic) &&
+	       LIST(options, kafka_option_eq) && TEXT(options_file) && TEXT(extra);
+}
+
+static bool metrics_eq(const struct dbx_metrics_options *a, const struct dbx_metrics_options *b)
+{
+	return SAME(has) && !dbx_addr_cmp(&a->listen, &b->listen) && SAME(port) && TEXT(extra);
+}
+
 static bool log_eq(const struct dbx_log_options *a, const struct dbx_log_options *b)
 {
-	return SAME(has) && SAME(interval_s) && log_file_eq(&a->file, &b->file) && SAME(journald) &&
-	       TEXT(extra);
+	return SAME(has) && SAME(denied_off) && SAME(allowed) && SAME(sample_per_million) &&
+	       SAME(interval_s) && log_file_eq(&a->file, &b->file) && SAME(journald) &&
+	       kafka_eq(&a->kafka, &b->kafka) && TEXT(extra);
 }
 
 static bool forward_eq(const struct dbx_forward *a, const struct dbx_forward *b)
@@ -230,7 +247,8 @@ static bool paths_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)
 {
 	return LIST(routes, route_eq) && LIST(tunnels, tunnel_eq) &&
 	       reject_eq(&a->reject, &b->reject) && forward_eq(&a->forward, &b->forward) &&
-	       quota_eq(&a->default_quota, &b->default_quota) && log_eq(&a->log, &b->log);
+	       quota_eq(&a->default_quota, &b->default_quota) && log_eq(&a->log, &b->log) &&
+	       metrics_eq(&a->metrics, &b->metrics);
 }
 
 static bool gateway_eq(const struct dbx_gateway *a, const struct dbx_gateway *b)

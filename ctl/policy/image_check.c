@@ -14,7 +14,9 @@
 #include "policy/imgbuf.h"
 
 #define TUNNEL_FLAGS (DBX_TUNNEL_F_VXLAN | DBX_TUNNEL_F_GENEVE)
-#define HEADER_FLAGS (DBX_NAMES_F_DNS | DBX_NAMES_F_ECH_DENY | DBX_IMAGE_F_FORWARD)
+#define HEADER_FLAGS                                                                        \
+	(DBX_NAMES_F_DNS | DBX_NAMES_F_ECH_DENY | DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_QUIET | \
+	 DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED)
 #define BINDING_FLAGS \
 	(DBX_BINDING_F_DRY_RUN | DBX_BINDING_F_MAC | DBX_BINDING_F_REJECT | DBX_BINDING_F_CLUSTER)
 #define OUTCOME_FLAGS \
@@ -277,6 +279,17 @@ static const char *check_people(const struct dbx_image *img)
 	return NULL;
 }
 
+static const char *check_flags(const struct dbx_image_header *h)
+{
+	uint32_t n = h->sample_per_million;
+
+	if (h->name_flags & ~(uint32_t)HEADER_FLAGS)
+		return "the header's flags are not known";
+	if (h->name_flags & DBX_IMAGE_F_SAMPLED ? !n || n > 1000000 : n)
+		return "the sample of allowed packets is not from 1 to 1,000,000 in a million";
+	return NULL;
+}
+
 const char *dbx_image_check_refs(const struct dbx_image *img)
 {
 	struct walk w = {.img = img};
@@ -308,8 +321,8 @@ const char *dbx_image_check_refs(const struct dbx_image *img)
 		w.bad = check_value(&w, M_TUNNEL, img->hdr->tunnel_local, 0);
 	if (!w.bad)
 		w.bad = check_value(&w, M_TUNNEL, img->hdr->tunnel_remotes, 0);
-	if (!w.bad && (img->hdr->name_flags & ~HEADER_FLAGS))
-		w.bad = "the header's flags are not known";
+	if (!w.bad)
+		w.bad = check_flags(img->hdr);
 	if (!w.bad)
 		w.bad = check_quotas(img);
 	if (!w.bad)

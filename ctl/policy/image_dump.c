@@ -56,6 +56,13 @@ static void add_limits(struct dbx_strbuf *b, const struct dbx_image *img)
 				h->reject_per_s);
 	if (h->name_flags & DBX_IMAGE_F_FORWARD)
 		dbx_strbuf_add(b, "\nredirected past the host's stack: what needs no mark\n");
+	if (h->name_flags & DBX_IMAGE_F_QUIET)
+		dbx_strbuf_add(b, "\ndenials: counted, and not recorded\n");
+	if (h->name_flags & DBX_IMAGE_F_FIRST)
+		dbx_strbuf_add(b, "\nrecorded of what is allowed: the first packet of a flow\n");
+	if (h->name_flags & DBX_IMAGE_F_SAMPLED)
+		dbx_strbuf_addf(b, "\nrecorded of what is allowed: %u packets of a million\n",
+				h->sample_per_million);
 	if (h->vxlan_port)
 		dbx_strbuf_addf(b, "\ntunnel: vxlan, UDP port %u\n", h->vxlan_port);
 	if (h->geneve_port)

@@ -144,20 +144,38 @@ void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, u
 	judge_tuple(&env, pkt, res);
 }
 
-const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
-					   uint32_t domain)
+const struct dbx_binding *dbx_judge_source_words(const struct dbx_image *img,
+						 const uint32_t words[4], bool is_v6,
+						 uint32_t domain)
 {
 	struct dbx_env env = env_of(img, NULL, DBX_PORT_ANY);
 	const struct dbx_image_header *hdr = dbx_classify_header(&env);
 	const struct dbx_binding *b;
-	uint32_t words[4], owner;
+	uint32_t owner;
 
 	if (!hdr)
 		return NULL;
-	dbx_judge_addr(addr, words);
-	owner = dbx_src_owner(&env, hdr, words, addr->is_v6);
+	owner = dbx_src_owner(&env, hdr, words, is_v6);
 	b = dbx_owner_binding(&env, hdr, owner, domain);
 	return b ? b : dbx_owner_binding(&env, hdr, owner, DBX_DOMAIN_ANY);
+}
+
+const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
+					   uint32_t domain)
+{
+	uint32_t words[4];
+
+	dbx_judge_addr(addr, words);
+	return dbx_judge_source_words(img, words, addr->is_v6, domain);
+}
+
+uint32_t dbx_judge_name_kind(const struct dbx_image *img, uint8_t proto, uint16_t port)
+{
+	const struct dbx_pkt pkt = {.proto = proto, .dport = port};
+	struct dbx_env env = env_of(img, NULL, DBX_PORT_ANY);
+	const struct dbx_image_header *hdr = dbx_classify_header(&env);
+
+	return hdr ? dbx_name_kind(&env, hdr, &pkt) : DBX_NAME_PORT_NONE;
 }
 
 uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res)

@@ -40,6 +40,13 @@ void dbx_judge_learned(const struct dbx_image *img, const struct dbx_pkt *pkt, u
  */
 const struct dbx_binding *dbx_judge_source(const struct dbx_image *img, const struct dbx_addr *addr,
 					   uint32_t domain);
+/* The same, of words as struct dbx_pkt holds them. */
+const struct dbx_binding *dbx_judge_source_words(const struct dbx_image *img,
+						 const uint32_t words[4], bool is_v6,
+						 uint32_t domain);
+
+/* How a flow to this port says its name, enum dbx_name_port. */
+uint32_t dbx_judge_name_kind(const struct dbx_image *img, uint8_t proto, uint16_t port);
 
 /* Mark that a packet with this result leaves with, 0 = none. */
 uint32_t dbx_judge_mark(const struct dbx_image *img, const struct dbx_result *res);

@@ -246,6 +246,27 @@ static void tunnel_fini(struct dbx_tunnel *t)
 	free(t->where.ptr);
 }
 
+static void kafka_option_fini(struct dbx_kafka_option *o)
+{
+	free(o->key);
+	free(o->value);
+}
+
+static void log_fini(struct dbx_log_options *l)
+{
+	free(l->file.path);
+	free(l->file.extra);
+	free(l->file.where.ptr);
+	free_all(l->kafka.brokers, l->kafka.n_brokers, string_fini);
+	free(l->kafka.topic);
+	free_all(l->kafka.options, l->kafka.n_options, kafka_option_fini);
+	free(l->kafka.options_file);
+	free(l->kafka.extra);
+	free(l->kafka.where.ptr);
+	free(l->extra);
+	free(l->where.ptr);
+}
+
 static void paths_fini(struct dbx_gateway *g)
 {
 	free_all(g->routes, g->n_routes, route_fini);
@@ -257,11 +278,9 @@ static void paths_fini(struct dbx_gateway *g)
 	free(g->forward.extra);
 	free(g->forward.where.ptr);
 	quota_fini(&g->default_quota);
-	free(g->log.file.path);
-	free(g->log.file.extra);
-	free(g->log.file.where.ptr);
-	free(g->log.extra);
-	free(g->log.where.ptr);
+	log_fini(&g->log);
+	free(g->metrics.extra);
+	free(g->metrics.where.ptr);
 }
 
 static void gateway_fini(struct dbx_gateway *g)

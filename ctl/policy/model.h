@@ -393,11 +393,47 @@ struct dbx_log_file { /* JSON lines of denied flows */
 	struct dbx_where where;
 };
 
-struct dbx_log_options { /* "log": where records of denied flows go */
+struct dbx_kafka_option { /* of librdkafka */
+	char *key, *value;
+};
+
+/*
+ * Why an option of librdkafka is not accepted, as a constant sentence; NULL: it is. in_document: also
+ * refuses what is secret.
+ */
+const char *dbx_kafka_option_refusal(const char *key, bool in_document);
+
+struct dbx_log_kafka { /* records to a topic */
 	bool has;
+	char **brokers;
+	size_t n_brokers;
+	char *topic;
+	struct dbx_kafka_option *options; /* by key */
+	size_t n_options;
+	char *options_file; /* or NULL: further ones, those that are secret */
+	char *extra;
+	struct dbx_where where;
+};
+
+struct dbx_metrics_options { /* "metrics": where they can be scraped */
+	bool has;
+	struct dbx_addr listen;
+	uint16_t port;
+	char *extra;
+	struct dbx_where where;
+};
+
+enum dbx_log_allowed { DBX_LOG_ALLOWED_OFF, DBX_LOG_ALLOWED_FIRST, DBX_LOG_ALLOWED_SAMPLED };
+
+struct dbx_log_options { /* "log": of which flows there are records, and where they go */
+	bool has;
+	bool denied_off;              /* "denied": "off" */
+	enum dbx_log_allowed allowed; /* packets of a flow that is allowed */
+	uint32_t sample_per_million;
 	uint32_t interval_s; /* a flow's packets are added up for so long; 10 without "log" */
 	struct dbx_log_file file;
 	bool journald;
+	struct dbx_log_kafka kafka;
 	char *extra;
 	struct dbx_where where;
 };
@@ -433,6 +469,7 @@ struct dbx_gateway {
 	struct dbx_forward forward;
 	struct dbx_quota_limits default_quota;
 	struct dbx_log_options log;
+	struct dbx_metrics_options metrics;
 	char *extra; /* of later versions: kept */
 	struct dbx_where where;
 };

@@ -244,6 +244,8 @@ char *dbx_print_gateway(const struct dbx_gateway *g)
 	dbx_pr_paths(&p, o, g);
 	if (g->log.has)
 		dbx_pr_set(&p, o, "log", dbx_pr_log(&p, &g->log));
+	if (g->metrics.has)
+		dbx_pr_set(&p, o, "metrics", dbx_pr_metrics(&p, &g->metrics));
 	dbx_pr_set(&p, root, "gateway", o);
 	return dbx_pr_finish(&p, root);
 }

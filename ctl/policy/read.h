@@ -19,8 +19,8 @@
  *
  * Codes of errors: empty-document, not-utf8, json-syntax, truncated, duplicate-key, too-deep, limit
  * (the text); unknown-kind, mixed-kinds, unsupported-shape (the document); wrong-type, missing-key,
- * bad-{id,number,name,prefix,address,port,protocol,vlan,mac,interface,value}, host-bits,
- * unknown-{mode,value,key}, unspecified-type, rule-shape, id-mismatch, duplicate-id, empty-feed.
+ * bad-{id,number,name,prefix,address,port,protocol,vlan,mac,interface,value,path,broker,topic,
+ * option}, host-bits, too-many, unknown-{mode,value,key}, unspecified-type, rule-shape, id-mismatch, duplicate-id, empty-feed.
  * Of warnings: unknown-key, unknown-value, unspecified-type, missing-key, ignored-filter,
  * empty-entry, empty-list, partial-list.
  */

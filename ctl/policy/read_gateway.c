@@ -16,6 +16,7 @@
 #include "lib/hash.h"
 #include "policy/read_dest.h"
 #include "policy/read_log.h"
+#include "policy/read_sinks.h"
 #include "policy/read_names.h"
 #include "policy/read_paths.h"
 
@@ -322,6 +323,7 @@ static const struct dbx_rd_field gateway_fields[] = {
 	{"fast_forward", 0, offsetof(struct dbx_gateway, forward), dbx_rd_forward},
 	{"default_quota", 0, offsetof(struct dbx_gateway, default_quota), dbx_rd_quota},
 	{"log", 0, offsetof(struct dbx_gateway, log), dbx_rd_log},
+	{"metrics", 0, offsetof(struct dbx_gateway, metrics), dbx_rd_metrics},
 };
 static const struct dbx_rd_shape gateway_shape =
 	RD_SHAPE("the gateway document", gateway_fields, RD_UNKNOWN_KEEP);

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "policy/read_sinks.h"
+
 #define PATH_BYTES_MAX 1000 /* with room for ".N" and what the kernel takes */
 
 /* True with *n set when v is a number of lo to hi. */
@@ -26,7 +28,8 @@ static bool read_number(struct dbx_rd *r, const json_t *v, const struct dbx_rd_a
 	return false;
 }
 
-static int read_path(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+int dbx_rd_path(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, const char *example,
+		void *dst)
 {
 	const char *s = dbx_rd_text(r, v, at, "a string");
 	size_t len = s ? strlen(s) : 0;
@@ -43,9 +46,14 @@ static int read_path(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *
 		return dbx_rd_string(r, v, at, dst);
 	dbx_rd_error(r, at, "bad-path",
 		     "read path %s: accepted is the absolute path of a file, without \"..\", for "
-		     "example /var/log/dbx-egress/denials.jsonl",
-		     dbx_rd_quote(s, q));
+		     "example %s",
+		     dbx_rd_quote(s, q), example);
 	return 0;
+}
+
+static int read_path(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	return dbx_rd_path(r, v, at, "/var/log/dbx-egress/denials.jsonl", dst);
 }
 
 /* Smaller files would be rotated faster than anybody can read them. */
@@ -106,10 +114,48 @@ static int read_interval(struct dbx_rd *r, const json_t *v, const struct dbx_rd_
 	return 0;
 }
 
+static int read_denied(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	static const struct dbx_rd_value values[] = {{"all", 0}, {"off", 1}};
+	struct dbx_log_options *l = dst;
+	int value = 0;
+
+	dbx_rd_enum(r, v, at, "bad-value", "denied", values, 2, &value);
+	l->denied_off = value;
+	return 0;
+}
+
+static int read_allowed(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	static const struct dbx_rd_value values[] = {{"off", DBX_LOG_ALLOWED_OFF},
+						     {"first", DBX_LOG_ALLOWED_FIRST},
+						     {"sampled", DBX_LOG_ALLOWED_SAMPLED}};
+	struct dbx_log_options *l = dst;
+	int value = DBX_LOG_ALLOWED_OFF;
+
+	dbx_rd_enum(r, v, at, "bad-value", "allowed", values, 3, &value);
+	l->allowed = (enum dbx_log_allowed)value;
+	return 0;
+}
+
+static int read_sample(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
+{
+	int64_t n;
+
+	if (read_number(r, v, at, 1, 1000000, &n))
+		*(uint32_t *)dst = (uint32_t)n;
+	return 0;
+}
+
 static const struct dbx_rd_field log_fields[] = {
+	{"denied", 0, 0, read_denied},
+	{"allowed", 0, 0, read_allowed},
+	{"sample_per_million", 0, offsetof(struct dbx_log_options, sample_per_million),
+	 read_sample},
 	{"interval_s", 0, offsetof(struct dbx_log_options, interval_s), read_interval},
 	{"file", 0, offsetof(struct dbx_log_options, file), read_file},
 	{"journald", 0, offsetof(struct dbx_log_options, journald), dbx_rd_bool},
+	{"kafka", 0, offsetof(struct dbx_log_options, kafka), dbx_rd_kafka},
 };
 static const struct dbx_rd_shape log_shape = RD_SHAPE("the log", log_fields, RD_UNKNOWN_KEEP);
 
@@ -120,5 +166,6 @@ int dbx_rd_log(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, vo
 
 	l->has = true;
 	l->interval_s = DBX_LOG_INTERVAL_S;
+	l->sample_per_million = DBX_LOG_SAMPLE;
 	return rc ? rc : dbx_rd_object(r, v, at, &log_shape, l, &l->extra);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +30,9 @@ typedef size_t (*link_fn)(const uint8_t *p, size_t n, uint16_t *type);
 
 struct dbx_capture {
 	pcap_t *pcap;
-	link_fn link; /* NULL: Ethernet */
+	gzFile gz;     /* of what pcap reads */
+	char why[128]; /* "" = gz has no complaint */
+	link_fn link;  /* NULL: Ethernet */
 	uint64_t n_packets;
 	uint8_t frame[FRAME_MAX];
 };
@@ -107,14 +110,33 @@ static const struct {
 
 /* ---- opening ---- */
 
+/* zlib reads a stream that ends early to its last byte, and says so only when it is asked. */
 static ssize_t gz_read(void *cookie, char *buf, size_t n)
 {
-	return gzread(cookie, buf, n > 1u << 20 ? 1u << 20 : (unsigned int)n);
+	struct dbx_capture *c = cookie;
+	int got = gzread(c->gz, buf, n > 1u << 20 ? 1u << 20 : (unsigned int)n), code;
+	const char *why;
+
+	if (got > 0)
+		return got;
+	why = gzerror(c->gz, &code);
+	if (code == Z_OK || code == Z_STREAM_END)
+		return got;
+	if (code == Z_ERRNO)
+		return -1;
+	if (strstr(why, ": "))
+		why = strstr(why, ": ") + 2; /* behind the descriptor's number */
+	snprintf(c->why, sizeof(c->why), "gzip: %.100s",
+		 code == Z_BUF_ERROR ? "the stream ends before its end" : why);
+	errno = EBADMSG;
+	return -1;
 }
 
 static int gz_close(void *cookie)
 {
-	return gzclose(cookie) == Z_OK ? 0 : -1;
+	struct dbx_capture *c = cookie;
+
+	return gzclose(c->gz) == Z_OK ? 0 : -1;
 }
 
 static int refuse(struct dbx_capture_error *err, int rc, const char *path, const char *why)
@@ -123,25 +145,27 @@ static int refuse(struct dbx_capture_error *err, int rc, const char *path, const
 	return rc;
 }
 
-static int open_file(const char *path, FILE **out, struct dbx_capture_error *err)
+static int open_file(struct dbx_capture *c, const char *path, FILE **out,
+		     struct dbx_capture_error *err)
 {
 	const cookie_io_functions_t io = {.read = gz_read, .close = gz_close};
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO), rc;
-	gzFile gz;
 
 	if (fd < 0)
 		return refuse(err, -errno, path, strerror(errno));
-	gz = gzdopen(fd, "rb");
-	if (!gz) {
+	c->gz = gzdopen(fd, "rb");
+	if (!c->gz) {
 		close(fd);
 		return refuse(err, -ENOMEM, path, "out of memory");
 	}
-	gzbuffer(gz, 256 * 1024);
-	*out = fopencookie(gz, "r", io);
-	if (*out)
+	gzbuffer(c->gz, 256 * 1024);
+	*out = fopencookie(c, "r", io);
+	if (*out) {
+		__fsetlocking(*out, FSETLOCKING_BYCALLER); /* two reads a packet, by one thread */
 		return 0;
+	}
 	rc = -errno;
-	gzclose(gz);
+	gzclose(c->gz);
 	return refuse(err, rc, path, strerror(-rc));
 }
 
@@ -173,13 +197,13 @@ int dbx_capture_open(struct dbx_capture **out, const char *path, struct dbx_capt
 
 	if (!c)
 		return refuse(err, -ENOMEM, path, "out of memory");
-	rc = open_file(path, &f, err);
+	rc = open_file(c, path, &f, err);
 	if (!rc) {
 		c->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO,
 								   why);
 		if (!c->pcap) {
 			fclose(f);
-			rc = refuse(err, -EINVAL, path, why);
+			rc = refuse(err, -EINVAL, path, c->why[0] ? c->why : why);
 		}
 	}
 	if (!rc)
@@ -241,7 +265,15 @@ int dbx_capture_next(struct dbx_capture *c, struct dbx_captured *p, struct dbx_c
 		return 0;
 	if (rc != 1) {
 		snprintf(err->text, sizeof(err->text), "packet %llu: %.400s",
-			 (unsigned long long)c->n_packets + 1, pcap_geterr(c->pcap));
+			 (unsigned long long)c->n_packets + 1,
+			 c->why[0] ? c->why : pcap_geterr(c->pcap));
+		return -EINVAL;
+	}
+	if (!h->caplen && !h->len && !h->ts.tv_sec && !h->ts.tv_usec) {
+		/* what is read where a file has a hole: 16 zeros a packet, for gigabytes */
+		snprintf(err->text, sizeof(err->text),
+			 "packet %llu: nothing but zeros where its length and time should be",
+			 (unsigned long long)c->n_packets + 1);
 		return -EINVAL;
 	}
 	*p = (struct dbx_captured){

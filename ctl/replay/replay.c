@@ -12,7 +12,10 @@
 #include "policy/judge.h"
 #include "replay/replay_priv.h"
 
-#define SWEEP_NS 10000000000ull
+#define SWEEP_NS     10000000000ull
+#define KIND_UNKNOWN 0
+
+enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_URG = 32 };
 
 void dbx_replay_printable(const uint8_t *in, size_t n, char out[256])
 {
@@ -196,6 +199,7 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 	uint32_t n_name;
 	uint64_t rule_uid;
 
+	dbx_replay_hello_begin(r);
 	dbx_sim_packet(r->now_ns, DBX_PORT_ANY, frame, n_bytes, v);
 	if (!dbx_replay_hello(r, &name, &n_name))
 		return;
@@ -216,9 +220,10 @@ static void judge(struct dbx_replay *r, const uint8_t *frame, size_t n_bytes,
 static void judged(struct dbx_replay *r, const struct dbx_captured *c, const uint8_t *frame,
 		   size_t n_bytes, struct dbx_replay_packet *out)
 {
-	char name[256] = "";
+	char name[256];
 	int best;
 
+	name[0] = '\0';
 	judge(r, frame, n_bytes, &out->v);
 	if (out->v.res.reason == DBX_REASON_DNS_STEERED)
 		dbx_replay_query(r, frame, n_bytes, &out->v, name);
@@ -248,11 +253,7 @@ static void judged(struct dbx_replay *r, const struct dbx_captured *c, const uin
 static bool is_source(const struct dbx_replay *r, const uint32_t words[4], bool is_v6,
 		      uint32_t domain)
 {
-	struct dbx_addr a = {.is_v6 = is_v6};
-
-	for (int i = 0; i < (is_v6 ? 16 : 4); i++)
-		a.a[i] = (uint8_t)(words[i / 4] >> (24 - i % 4 * 8));
-	return dbx_judge_source(r->o.image, &a, domain) != NULL;
+	return dbx_judge_source_words(r->o.image, words, is_v6, domain) != NULL;
 }
 
 static enum dbx_replay_kind kind_of(struct dbx_replay *r, const struct dbx_pkt *pkt,
@@ -267,6 +268,39 @@ static enum dbx_replay_kind kind_of(struct dbx_replay *r, const struct dbx_pkt *
 	return r->o.workspace_id ? dbx_replay_as(r, pkt, frame, n_bytes) : DBX_REPLAY_JUDGED;
 }
 
+/* Whether flows of this protocol say a name at this port, and it is read. */
+static bool is_read(struct dbx_replay *r, uint8_t proto, uint16_t port)
+{
+	uint8_t *kind;
+
+	if (proto != DBX_PROTO_TCP && proto != DBX_PROTO_UDP)
+		return false;
+	kind = &r->kinds[proto == DBX_PROTO_UDP][port];
+	if (*kind == KIND_UNKNOWN)
+		*kind = (uint8_t)(1 + dbx_judge_name_kind(r->o.image, proto, port));
+	return *kind == 1 + DBX_NAME_PORT_TLS || *kind == 1 + DBX_NAME_PORT_HTTP ||
+	       *kind == 1 + DBX_NAME_PORT_QUIC;
+}
+
+/* A segment that neither begins nor ends anything, and has no payload. */
+static bool is_bare(const struct dbx_pkt *pkt, const uint8_t *frame, size_t n)
+{
+	size_t at = pkt->l4_offset;
+
+	return pkt->proto == DBX_PROTO_TCP && at && at + 20 <= n &&
+	       (frame[at + 12] >> 4) * 4 == pkt->l4_bytes &&
+	       !(frame[at + 13] & (TCP_FIN | TCP_SYN | TCP_RST | TCP_URG));
+}
+
+/* Whether the packet may be part of what hints come from: an answer, or a flow that says its name. */
+static bool teaches(struct dbx_replay *r, const struct dbx_pkt *pkt, const uint8_t *frame, size_t n)
+{
+	if (!(pkt->flags & DBX_PKT_F_PORTS) || pkt->frag != DBX_FRAG_NONE || is_bare(pkt, frame, n))
+		return false; /* of fragments no name is read */
+	return pkt->sport == 53 || is_read(r, pkt->proto, pkt->dport) ||
+	       is_read(r, pkt->proto, pkt->sport);
+}
+
 void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 		       struct dbx_replay_packet *out)
 {
@@ -274,7 +308,10 @@ void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 	size_t n_bytes = c->n_bytes;
 	struct dbx_pkt pkt = {.frag = DBX_FRAG_NONE};
 
-	*out = (struct dbx_replay_packet){.kind = DBX_REPLAY_FOREIGN};
+	out->kind = DBX_REPLAY_FOREIGN;
+	out->flow = NULL;
+	out->frame = frame;
+	out->n_bytes = n_bytes;
 	r->counts.packets++;
 	r->counts.cut += c->n_bytes < c->n_wire_bytes;
 	if (c->time_ns > r->now_ns)
@@ -288,6 +325,8 @@ void dbx_replay_packet(struct dbx_replay *r, const struct dbx_captured *c,
 		r->swept_ns = r->now_ns;
 	}
 	dbx_parse(frame, frame + n_bytes, &pkt);
+	if (r->gather && !teaches(r, &pkt, frame, n_bytes))
+		return;
 	out->kind = kind_of(r, &pkt, &frame, &n_bytes);
 	out->frame = frame;
 	out->n_bytes = n_bytes;

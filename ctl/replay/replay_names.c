@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/name.h"
+#include "wire/said.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -129,11 +130,7 @@ static bool question_of(const uint8_t *msg, size_t n, struct dbx_dns_query *q)
 
 uint64_t dbx_replay_hash(const struct dbx_replay *r, const char *name)
 {
-	struct dbx_hash h = {{0, 0}};
-
-	for (; *name; name++)
-		dbx_hash_byte(&h, &r->secret, (uint8_t)*name);
-	return dbx_hash_value(&h);
+	return dbx_said_hash(&r->secret, name);
 }
 
 static void learn(struct dbx_replay *r, const struct dbx_name_decision *d, const char *name,
@@ -160,7 +157,6 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 {
 	const struct dbx_dns_options *o = &r->o.model->gateway.dns;
 	struct dbx_dns_rules rules = {o->min_ttl_s, o->max_ttl_s, o->keep_ech};
-	struct dbx_addr dst = {.is_v6 = !!(pkt->flags & DBX_PKT_F_IPV6)};
 	const struct dbx_binding *b;
 	struct dbx_name_decision d;
 	struct dbx_dns_answer a;
@@ -170,9 +166,7 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 
 	if (!o->has || pkt->sport != 53)
 		return;
-	for (int i = 0; i < 16; i++)
-		dst.a[i] = (uint8_t)(pkt->dst[i / 4] >> (24 - i % 4 * 8));
-	b = dbx_judge_source(r->o.image, &dst, pkt->domain);
+	b = dbx_judge_source_words(r->o.image, pkt->dst, pkt->flags & DBX_PKT_F_IPV6, pkt->domain);
 	msg = message(pkt, frame, n_bytes, &n);
 	if (!b || !msg || !question_of(msg, n, &q))
 		return;

@@ -23,6 +23,8 @@ struct dbx_replay {
 	uint64_t rule_uid; /* looked up last, and its rule */
 	uint32_t rule;
 	struct dbx_hints *gather; /* NULL: packets are judged */
+	uint8_t kinds[2]
+		     [65536]; /* for it, of TCP and UDP ports: 1 + enum dbx_name_port, 0 = unknown */
 	struct dbx_replay_hellos *hellos;
 	uint8_t frame[DBX_SIM_FRAME_MAX];
 };
@@ -47,6 +49,8 @@ void dbx_replay_answer(struct dbx_replay *r, const struct dbx_pkt *pkt, const ui
 
 /* ---- replay_hello.c ---- */
 
+/* Before a packet is judged: what the one before it said when it was judged again is not this one's. */
+void dbx_replay_hello_begin(struct dbx_replay *r);
 /*
  * Of the packet that was judged last: true when its payload completed what its flow says, and the
  * flow is decided. *name: as it was written, valid until the next packet.

@@ -158,12 +158,17 @@ static int sim_tail(struct sim_md *ctx, __u32 index);
 #define bpf_map_update_elem(map, key, value, flags) sim_update(map, key, value, flags)
 #define bpf_map_delete_elem(map, key)               sim_delete(map, key)
 #define bpf_ktime_get_ns()                          sim_now
+#define bpf_ktime_get_coarse_ns()                   sim_now
+#define bpf_get_smp_processor_id()                  0
+#define bpf_get_prandom_u32()                       0
 #define bpf_spin_lock(lock)                         ((void)(lock))
 #define bpf_spin_unlock(lock)                       ((void)(lock))
 #define bpf_tail_call(ctx, map, index)              return sim_tail(ctx, index)
 #define bpf_ringbuf_output(map, data, n, flags)     sim_output(map, data)
+#define bpf_perf_event_output(c, m, flags, data, n) ((void)(data), -1L)
 #define bpf_ringbuf_reserve(map, n, flags)          NULL
 #define bpf_ringbuf_submit(data, flags)             ((void)(data))
+#define bpf_ringbuf_discard(data, flags)            ((void)(data))
 #define bpf_xdp_adjust_head(ctx, by)                sim_adjust_head(ctx, by)
 #define bpf_xdp_adjust_meta(ctx, by)                sim_adjust_meta(ctx, by)
 #define bpf_xdp_adjust_tail(ctx, by)                ((void)(by), -1L)
@@ -175,6 +180,7 @@ static int sim_tail(struct sim_md *ctx, __u32 index);
 #define bpf_sk_assign(skb, sk, flags)               ((void)(sk), -1L)
 #define bpf_sk_release(sk)                          ((void)(sk))
 #define bpf_skc_lookup_tcp(skb, t, n, ns, flags)    ((struct bpf_sock *)NULL)
+#define DBX_TELLS                                   0
 #define DBX_ON_VERDICT(pkt, res)                    (*sim_pkt = *(pkt), *sim_result = *(res))
 #undef DBX_IMAGE_F_FORWARD
 #define DBX_IMAGE_F_FORWARD 0
@@ -279,6 +285,8 @@ static int add_all(void)
 	rc = rc ? rc : ADD_NOTHING(counters);
 	rc = rc ? rc : ADD_NOTHING(totals);
 	rc = rc ? rc : ADD_NOTHING(events);
+	rc = rc ? rc : ADD_NOTHING(noted);
+	rc = rc ? rc : ADD_NOTHING(pace);
 	rc = rc ? rc : ADD_NOTHING(name_events);
 	rc = rc ? rc : ADD_NOTHING(ports_high);
 	rc = rc ? rc : ADD_NOTHING(dns_socks);
@@ -296,6 +304,9 @@ static int add_all(void)
 	rc = rc ? rc : ADD(scratch);
 	rc = rc ? rc : ADD(answer_at);
 	rc = rc ? rc : ADD(work);
+	rc = rc ? rc : ADD(capture_on);
+	rc = rc ? rc : ADD(capture_cpu);
+	rc = rc ? rc : ADD_NOTHING(samples);
 	rc = rc ? rc : assume(&learned);
 	return rc ? rc : assume(&bound);
 }

@@ -22,6 +22,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include <rte_random.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
@@ -67,12 +68,17 @@ static int redirect(__u32 ifindex);
 #define bpf_map_update_elem(map, key, value, flags) update(map, key, value, flags)
 #define bpf_map_delete_elem(map, key)               delete (map, key)
 #define bpf_ktime_get_ns()                          now_ns()
+#define bpf_ktime_get_coarse_ns()                   now_ns()
+#define bpf_get_smp_processor_id()                  0 /* no slots: each event is told by itself */
+#define bpf_get_prandom_u32()                       ((__u32)rte_rand())
 #define bpf_spin_lock(lock)                         rte_spinlock_lock((rte_spinlock_t *)(lock))
 #define bpf_spin_unlock(lock)                       rte_spinlock_unlock((rte_spinlock_t *)(lock))
 #define bpf_tail_call(ctx, map, index)              return tail(ctx, index)
 #define bpf_ringbuf_reserve(map, n, flags)          reserve()
 #define bpf_ringbuf_submit(data, flags)             submit(data)
+#define bpf_ringbuf_discard(data, flags)            ((void)(data)) /* nothing was taken */
 #define bpf_ringbuf_output(map, data, n, flags)     output(data)
+#define bpf_perf_event_output(c, m, flags, data, n) ((void)(data), -1L)
 #define bpf_xdp_adjust_head(ctx, by)                adjust_head(ctx, by)
 #define bpf_xdp_adjust_meta(ctx, by)                adjust_meta(ctx, by)
 #define bpf_xdp_adjust_tail(ctx, by)                adjust_tail(ctx, by)

@@ -10,6 +10,10 @@
 #define parse_frame    dpk_parse_frame
 #define read_options   dpk_read_options
 #define conclude       dpk_conclude
+#define capture_copy   dpk_capture_copy
+#define event_join     dpk_event_join
+#define event_tell     dpk_event_tell
+#define shot           dpk_shot
 #define egress_xdp     dpk_egress_xdp
 #define egress_flow    dpk_egress_flow
 #define egress_hello   dpk_egress_hello
@@ -41,6 +45,11 @@
 #define steer       dpk_map_steer
 #define buckets     dpk_map_buckets
 #define recent      dpk_map_recent
+#define noted       dpk_map_noted
+#define pace        dpk_map_pace
+#define capture_on  dpk_map_capture_on
+#define capture_cpu dpk_map_capture_cpu
+#define samples     dpk_map_samples
 #define forward     dpk_map_forward
 #define scratch     dpk_map_scratch
 #define work        dpk_map_work

@@ -30,7 +30,7 @@ typedef int64_t dbx_s64;
 #endif
 
 /* Raised whenever a record of this file or of image.h changes its layout or meaning. */
-#define DBX_ABI_VERSION 3
+#define DBX_ABI_VERSION 4
 
 enum dbx_reason {
 #define DBX_REASON(id, kind, slug, text) DBX_REASON_##id,
@@ -106,14 +106,17 @@ struct dbx_counter {
 enum dbx_total {
 	DBX_TOTAL_REASON_BASE = 0, /* + reason * DBX_VERDICT_MAX + verdict */
 	DBX_TOTAL_UNKEYED = DBX_REASON_MAX * DBX_VERDICT_MAX, /* the counter table was full */
-	DBX_TOTAL_EVENTS,                                     /* events put on the ring */
-	DBX_TOTAL_EVENTS_LOST,                                /* events that found the ring full */
+	DBX_TOTAL_EVENTS,      /* events put on their ring; no bytes */
+	DBX_TOTAL_TOLD,        /* packets that they stand for */
+	DBX_TOTAL_EVENTS_LOST, /* packets that no event stands for */
+	DBX_TOTAL_NAMES_LOST,  /* events on names that found their ring full */
 	DBX_TOTAL_MAX,
 };
 
 /*
- * One denied (or dry-run) packet, as put on the ring. Addresses in network byte order, IPv4 in the
- * first four bytes; ports in host byte order; for ICMP and ICMPv6 dport is type << 8 | code.
+ * A denied (or dry-run) packet, as put on the ring, or one that was allowed, where that is asked for;
+ * and how many like it are told of with it. Addresses in network byte order, IPv4 in the first four
+ * bytes; ports in host byte order; for ICMP and ICMPv6 dport is type << 8 | code.
  */
 #define DBX_EVENT_F_IPV6      1
 #define DBX_EVENT_F_HAS_TUPLE 2 /* src, dst and proto are valid */
@@ -141,6 +144,8 @@ struct dbx_event {
 	dbx_u8 product;
 	dbx_u8 flags;
 	dbx_u8 zero;
+	dbx_u64 more_packets; /* beside this one */
+	dbx_u64 more_bytes;   /* of their frames */
 };
 
 /*
@@ -183,7 +188,7 @@ static __always_inline dbx_u64 dbx_port_hash(const char *name)
 }
 
 _Static_assert(sizeof(struct dbx_counter_key) == 24, "counter key");
-_Static_assert(sizeof(struct dbx_event) == 96, "event record");
+_Static_assert(sizeof(struct dbx_event) == 112, "event record");
 _Static_assert(DBX_REASON_MAX < 256, "a reason fits in a byte of the image");
 
 #endif

@@ -165,9 +165,12 @@ enum dbx_name_port {
 	DBX_NAME_PORT_MAX,
 };
 
-#define DBX_NAMES_F_DNS      1 /* port 53 is answered by the gateway's resolver */
-#define DBX_NAMES_F_ECH_DENY 2 /* a hello with ECH is refused; else its outer name is checked */
-#define DBX_IMAGE_F_FORWARD  4 /* what needs no mark may be redirected past the host's stack */
+#define DBX_NAMES_F_DNS      1  /* port 53 is answered by the gateway's resolver */
+#define DBX_NAMES_F_ECH_DENY 2  /* a hello with ECH is refused; else its outer name is checked */
+#define DBX_IMAGE_F_FORWARD  4  /* what needs no mark may be redirected past the host's stack */
+#define DBX_IMAGE_F_QUIET    8  /* denials are counted, and not told of */
+#define DBX_IMAGE_F_FIRST    16 /* the first packet of an allowed flow is told of */
+#define DBX_IMAGE_F_SAMPLED  32 /* of allowed packets sample_per_million are told of */
 
 /* Tunnels that an address may be the other end of. */
 #define DBX_TUNNEL_F_VXLAN  1
@@ -200,8 +203,8 @@ struct dbx_image_header {
 	dbx_u16 vxlan_port; /* UDP ports whose packets to tunnel_local are looked into, 0 = none */
 	dbx_u16 geneve_port;
 	dbx_u32 tunnel_local; /* runs32 on the outer IPv4 destination -> LEAF | 1, or LEAF: no tunnel */
-	dbx_u32 tunnel_remotes; /* runs32 on the outer IPv4 source -> LEAF | DBX_TUNNEL_F_* */
-	dbx_u32 zero;
+	dbx_u32 tunnel_remotes;     /* runs32 on the outer IPv4 source -> LEAF | DBX_TUNNEL_F_* */
+	dbx_u32 sample_per_million; /* 0 without DBX_IMAGE_F_SAMPLED */
 	struct dbx_section sec[DBX_SEC_MAX];
 };
 

@@ -31,10 +31,17 @@
  *   buckets      hash, workspace id -> struct dbx_bucket (quotas, answers to denials)
  *   recent       LRU hash, flow -> when it was last seen: what is a new flow to a quota
  *   forward      devmap hash, ifindex -> ifindex: where packets may be redirected to
+ *   noted        array of struct dbx_noted, DBX_NOTED_SLOTS a CPU: flows that were told of, and what
+ *                followed (event.h)
+ *   pace         array of struct dbx_pace, one a CPU: how many more events it may send
  *   progs        program array, enum dbx_prog_xdp: what egress_xdp calls
  *   progs_tc     program array, enum dbx_prog_tc: the companions, kept here to be found again
  *   scratch, work  per-CPU arrays: what programs that call each other hand over
- * progs, progs_tc, scratch and work belong to one build and are never handed on to the next.
+ *   capture_on   array of one struct dbx_capture (capture.h): which packets are copied
+ *   capture_cpu  per-CPU array of one struct dbx_capture_cpu
+ *   samples      perf event array: struct dbx_sample and the packet
+ * progs, progs_tc, scratch, work and those of captures belong to one build and are never handed on to
+ * the next.
  */
 #define DBX_PROGRAM_MAPS(X)         \
 	X(IMAGES, images)           \
@@ -55,10 +62,15 @@
 	X(BUCKETS, buckets)         \
 	X(RECENT, recent)           \
 	X(FORWARD, forward)         \
+	X(NOTED, noted)             \
+	X(PACE, pace)               \
 	X(PROGS, progs)             \
 	X(PROGS_TC, progs_tc)       \
 	X(SCRATCH, scratch)         \
-	X(WORK, work)
+	X(WORK, work)               \
+	X(CAPTURE_ON, capture_on)   \
+	X(CAPTURE_CPU, capture_cpu) \
+	X(SAMPLES, samples)
 
 enum dbx_program_map {
 #define DBX_PROGRAM_MAP(id, name) DBX_MAP_##id,
@@ -84,7 +96,7 @@ enum dbx_prog_xdp {
 	DBX_PROG_NAME,  /* egress_name: the hello is whole; decides */
 	DBX_PROG_PAYLOAD, /* egress_payload: hands a payload to the daemon, which decides */
 	DBX_PROG_REPLY,   /* egress_reply: the packet becomes a RST or an ICMP unreachable */
-	DBX_PROG_NOTE,    /* egress_note: run by the driver alone, changes a flow under its lock */
+	DBX_PROG_NOTE,    /* egress_note: run by the driver alone, changes a flow, sweeps `noted` */
 	DBX_PROG_XDP_MAX,
 };
 
@@ -133,6 +145,45 @@ struct dbx_bucket {
 };
 
 /*
+ * A flow that was told of; packets of it that follow wait here until the daemon sweeps. Each CPU has
+ * slots of its own; the loader makes as many as there are CPUs. All counts begin with the map.
+ */
+#define DBX_NOTED_SLOTS 2048u
+#define DBX_NOTED_CPUS  64u /* without a loader */
+struct dbx_noted {
+	dbx_u32 hash; /* 0: free */
+	dbx_u32 zero;
+	dbx_u64 packets; /* that joined a flow here */
+	dbx_u64 bytes;
+	dbx_u64 told_packets; /* those of them that were told of */
+	dbx_u64 told_bytes;
+	struct dbx_event event; /* of the flow's first packet */
+};
+
+/* 10,000 events a second and CPU, after a burst that fills most of the ring. */
+#define DBX_PACE_EVENT_NS 100000ull
+#define DBX_PACE_BURST_NS (8192 * DBX_PACE_EVENT_NS)
+struct dbx_pace {
+	dbx_u64 full_ns; /* as in struct dbx_bucket */
+	dbx_u64 zero[7]; /* a cache line for each CPU */
+};
+
+/*
+ * The other thing that egress_note does: slots of `noted` from at on, DBX_SWEEP_STEP a run, are told
+ * of and emptied. Comes back with at behind them, and n_left grown by those that the ring had no room
+ * for. Not as a repeated run: the kernel then makes the program the one that its dispatcher jumps to,
+ * and back again, which stops all CPUs.
+ */
+#define DBX_SWEEP_STEP  1024u
+#define DBX_SWEEP_MAGIC 0x50575344u /* "DSWP"; an order for a flow begins with zeros */
+struct dbx_sweep_order {
+	dbx_u32 magic;
+	dbx_u32 at;
+	dbx_u32 n_left;
+	dbx_u32 zero;
+};
+
+/*
  * What egress_xdp tells egress_tc, in front of the frame (XDP metadata). The kernel takes the outer
  * VLAN tag out of a frame before TC sees it, so that TC alone cannot tell a tag that XDP saw from
  * one that the interface hid.
@@ -176,5 +227,8 @@ struct dbx_program_id {
 
 _Static_assert(sizeof(struct dbx_meta) == 16, "metadata is a multiple of 4 bytes, at most 32");
 _Static_assert(sizeof(struct dbx_bucket) == 56, "bucket");
+_Static_assert(sizeof(struct dbx_noted) == 152, "slot of a flow");
+_Static_assert(sizeof(struct dbx_pace) == 64, "pace");
+_Static_assert(DBX_NOTED_SLOTS % DBX_SWEEP_STEP == 0, "a sweep ends at the last slot");
 
 #endif

@@ -52,6 +52,12 @@ ANSWERS = {
             "ports": [{"name": "ws1" + ESC, "device": "net_a", "host": None, "link": "up",
                        "queues": 2, "rx_packets": 71, "rx_missed": 1, "rx_nombuf": 2,
                        "host_packets": 60, "host_dropped": 4, "fast_packets": 6}]},
+        "log": {"records": 9, "open_flows": 1, "sinks": [
+            {"sink": "file", "path": "/var/log/d.jsonl", "written": 9, "lost": 0, "error": None},
+            {"sink": "kafka", "topic": "egress" + ESC, "written": 5, "lost": 4, "queued": 3,
+             "error": "no broker of k1:9092 can be reached" + ESC}]},
+        "metrics": {"listen": "127.0.0.1:9479", "listening": False, "scrapes": 6,
+                    "error": "listening on 127.0.0.1:9479: Address already in use"},
         "events": 10, "events_lost": 2, "dry_run_policies": ["np-dry"]},
     "/stats": {
         "generation": 5, "unkeyed_packets": 0,
@@ -78,6 +84,13 @@ ANSWERS = {
                  "advice": "add it to allowed_destinations\nDROP forged",
                  "steps": [{"name": "default", "result": "deny", "text": "nothing matches",
                             "doc": "", "ptr": ""}]},
+    "/entries": {"generation": 5, "known_since": "2026-08-01T00:00:00Z", "error": None, "entries": [
+        {"rule_uid": "1", "policy": "np" + ESC, "rule": "allowed name x" + ESC, "document": "np.json",
+         "pointer": "/a", "packets": 0, "bytes": 0, "first_time": "2026-08-20T00:00:00Z", "last_time": None},
+        {"rule_uid": "2", "policy": None, "rule": "used", "document": "gw.json", "pointer": "/b",
+         "packets": 0, "bytes": 0, "first_time": None, "last_time": "2026-08-21T00:00:00Z"},
+        {"rule_uid": "3", "policy": None, "rule": "counted", "document": "gw.json", "pointer": "/c",
+         "packets": 9, "bytes": 900, "first_time": None, "last_time": None}]},
     "/apply": APPLIED, "/diff": APPLIED, "/rollback": APPLIED,
     "/image": b"not an image",
 }
@@ -153,7 +166,7 @@ class Handler(socketserver.StreamRequestHandler):
     def mode_odd(self, _):  # right outside, wrong types inside
         self.send(200, {"changes": 7, "feeds": [1, None, "x"], "documents": {"a": 1},
                         "interfaces": [[], 3], "rows": "none", "totals": [], "steps": 1,
-                        "tags": [None, 3], "findings": [7], "revisions": [None], "denials": [1],
+                        "tags": [None, 3], "findings": [7], "revisions": [None], "denials": [1], "entries": [1, None, {"last_time": 7}],
                         "verdict": 9, "timing_ms": "soon"})
 
     def mode_error500(self, _):

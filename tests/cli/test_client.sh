@@ -78,7 +78,7 @@ like "apply: standard input is named" "$(cat log)" '"source":"<stdin>"'
 exits "diff against the daemon" 0 "$ctl" diff np.json
 like "diff: the feed's delta" "$out" '57 tags changed'
 
-for c in status stats history denials list 'list network-policy' 'stats -w 1001 -r no-match'; do
+for c in status stats history denials list unused 'unused --since 1h' 'list network-policy' 'stats -w 1001 -r no-match'; do
 	# shellcheck disable=SC2086 # words
 	exits "$c" 0 "$ctl" $c
 	unlike "$c: no escape character" "$out" "$esc"
@@ -87,6 +87,16 @@ for c in status stats history denials list 'list network-policy' 'stats -w 1001 
 	is "$c --json is JSON" "$out" ok
 done
 like "stats: filters are in the query" "$(cat log)" '^GET /api/2.0/dbx-egress/stats\?workspace=1001&reason=no-match '
+exits "unused" 0 "$ctl" unused
+like "unused: an entry" "$out" '^np.* +allowed name x.* +2026-08-20T00:00:00Z +0 +never +np\.json +/a$'
+like "unused: neither what was counted nor what was hit before a reboot" "$out" '^1 of 3 allow entries without a packet$'
+exits "unused --since a time before hits were written down" 0 "$ctl" unused --since 2026-07-01
+like "unused: it is told" "$out" 'on record since 2026-08-01T00:00:00Z only'
+like "unused: what is younger" "$out" '^1 of 3 .*, 1 of them in force only later$'
+exits "unused --since a time after" 0 "$ctl" unused --since 2026-08-20T12:00:00Z
+like "unused: a count without a time is older" "$out" '^2 of 3 '
+exits "unused --since a time after all" 0 "$ctl" unused --since 2026-08-22
+like "unused: all" "$out" '^3 of 3 '
 exits "status" 0 "$ctl" status
 like "status: a failed interface and why" "$out" '^ws2 +failed +0 +no such device$'
 like "status: lost events" "$out" '^events +10, 2 lost'
@@ -95,6 +105,11 @@ like "status: its routes" "$out" '^routes told +30, and 4 neighbours, too long$'
 like "status: its lcores" "$out" '^ +3 +2 +70 +5 +0 +123 +12\.5 %$'
 like "status: one that has judged nothing" "$out" '^ +4 +2 +0 +0 +0 +- +0\.0 %$'
 like "status: its ports" "$out" '^ws1.* +net_a +up +2 +71 +3 +60 +4 +6$'
+like "status: a sink" "$out" '^sinks +file /var/log/d\.jsonl: 9 written$'
+like "status: a topic whose brokers are gone" "$out" \
+	'^ +kafka egress.*: 5 written \(3 wait\), 4 lost, no broker of k1:9092 can be reached'
+like "status: metrics that cannot be served" "$out" \
+	'^metrics +127\.0\.0\.1:9479: 6 scrapes, listening on 127\.0\.0\.1:9479: Address already in use$'
 exits "stats" 0 "$ctl" stats
 like "stats: totals" "$out" '^generation 5: 12 packets, 1200 bytes; 10 passed, 2 dropped, 0 in dry run$'
 like "stats: a row" "$out" '^ +1001 +DROP +no-match +none +2 +200 +np +policy np.* \(np.json\)$'
@@ -182,7 +197,7 @@ serve huge
 exits "an endless answer: exit 1" 1 "$ctl" status
 like "an endless answer: the message" "$out" 'larger than 64 MiB'
 serve odd
-for c in 'apply np.json' 'diff np.json' status stats list history denials 'get gateway' \
+for c in 'apply np.json' 'diff np.json' status unused 'unused --since 1h' 'report -o page.html' stats list history denials 'get gateway' \
 	'explain -w 1 -d 1.1.1.1 -p 1' 'rollback 1' 'lookup 1.1.1.1'; do
 	# shellcheck disable=SC2086 # words
 	out=$("$ctl" $c 2>&1)

@@ -276,6 +276,23 @@ int bpfrun_counter(struct bpfrun *r, const struct dbx_counter_key *key, struct d
 	return sum_lookup(r->map[DBX_MAP_COUNTERS], key, c);
 }
 
+int bpfrun_sweep(struct bpfrun *r, uint32_t *n_left)
+{
+	struct dbx_sweep_order o = {.magic = DBX_SWEEP_MAGIC};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &o, .data_size_in = sizeof(o),
+		    .data_out = &o, .data_size_out = sizeof(o));
+	int fd = bpfrun_program(r, "egress_note"), rc = 0;
+
+	while (!rc && o.at < DBX_NOTED_CPUS * DBX_NOTED_SLOTS) {
+		rc = bpf_prog_test_run_opts(fd, &opts);
+		if (!rc && opts.retval != DBX_ORDER_DONE)
+			rc = -EPROTO;
+	}
+	if (!rc)
+		*n_left = o.n_left;
+	return rc;
+}
+
 int bpfrun_events(struct bpfrun *r, void (*fn)(void *arg, const struct dbx_event *e), void *arg)
 {
 	int rc;

@@ -43,6 +43,8 @@ int bpfrun_enforce(struct bpfrun *r, const void *frame, size_t n_bytes, uint64_t
 int bpfrun_totals(struct bpfrun *r, struct dbx_counter v[DBX_TOTAL_MAX]);
 /* Packets and bytes counted under the key, over all CPUs; zeros when there is no such row. */
 int bpfrun_counter(struct bpfrun *r, const struct dbx_counter_key *key, struct dbx_counter *c);
+/* Puts on the ring what waits there; n_left: slots that it had no room for. */
+int bpfrun_sweep(struct bpfrun *r, uint32_t *n_left);
 /* Takes everything off the ring. */
 int bpfrun_events(struct bpfrun *r, void (*fn)(void *arg, const struct dbx_event *e), void *arg);
 

@@ -2,7 +2,7 @@
 # make_replay_pcap.py -- a capture of one workload: names asked for, answered, spoken and forged.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# usage: make_replay_pcap.py FILE [web|gz|ng|raw|cut|torn|many=N]
+# usage: make_replay_pcap.py FILE [web|gz|ng|raw|cut|torn|usb|swapped|nano|many=N|streams=N|flows=N|bad:WHAT]
 import base64
 import gzip
 import struct
@@ -131,6 +131,8 @@ def web():
     yield from quic(8002, shop, "evil", "more")
     yield from quic(8003, shop, "part_1", "part_2")
     yield from quic(8004, shop, "no quic at all")
+    yield from quic(8005, shop, "shop")
+    yield ip4(WORKLOAD, shop, 6, tcp(7009, 80, 100, 0, 2))  # what the datagram said is not said of this one
 
 
 def pcap(frames, link=1, snap=65535):
@@ -153,6 +155,83 @@ def ether(ip):
     return b"\2\0\0\0\0\1\2\0\0\0\0\2" + b"\x08\0" + ip
 
 
+def streams(n):
+    """(packets once, packets again and again, how often): a hundred connections that said their name and go on."""
+    shop, begun, more = "203.0.113.7", [answer("shop.example.com", "203.0.113.7")], []
+    begun[0] = ip4(RESOLVER, WORKLOAD, 17, udp(53, 4001, begun[0]))
+    at = 101 + len(hello("shop.example.com")), 501 + len(server_hello())
+    for port in range(20000, 20100):
+        begun += list(tls(port, shop, "shop.example.com"))[:5]
+        more.append(ip4(WORKLOAD, shop, 6, tcp(port, 443, *at, 0x18, b"client")))
+        more.append(ip4(shop, WORKLOAD, 6, tcp(443, port, at[1], at[0] + 6, 0x10)))
+    return [ether(p) for p in begun], [ether(p) for p in more], n // 200
+
+
+def flows(n):
+    """A flow a packet: more of them than are listed."""
+    for i in range(n):
+        yield ether(ip4(WORKLOAD, f"198.51.{i >> 16 & 255}.7", 17, udp(i & 0xffff, 123, bytes(8))))
+
+
+def swapped(data):
+    """The same capture, written by a machine of the other byte order."""
+    out, at = [struct.pack(">IHHiIII", *struct.unpack_from("<IHHiIII", data))], 24
+    while at < len(data):
+        head = struct.unpack_from("<IIII", data, at)
+        out.append(struct.pack(">IIII", *head) + data[at + 16:at + 16 + head[2]])
+        at += 16 + head[2]
+    return b"".join(out)
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+
+def bad(what, frames):
+    """Captures that are wrong in one place, and end there or before it."""
+    good, ng = pcap(frames[:3]), pcapng(frames[:3])
+    end = len(good)
+    record = struct.pack("<IIII", 1700000000, 0, 0x7fffffff, 0x7fffffff)
+    return {
+        "magic": b"\xa1\xb2\xc3" + good[3:],
+        "version": good[:4] + b"\x63\0" + good[6:],
+        "head": good[:23],
+        "link": good[:20] + struct.pack("<I", 147) + good[24:],
+        "length": good + record,
+        "record": good[:end - len(frames[2]) - 9],
+        "zeros": good + bytes(4096),
+        "gzip-torn": gzip.compress(pcap(frames * 40))[:-40],
+        "gzip-trailer": gzip.compress(pcap(frames * 40))[:-4],
+        "gzip-sum": gzip.compress(pcap(frames * 40))[:-8] + bytes(8),
+        "gzip-damaged": gzip.compress(pcap(frames * 40), 0)[:3000] + b"\xff" * 400,
+        "gzip-empty": gzip.compress(b""),
+        "gzip-foreign": gzip.compress(b"no capture\n" * 100),
+        "ng-head": ng[:20],
+        "ng-magic": ng[:8] + b"\1\2\3\4" + ng[12:],
+        "ng-no-interface": ng[:28] + ng[48:],
+        "ng-short-block": ng + struct.pack("<III", 6, 8, 8),
+        "ng-huge-block": ng + struct.pack("<III", 6, 0x7ffffff0, 0),
+        "ng-interface": ng + block(6, struct.pack("<IIIII", 9, 0, 0, 4, 4) + b"abcd"),
+        "ng-two-links": ng + block(1, struct.pack("<HHI", 101, 0, 65535)) +
+        block(6, struct.pack("<IIIII", 1, 0, 0, 4, 4) + b"abcd"),
+        "ng-length": ng + block(6, struct.pack("<IIIII", 0, 0, 0, 4000, 4000) + b"abcd"),
+        "ng-torn": ng[:-7],
+    }[what]
+
+
+def big(how, frames):
+    """Captures of N packets, from few in memory."""
+    kind, n = how.split("=")
+    n = int(n)
+    if kind == "many":
+        return pcap(frames[:1])[:24] + pcap(frames[-4:-1] * 100)[24:] * (n // 300)
+    if kind == "flows":
+        return pcap(flows(n))
+    once, again, times = streams(n)
+    return pcap(once) + pcap(again)[24:] * times  # within a second: what was learned stays known
+
+
 def main():
     path, how = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
     frames = [ether(p) for p in packets()]
@@ -170,8 +249,14 @@ def main():
         data = pcap(frames)[:-20]
     elif how == "usb":
         data = pcap(frames, link=189)
-    elif how.startswith("many="):
-        data = pcap(frames[:1])[:24] + pcap(frames[-4:-1] * 100)[24:] * (int(how[5:]) // 300)
+    elif how == "swapped":
+        data = swapped(pcap(frames))
+    elif how == "nano":
+        data = struct.pack("<I", 0xa1b23c4d) + pcap(frames)[4:]
+    elif how.startswith("bad:"):
+        data = bad(how[4:], frames)
+    elif "=" in how:
+        data = big(how, frames)
     else:
         data = pcap(frames)
     with open(path, "wb") as f:

@@ -86,7 +86,10 @@ metrics() {
 	api /metrics >"$lab/metrics"
 	like "packets by workspace, verdict, reason, path" "$(cat "$lab/metrics")" \
 		'^dbx_egress_packets_total\{workspace="1001",verdict="DROP",reason="[a-z-]+",path="none"\} [1-9]'
-	like "queries by time" "$(cat "$lab/metrics")" '^dbx_egress_dns_latency_seconds_bucket\{le="\+Inf"\} [1-9]'
+	for outcome in answered refused; do
+		like "queries that were $outcome, by time" "$(cat "$lab/metrics")" \
+			'^dbx_egress_dns_latency_seconds_bucket\{outcome="'$outcome'",le="\+Inf"\} [1-9]'
+	done
 	is "the generation is that of status" "$(sed -n 's/^dbx_egress_generation //p' "$lab/metrics")" \
 		"$(ctl --json status | jq_py 'd["generation"]')"
 	is "rows of packets and totals are one sum" "$(sum judged_packets)" "$(sum packets)"
@@ -102,6 +105,60 @@ metrics() {
 	is "alerts and dashboard use metrics that there are" "$(cat "$lab/names.out")" ""
 }
 
+scrape() { # [CURL ARGUMENTS]
+	in_ns gw curl -sS --max-time 20 "$@"
+}
+
+listens() { # ON
+	[ "$(ctl --json status | jq_py 'd["metrics"] and d["metrics"]["listening"] and d["metrics"]["listen"]')" = "$1" ]
+}
+
+# By TCP in the gateway's namespace, where the document says so, and nothing but the metrics.
+by_tcp() {
+	local at=127.0.0.1:9479
+	is "without \"metrics\" nothing listens" "$(in_ns gw ss -Hltn 'sport = 9479')" ""
+	in_ns_background gw socat -u TCP-LISTEN:9479,bind=127.0.0.1,reuseaddr,fork OPEN:/dev/null
+	occupant=${lab_pids[-1]}
+	wait_for 20 in_ns gw bash -c '[ -n "$(ss -Hltn "sport = 9479")" ]'
+	names_gateway '"log": {"interval_s": 1}, "metrics": {"listen": "'$at'"}' >"$lab/docs/gateway.json"
+	exits "apply with an address that is in use" 0 ctl apply "$lab/docs"
+	like "status says so" "$(ctl status)" "^metrics +$at: 0 scrapes, listening on $at: Address already in use"
+	kill "$occupant"
+	wait "$occupant" 2>/dev/null
+	if wait_for 20 listens $at; then
+		ok "it listens as soon as the address is free"
+	else
+		not_ok "it listens as soon as the address is free" "$(ctl status; tail -3 "$lab/daemon.log")"
+	fi
+	scrape "http://$at/metrics" >"$lab/metrics.tcp"
+	is "the same metrics as on the socket" "$(grep '^# TYPE' "$lab/metrics.tcp")" "$(api /metrics | grep '^# TYPE')"
+	is "no other path" "$(scrape -o "$lab/other" -w '%{http_code}' "http://$at/api/2.0/dbx-egress/status")" 404
+	is "no other method" "$(scrape -o "$lab/other" -w '%{http_code}' -d x "http://$at/metrics")" 405
+}
+
+# A change of documents moves it, and takes it away.
+moved() {
+	names_gateway '"log": {"interval_s": 1}, "metrics": {"listen": "[::1]:9480"}' >"$lab/docs/gateway.json"
+	exits "apply with another address" 0 ctl apply "$lab/docs"
+	if wait_for 20 listens '[::1]:9480'; then
+		ok "metrics are served there"
+	else
+		not_ok "metrics are served there" "$(ctl status)"
+	fi
+	like "by IPv6" "$(scrape 'http://[::1]:9480/metrics')" '^dbx_egress_generation [1-9]'
+	is "and no more where they were" "$(in_ns gw ss -Hltn 'sport = 9479')" ""
+	daemon_stop
+	daemon_start || return
+	if wait_for 20 listens '[::1]:9480'; then
+		ok "a daemon that starts listens there at once"
+	else
+		not_ok "a daemon that starts listens there at once" "$(ctl status)"
+	fi
+	names_gateway '"log": {"interval_s": 1}' >"$lab/docs/gateway.json"
+	exits "apply without metrics" 0 ctl apply "$lab/docs"
+	is "nothing listens any more" "$(in_ns gw ss -Hltn 'sport = 9480')" ""
+}
+
 # Prometheus itself, in the gateway's namespace; it speaks TCP only.
 scraped() {
 	if ! command -v prometheus >/dev/null; then
@@ -115,11 +172,13 @@ scraped() {
 		    scrape_timeout: 1s
 		    static_configs: [{targets: ["127.0.0.1:9479"]}]
 	YML
-	in_ns_background gw socat TCP-LISTEN:9479,bind=127.0.0.1,reuseaddr,fork "UNIX-CONNECT:$lab/socket"
 	in_ns_background gw prometheus --config.file="$lab/prometheus.yml" \
 		--storage.tsdb.path="$lab/tsdb" --web.listen-address=127.0.0.1:9490
 	wait_for 40 query_is dbx_egress_generation
-	like "Prometheus scrapes and stores" "$(query dbx_egress_generation)" '"value":\[[0-9.]+,"1"\]'
+	like "Prometheus scrapes and stores" "$(query dbx_egress_generation)" \
+		'"value":\[[0-9.]+,"'"$(status_of generation)"'"\]'
+	is "and finds nothing wrong" "$(in_ns gw curl -sS --max-time 5 http://127.0.0.1:9490/api/v1/targets |
+		jq_py '[(t["health"], t["lastError"]) for t in d["data"]["activeTargets"]]')" "[('up', '')]"
 }
 
 query() { # EXPRESSION
@@ -174,8 +233,10 @@ ctl apply "$lab/docs" >"$lab/apply.out" 2>&1 || sed 's/^/# /' "$lab/apply.out"
 usage
 watched
 metrics
+by_tcp
 scraped
 daemon_lives
 slow_is_cut
+moved
 [ -z "${KEEP:-}" ] || { cat "$lab/all.out" "$lab/metrics" "$lab/daemon.log"; }
 done_testing

@@ -142,15 +142,19 @@ static void print_stats(const struct dbx_dns *d)
 		"over_limit",    "send_failures",     "tcp_accepted", "tcp_refused",
 		"tcp_open",      "outstanding",
 	};
+	static const char *const outcomes[] = {"answered", "refused", "failed"};
 	struct dbx_dns_stats s;
 	const uint64_t *v = (const uint64_t *)&s;
 
 	dbx_dns_stats(d, &s);
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
 		printf("%s=%llu\n", labels[i], (unsigned long long)v[i]);
-	for (size_t i = 0; i < DBX_DNS_LATENCY_BUCKETS; i++) {
-		if (s.latency[i])
-			printf("below_us_%u=%llu\n", 1u << i, (unsigned long long)s.latency[i]);
+	for (size_t o = 0; o < DBX_DNS_OUTCOMES; o++) {
+		for (size_t i = 0; i < DBX_DNS_LATENCY_BUCKETS; i++) {
+			if (s.latency[o][i])
+				printf("%s_below_us_%u=%llu\n", outcomes[o], 1u << i,
+				       (unsigned long long)s.latency[o][i]);
+		}
 	}
 	printf("end\n");
 	fflush(stdout);

@@ -165,6 +165,18 @@ static void prefixes_parse(void **state)
 	}
 }
 
+static void endpoints(void **state)
+{
+	char buf[DBX_ENDPOINT_STRLEN];
+	struct dbx_addr v4 = addr("192.0.2.1");
+	struct dbx_addr v6 = addr("1111:2222:3333:4444:5555:6666:7777:8888");
+
+	(void)state;
+	assert_string_equal(dbx_endpoint_format(&v4, 53, buf), "192.0.2.1:53");
+	assert_string_equal(dbx_endpoint_format(&v6, 65535, buf),
+			    "[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
+}
+
 static void every_error_has_its_sentence(void **state)
 {
 	static const int errs[] = {DBX_PREFIX_NOT_ADDR, DBX_PREFIX_BAD_LEN, DBX_PREFIX_NO_LEN,
@@ -316,6 +328,7 @@ int main(void)
 		cmocka_unit_test(accepted_addresses),
 		cmocka_unit_test(refused_addresses),
 		cmocka_unit_test(prefixes_parse),
+		cmocka_unit_test(endpoints),
 		cmocka_unit_test(every_error_has_its_sentence),
 		cmocka_unit_test(order),
 		cmocka_unit_test(containment),

@@ -165,6 +165,58 @@ static void test_services_without_address(void **state)
 	dbx_diag_fini(&d);
 }
 
+#define METRICS(listen, services)                                                                   \
+	GATEWAY(", \"gateway_addresses\": [\"10.66.1.1\", \"fd66::1\"], \"metrics\": {\"listen\": " \
+		"\"" listen "\"}, \"gateway_services\": [" services "]")
+
+/* Metrics that workloads could read are told of; others are not. */
+static void test_metrics(void **state)
+{
+	static const struct {
+		const char *doc;
+		bool is_exposed;
+	} t[] = {
+#define TCP(ports) "{\"protocol\": \"tcp\"" ports "}"
+		{METRICS("10.66.1.1:9479", TCP(", \"ports\": [443, \"9000-9500\"]")), true},
+		{METRICS("0.0.0.0:9479", TCP("")), true},
+		{METRICS("[::]:9479", TCP(", \"ports\": [9479]")), true},
+		{METRICS("[fd66::1]:9479", TCP(", \"ports\": [9479]")), true},
+		{METRICS("10.66.1.1:9479", TCP(", \"ports\": [443, \"9480-9500\"]")), false},
+		{METRICS("10.66.1.1:9479", "{\"protocol\": \"udp\", \"ports\": [9479]}"), false},
+		{METRICS("10.66.1.1:9479", ""), false},
+		{METRICS("127.0.0.1:9479", TCP("")), false},
+		{METRICS("127.9.9.9:9479", TCP("")), false},
+		{METRICS("[::1]:9479", TCP("")), false},
+		{METRICS("192.0.2.1:9479", ""), true}, /* not the gateway's own, for all it knows */
+		{METRICS("[2001:db8::1]:9479", ""), true},
+		{METRICS("0.0.0.0:9479", ""), true},
+		{METRICS("[::]:9479", ""), true},
+#undef TCP
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const char *docs[] = {t[i].doc, NULL};
+		struct dbx_model *m = read_docs(docs);
+		struct dbx_diag d;
+		size_t n = 0;
+
+		dbx_diag_init(&d);
+		assert_int_equal(dbx_check(m, 0, &d), 0);
+		for (size_t k = 0; k < d.n; k++) {
+			if (strcmp(d.v[k].code, "metrics-exposed") == 0) {
+				assert_string_equal(d.v[k].ptr, "/gateway/metrics");
+				assert_int_equal(d.v[k].severity, DBX_SEV_WARNING);
+				n++;
+			}
+		}
+		if (n != (t[i].is_exposed ? 1 : 0))
+			fail_msg("%zu findings for %s", n, t[i].doc);
+		dbx_diag_fini(&d);
+		dbx_model_free(&m);
+	}
+}
+
 static void test_endpoint_address_that_is_special(void **state)
 {
 	struct dbx_diag d;
@@ -189,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_names_wait),
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_services_without_address),
+		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_endpoint_address_that_is_special),
 	};
 

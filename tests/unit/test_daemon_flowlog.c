@@ -193,6 +193,42 @@ static void test_opened_and_ended(void **state)
 	end(&l, &log);
 }
 
+/* By its id, as it is now; once it has ended it is somebody else's to know. */
+static void test_line_of_an_open_flow(void **state)
+{
+	struct dbx_event e = event(1, 443), other = event(2, 443);
+	char id[DBX_UUID_SIZE], *line = NULL;
+	struct dbx_flowlog *l;
+	struct log log;
+
+	(void)state;
+	begin(&l, &log, DBX_FLOWLOG_OPENED);
+	for (int i = 0; i < 3; i++)
+		add(l, &e, "a.example.com", i);
+	add(l, &other, "b.example.com", 3);
+	assert_int_equal(log.n, 2);
+	memcpy(id, log.v[1].r.event_id, sizeof(id));
+	assert_int_equal(dbx_flowlog_line(l, log.v[0].r.event_id, &line), 0);
+	assert_non_null(strstr(line, log.v[0].r.event_id));
+	assert_non_null(strstr(line, "\"dst_ip\":\"192.0.2.1\""));
+	assert_non_null(strstr(line, "\"name\":\"a.example.com\""));
+	assert_non_null(strstr(line, "\"packets\":3,\"bytes\":300"));
+	assert_non_null(strstr(line, "\"interface\":\"ws1\""));
+	assert_non_null(strstr(line, "\"open\":true"));
+	assert_int_equal(line[strlen(line) - 1], '}');
+	free(line);
+	line = NULL;
+	dbx_flowlog_tick(l, 10002); /* the first is due, the second not */
+	assert_int_equal(dbx_flowlog_line(l, log.v[0].r.event_id, &line), -ENOENT);
+	assert_int_equal(dbx_flowlog_line(l, "", &line), -ENOENT);
+	assert_null(line);
+	assert_int_equal(dbx_flowlog_line(l, id, &line), 0);
+	assert_non_null(strstr(line, "b.example.com"));
+	free(line);
+	assert_int_equal(log.n, 2); /* nobody was told anything */
+	end(&l, &log);
+}
+
 /* No room: counted, and what is open is not touched. Room again: taken. */
 static void test_bounded(void **state)
 {
@@ -302,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_one_flow_one_record),
 		cmocka_unit_test(test_what_parts_flows),
 		cmocka_unit_test(test_opened_and_ended),
+		cmocka_unit_test(test_line_of_an_open_flow),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_nothing_lost_or_twice),
 		cmocka_unit_test(test_rdata_and_subscribers),

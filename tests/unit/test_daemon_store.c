@@ -298,6 +298,12 @@ static int count_learned(void *arg, uint64_t policy_uid, const struct dbx_addr *
 }
 
 /* A database of the release before is brought up to date, with all that is in it. */
+/* From the newest schema back to what was before a table came. */
+#define WITHOUT_HITS                                        \
+	"DROP TABLE rule_hits; DROP TABLE rule_hits_begin;" \
+	"ALTER TABLE rules DROP COLUMN first_s;"
+#define WITHOUT_USAGE "DROP TABLE usage; DROP TABLE usage_base; DROP TABLE usage_epoch;"
+
 static void test_older_schema(void **state)
 {
 	struct dbx_store *s = open_store();
@@ -311,8 +317,7 @@ static void test_older_schema(void **state)
 	put(s, 1, "a", "one");
 	assert_int_equal(dbx_store_commit(s, &f), 0);
 	dbx_store_close(&s);
-	exec_raw("DROP TABLE learned; DROP TABLE usage; DROP TABLE usage_base;"
-		 "DROP TABLE usage_epoch; PRAGMA user_version=1");
+	exec_raw(WITHOUT_HITS WITHOUT_USAGE "DROP TABLE learned; PRAGMA user_version=1");
 	s = open_store();
 	assert_string_equal(show(s, 1), "a=one");
 	begin(s);
@@ -357,8 +362,7 @@ static void test_schema_2(void **state)
 	assert_int_equal(dbx_store_put_learned(s, UINT64_MAX, &addr, "good.test", &f), 0);
 	commit(s);
 	dbx_store_close(&s);
-	exec_raw("DROP TABLE usage; DROP TABLE usage_base; DROP TABLE usage_epoch;"
-		 "PRAGMA user_version=2");
+	exec_raw(WITHOUT_HITS WITHOUT_USAGE "PRAGMA user_version=2");
 	s = open_store();
 	assert_int_equal(dbx_store_each_learned(s, count_learned, &n, &f), 0);
 	assert_int_equal(n, 1);
@@ -376,6 +380,76 @@ static int count(void *arg, const struct dbx_revision *r)
 	(void)r;
 	++*(int *)arg;
 	return 0;
+}
+
+static void take_first(void *arg, const struct dbx_rule_name *r)
+{
+	*(int64_t *)arg = r->first_s;
+}
+
+/* The schema that had usage, but no hits: rules are kept, since when is not known. */
+static void test_schema_3(void **state)
+{
+	struct dbx_rule_name rule = {7, "np", "d", "/x", "text", 1000};
+	struct dbx_store *s = open_store();
+	struct dbx_fail f;
+	int64_t at;
+
+	(void)state;
+	begin(s);
+	assert_int_equal(dbx_store_put_rule(s, &rule, &f), 0);
+	commit(s);
+	dbx_store_close(&s);
+	exec_raw(WITHOUT_HITS "PRAGMA user_version=3");
+	s = open_store();
+	assert_int_equal(dbx_store_rule(s, 7, take_first, &at), 0);
+	assert_true(at == 0);
+	begin(s);
+	assert_int_equal(dbx_store_put_rule(s, &rule, &f), 0); /* still in force: it is not new */
+	rule.uid = 8;
+	assert_int_equal(dbx_store_put_rule(s, &rule, &f), 0);
+	rule.first_s = 2000;
+	assert_int_equal(dbx_store_put_rule(s, &rule, &f), 0);
+	commit(s);
+	assert_int_equal(dbx_store_rule(s, 7, take_first, &at), 0);
+	assert_true(at == 0);
+	assert_int_equal(dbx_store_rule(s, 8, take_first, &at), 0);
+	assert_true(at == 1000);
+	assert_int_equal(dbx_store_hits_begin(s, &at, &f), 0);
+	assert_true(at > 1700000000);
+	dbx_store_close(&s);
+}
+
+static void test_hits(void **state)
+{
+	struct dbx_store *s = open_store();
+	struct dbx_fail f;
+	int64_t at = 5, begun;
+
+	(void)state;
+	assert_int_equal(dbx_store_hits_begin(s, &begun, &f), 0);
+	assert_int_equal(dbx_store_hit(s, 1, &at, &f), 0);
+	assert_true(at == 0);
+	begin(s);
+	assert_int_equal(dbx_store_put_hit(s, UINT64_MAX, 100, &f), 0);
+	assert_int_equal(dbx_store_put_hit(s, UINT64_MAX, 300, &f), 0);
+	assert_int_equal(dbx_store_put_hit(s, UINT64_MAX, 200, &f), 0); /* a clock set back */
+	assert_int_equal(dbx_store_put_hit(s, 1, 100, &f), 0);
+	commit(s);
+	dbx_store_close(&s);
+	s = open_store();
+	assert_int_equal(dbx_store_hit(s, UINT64_MAX, &at, &f), 0);
+	assert_true(at == 300);
+	begin(s);
+	assert_int_equal(dbx_store_drop_hits(s, 101, &f), 0);
+	commit(s);
+	assert_int_equal(dbx_store_hit(s, 1, &at, &f), 0);
+	assert_true(at == 0);
+	assert_int_equal(dbx_store_hit(s, UINT64_MAX, &at, &f), 0);
+	assert_true(at == 300);
+	assert_int_equal(dbx_store_hits_begin(s, &at, &f), 0);
+	assert_true(at == begun);
+	dbx_store_close(&s);
 }
 
 static void check_rule(void *arg, const struct dbx_rule_name *r)
@@ -416,6 +490,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_not_ours, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_older_schema, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_schema_2, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_schema_3, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_hits, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_history_and_rules, make_dir, remove_dir),
 	};
 

@@ -324,6 +324,86 @@ static void test_rolling_up(void **state)
 	assert_string_equal(show(0, 0), "");
 }
 
+static int64_t hit(uint64_t rule)
+{
+	struct dbx_fail f;
+	int64_t at;
+
+	assert_int_equal(dbx_store_hit(store, rule, &at, &f), 0);
+	return at;
+}
+
+/* When a packet passed by a rule last: over other paths, restarts, swept and new counters. */
+static void test_hits(void **state)
+{
+	(void)state;
+	pass(1, 10, DBX_PATH_NAT, 1);
+	pass(1, 11, DBX_PATH_NAT, 1);
+	pass(1, 0, DBX_PATH_NAT, 1); /* by no rule */
+	pass(1, 12, DBX_PATH_NAT, 1);
+	counters[n_counters - 1].key.verdict = DBX_VERDICT_DRY_RUN;
+	sample(NOW + 5);
+	assert_true(hit(10) == NOW + 5 && hit(11) == NOW + 5);
+	assert_true(hit(0) == 0 && hit(12) == 0); /* a dry run is no hit */
+	pass(1, 10, DBX_PATH_FIREWALL, 1);
+	sample(NOW + 65);
+	assert_true(hit(10) == NOW + 65 && hit(11) == NOW + 5);
+	close_usage();
+	pass(2, 11, DBX_PATH_NAT, 1); /* while nobody looked: of when it is seen */
+	open_usage();
+	sample(NOW + 100);
+	assert_true(hit(10) == NOW + 65 && hit(11) == NOW + 100);
+	forget(11);
+	sample(NOW + 200);
+	assert_true(hit(11) == NOW + 100);
+	n_counters = 0;
+	counters_id = 2; /* a reboot */
+	sample(NOW + 300);
+	assert_true(hit(10) == NOW + 65 && hit(11) == NOW + 100);
+	pass(1, 11, DBX_PATH_NAT, 1);
+	sample(NOW + 400);
+	assert_true(hit(10) == NOW + 65 && hit(11) == NOW + 400);
+}
+
+/* Entries in force, with the packets of the program and the times of the state. */
+static void test_entries(void **state)
+{
+	struct dbx_event e = {.workspace_id = 1001,
+			      .frame_bytes = 60,
+			      .verdict = DBX_VERDICT_PASS,
+			      .path = DBX_PATH_NAT};
+	char *body = dbox_envelope(NULL, "gw.json", dbox_gateway, "np.json", dbox_policy,
+				   "opt.json", dbox_option, NULL);
+	struct dbox b;
+
+	(void)state;
+	dbox_open(&b);
+	assert_int_equal(dbox_call(&b, DBX_GET, DBOX_OURS "/entries", NULL), 409);
+	assert_int_equal(dbox_call(&b, DBX_POST, DBOX_OURS "/apply", body), 200);
+	free(body);
+	assert_int_equal(dbox_call(&b, DBX_GET, DBOX_OURS "/entries", NULL), 200);
+	assert_string_equal(dbox_get(&b, "generation"), "1");
+	assert_string_equal(dbox_get(&b, "error"), "");
+	assert_string_equal(dbox_get(&b, "entries"), "1");
+	assert_string_equal(dbox_get(&b, "entries.0.policy"), ""); /* the gateway's */
+	assert_string_equal(dbox_get(&b, "entries.0.document"), "gw.json");
+	assert_string_equal(dbox_get(&b, "entries.0.pointer"), "/gateway/allowed_destinations/0");
+	assert_string_equal(dbox_get(&b, "entries.0.packets"), "0");
+	assert_string_equal(dbox_get(&b, "entries.0.last_time"), "");
+	assert_int_equal(strlen(dbox_get(&b, "entries.0.first_time")), 20);
+	assert_int_equal(strlen(dbox_get(&b, "known_since")), 20);
+	e.rule_uid = strtoull(dbox_get(&b, "entries.0.rule_uid"), NULL, 16);
+	assert_true(e.rule_uid != 0);
+	dbx_dp_mem_packet(&e);
+	e.verdict = DBX_VERDICT_DRY_RUN;
+	dbx_dp_mem_packet(&e);
+	assert_int_equal(dbox_call(&b, DBX_GET, DBOX_OURS "/entries", NULL), 200);
+	assert_string_equal(dbox_get(&b, "entries.0.packets"), "1");
+	assert_string_equal(dbox_get(&b, "entries.0.bytes"), "60");
+	assert_int_equal(strlen(dbox_get(&b, "entries.0.last_time")), 20);
+	dbox_close(&b);
+}
+
 static void test_api(void **state)
 {
 	const struct dbx_event e = {
@@ -380,6 +460,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_minutes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rolling_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hits, setup, teardown),
+		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_api),
 	};
 

@@ -194,6 +194,7 @@ static void test_counts_stay_exact_when_events_are_lost(void **state)
 	assert_int_equal(poll(&ready, 1, 0), 0);
 	assert_int_equal(ops->totals(dp, totals), 0);
 	assert_int_equal(totals[DBX_TOTAL_EVENTS].packets, 10);
+	assert_int_equal(totals[DBX_TOTAL_TOLD].packets, 10);
 	assert_int_equal(totals[DBX_TOTAL_EVENTS_LOST].packets, 15);
 	assert_int_equal(totals[DBX_REASON_NO_MATCH * DBX_VERDICT_MAX + DBX_VERDICT_DROP].packets,
 			 25);

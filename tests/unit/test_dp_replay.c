@@ -296,7 +296,8 @@ static void captures_of_names(void **state)
 	assert_int_equal(tally.files, 2);
 	assert_true(tally.decided >= 9);
 	assert_true(tally.by_reason[DBX_REASON_NAME_MISMATCH] >= 3);
-	assert_true(tally.by_reason[DBX_REASON_LISTED_NAME] >= 8); /* and what the daemon sends on */
+	/* and what the daemon sends on */
+	assert_true(tally.by_reason[DBX_REASON_LISTED_NAME] >= 8);
 	assert_true(tally.by_reason[DBX_REASON_HTTP_NEXT_REQUEST] > 0);
 	assert_true(tally.by_reason[DBX_REASON_HELLO_HELD] > 0);
 }

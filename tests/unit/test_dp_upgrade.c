@@ -150,6 +150,7 @@ static int drop_capabilities(void)
 static int work_without_sys_admin(void)
 {
 	struct tinyimg large = pass_all;
+	const struct dbx_capture capture = {.until_ns = 1, .per_s = 1};
 	struct dbx_dp_state st;
 	struct dbx_dp *dp = NULL;
 	size_t n;
@@ -167,6 +168,9 @@ static int work_without_sys_admin(void)
 		return 5;
 	if (ops->state(dp, &st) || st.generation != 8)
 		return 6;
+	if (ops->capture_start(dp, &capture, &err))
+		return 9;
+	ops->capture_stop(dp);
 	free(image);
 	large.n_extra_chunks = DBX_IMAGE_CHUNKS;
 	image = tinyimg_new(&large, &n);

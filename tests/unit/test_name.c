@@ -96,6 +96,23 @@ static void refused_names(void **state)
 }
 
 /* RFC 1035 section 2.3.4: 63 octets a label, 253 characters a name. */
+/* What is looked for in names may be a top-level domain. */
+static void single_labels(void **state)
+{
+	const unsigned int flags = DBX_NAME_WILDCARD_OK | DBX_NAME_SINGLE_OK;
+	char out[DBX_NAME_SIZE];
+	const char *why;
+
+	(void)state;
+	assert_int_equal(dbx_name_canon_n("*.Test.", 7, flags, out, &why), 0);
+	assert_string_equal(out, "*.test");
+	assert_int_equal(dbx_name_canon_n("com", 3, flags, out, &why), 0);
+	assert_string_equal(out, "com");
+	assert_int_equal(dbx_name_canon_n("12", 2, flags, out, &why), -EINVAL);
+	assert_int_equal(dbx_name_canon_n("", 0, flags, out, &why), -EINVAL);
+	assert_int_equal(dbx_name_canon_n("*.com", 5, DBX_NAME_SINGLE_OK, out, &why), -EINVAL);
+}
+
 static void lengths(void **state)
 {
 	char in[300], out[DBX_NAME_SIZE];
@@ -149,9 +166,8 @@ static void matching(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(canonical_forms),
-		cmocka_unit_test(refused_names),
-		cmocka_unit_test(lengths),
+		cmocka_unit_test(canonical_forms), cmocka_unit_test(refused_names),
+		cmocka_unit_test(single_labels),   cmocka_unit_test(lengths),
 		cmocka_unit_test(matching),
 	};
 

@@ -7,6 +7,10 @@
 #define LOG(rest)   "{'gateway':{'log':{" rest "}}}"
 #define FILE_(rest) LOG("'file':{'path':'/var/log/d.jsonl'," rest "}")
 #define F           "/gateway/log/file"
+#define KAFKA(rest) LOG("'kafka':{'brokers':['k1.example.com:9092']," rest "}")
+#define OPTION(one) KAFKA("'topic':'t','options':{" one "}")
+#define K           "/gateway/log/kafka"
+#define LISTEN(at)  "{'gateway':{'metrics':{'listen':'" at "'}}}"
 
 static void test_findings(void **state)
 {
@@ -33,6 +37,33 @@ static void test_findings(void **state)
 		 "65536 to"},
 		{FILE_("'rotate_s':-1"), DBX_SEV_ERROR, "bad-value", F "/rotate_s", NULL},
 		{FILE_("'keep':1001"), DBX_SEV_ERROR, "bad-value", F "/keep", "0 to 1000"},
+		{LOG("'kafka':{'brokers':['k']}"), DBX_SEV_ERROR, "missing-key", K, "\"topic\""},
+		{KAFKA("'topic':'a b'"), DBX_SEV_ERROR, "bad-topic", K "/topic", "249"},
+		{KAFKA("'topic':'..'"), DBX_SEV_ERROR, "bad-topic", K "/topic", NULL},
+		{LOG("'kafka':{'topic':'t','brokers':[]}"), DBX_SEV_ERROR, "bad-value",
+		 K "/brokers", "empty"},
+		{LOG("'kafka':{'topic':'t','brokers':['a,b']}"), DBX_SEV_ERROR, "bad-broker",
+		 K "/brokers/0", "9092"},
+		{OPTION("'sasl.password':'x'"), DBX_SEV_ERROR, "bad-option",
+		 K "/options/sasl.password", "options_file"},
+		{OPTION("'plugin.library.paths':'x'"), DBX_SEV_ERROR, "bad-option",
+		 K "/options/plugin.library.paths", "runs code"},
+		{OPTION("'test.mock.num.brokers':'3'"), DBX_SEV_ERROR, "bad-option",
+		 K "/options/test.mock.num.brokers", "no real broker"},
+		{OPTION("'bootstrap.servers':'x'"), DBX_SEV_ERROR, "bad-option",
+		 K "/options/bootstrap.servers", "itself"},
+		{OPTION("'Linger':'x'"), DBX_SEV_ERROR, "bad-option", K "/options/Linger", NULL},
+		{OPTION("'linger.ms':'1\\u000a'"), DBX_SEV_ERROR, "bad-option",
+		 K "/options/linger.ms", "control"},
+		{OPTION("'linger.ms':5"), DBX_SEV_ERROR, "wrong-type", K "/options/linger.ms",
+		 NULL},
+		{KAFKA("'topic':'t','options':[]"), DBX_SEV_ERROR, "wrong-type", K "/options",
+		 "linger.ms"},
+		{KAFKA("'topic':'t','options_file':'x'"), DBX_SEV_ERROR, "bad-path",
+		 K "/options_file", "kafka.conf"},
+		{KAFKA("'topic':'t','key':'x'"), DBX_SEV_WARNING, "unknown-key", K "/key", NULL},
+		{"{'gateway':{'metrics':{}}}", DBX_SEV_ERROR, "missing-key", "/gateway/metrics",
+		 "listen"},
 		{FILE_("'compress':true"), DBX_SEV_WARNING, "unknown-key", F "/compress", NULL},
 	};
 
@@ -56,6 +87,47 @@ static void test_defaults(void **state)
 	dbx_model_free(&m);
 }
 
+static void test_listen(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"127.0.0.1",
+		":9479",
+		"127.0.0.1:",
+		"127.0.0.1:0",
+		"::1",
+		"::1:9479",
+		"[::1]",
+		"[::1]:",
+		"[::1:9479",
+		"[]:9479",
+		"[127.0.0.1]:80",
+		"127.0.0.1:080",
+		"127.0.0.1:65536",
+		"127.0.0.1:+80",
+		"127.1:80",
+		"localhost:80",
+		"fe80::1%lo:80",
+		"127.0.0.1:80 ",
+		"127.0.0.1:99999999999",
+	};
+	struct dbx_model *m = read_clean(LISTEN("[2001:db8::1]:65535"));
+	char text[200];
+
+	(void)state;
+	assert_true(m->gateway.metrics.has && m->gateway.metrics.listen.is_v6);
+	assert_int_equal(m->gateway.metrics.port, 65535);
+	assert_string_equal(m->gateway.metrics.where.ptr, "/gateway/metrics");
+	dbx_model_free(&m);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct read_case one[] = {{text, DBX_SEV_ERROR, "bad-address",
+						 "/gateway/metrics/listen", "127.0.0.1:9479"}};
+
+		snprintf(text, sizeof(text), LISTEN("%s"), bad[i]);
+		RUN_CASES(one);
+	}
+}
+
 /* Every option makes a difference, and comes back from print. */
 static void test_way_back(void **state)
 {
@@ -70,6 +142,18 @@ static void test_way_back(void **state)
 		FILE_("'rotate_s':0"),
 		FILE_("'rotate_bytes':65536"),
 		FILE_("'later':1"),
+		KAFKA("'topic':'t'"),
+		KAFKA("'topic':'u'"),
+		KAFKA("'topic':'t','later':1"),
+		KAFKA("'topic':'t','options_file':'/etc/k.conf'"),
+		LOG("'kafka':{'topic':'t','brokers':['a:1','[::1]:2']}"),
+		OPTION("'linger.ms':'5','acks':'1'"),
+		OPTION("'linger.ms':'6','acks':'1'"),
+		OPTION("'linger.ms':'5'"),
+		LISTEN("127.0.0.1:9479"),
+		LISTEN("127.0.0.1:9480"),
+		LISTEN("0.0.0.0:9479"),
+		LISTEN("[::1]:9479"),
 		"{'gateway':{}}",
 	};
 	struct dbx_model *m[sizeof(texts) / sizeof(texts[0])], *again;
@@ -102,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_way_back),
 	};
 

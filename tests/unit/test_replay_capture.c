@@ -224,6 +224,30 @@ static void torn_everywhere(void **state)
 	}
 }
 
+/* A hole reads as packets of no bytes, at no time: it is told from an empty packet, and ends it. */
+static void zeros(void **state)
+{
+	static const uint8_t hole[64], empty[16] = {7};
+	struct dbx_capture_error err = {""};
+	struct dbx_captured p;
+	struct dbx_capture *c;
+	struct file f;
+	char path[32];
+
+	(void)state;
+	begin(&f, 1);
+	put(&f, empty, sizeof(empty));
+	put(&f, hole, sizeof(hole));
+	c = open_file(&f, "wbT", path);
+	assert_non_null(c);
+	assert_int_equal(dbx_capture_next(c, &p, &err), 1);
+	assert_int_equal(p.n_bytes, 0);
+	assert_true(dbx_capture_next(c, &p, &err) < 0);
+	assert_string_equal(err.text,
+			    "packet 2: nothing but zeros where its length and time should be");
+	close_file(&c, path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +255,7 @@ int main(void)
 		cmocka_unit_test(packets_shorter_than_their_link),
 		cmocka_unit_test(ethernet_as_it_is),
 		cmocka_unit_test(torn_everywhere),
+		cmocka_unit_test(zeros),
 	};
 
 #ifndef DBX_HAVE_PCAP

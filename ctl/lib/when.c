@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * when.c -- points in time as people and logs write them: UTC, in milliseconds since 1970.
+ */
+#include "lib/when.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ".5" -> 500; digits past milliseconds are cut off. The end, or NULL: no digit. */
+static const char *parse_fraction(const char *s, int64_t *ms)
+{
+	int scale = 100;
+
+	if (*++s < '0' || *s > '9')
+		return NULL;
+	for (; *s >= '0' && *s <= '9'; s++, scale /= 10)
+		*ms += (*s - '0') * scale;
+	return s;
+}
+
+int dbx_time_parse(const char *s, int64_t *ms)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm tm = {.tm_isdst = 0};
+		const char *end = strptime(s, forms[i], &tm);
+		int64_t at, fraction = 0;
+
+		if (end && i == 0 && *end == '.')
+			end = parse_fraction(end, &fraction);
+		if (!end)
+			continue;
+		end += i == 0 && *end == 'Z';
+		at = (int64_t)timegm(&tm);
+		if (*end || at < 0)
+			return -EINVAL;
+		*ms = at * 1000 + fraction;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* "15m" -> milliseconds, or -1. */
+static int64_t parse_span(const char *s)
+{
+	static const char letters[] = "smhdw";
+	static const int64_t seconds[] = {1, 60, 3600, 86400, 604800};
+	const char *letter;
+	int64_t n;
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (errno || !end[0] || end[1])
+		return -1;
+	letter = strchr(letters, *end);
+	if (!letter)
+		return -1;
+	return __builtin_mul_overflow(n, seconds[letter - letters] * 1000, &n) ? INT64_MAX : n;
+}
+
+int dbx_since_parse(const char *s, int64_t now_ms, int64_t *ms)
+{
+	int64_t span = parse_span(s);
+
+	if (span < 0)
+		return dbx_time_parse(s, ms);
+	*ms = span < now_ms ? now_ms - span : 0;
+	return 0;
+}
