@@ -1,6 +1,6 @@
 # dpdk.sh -- the lab with dbx-egress-dpdk in front of the gateway's stack; sourced by lib.sh.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 #	PREFIX-ws1 eth0 ---- ws1-net | PREFIX-dp       | ws1-host ---- ws1 | PREFIX-gw
 #	                             | dbx-egress-dpdk |                   |
