@@ -76,7 +76,7 @@ static inline void dpdkrun_forget(void *arg, struct vec_world *w)
 
 static inline void dpdkrun_free(void *addr, void *info)
 {
-	(void)addr;
+	free(addr);
 	free(info);
 }
 
@@ -91,7 +91,7 @@ static inline struct rte_mbuf *dpdkrun_piece(struct dpdkrun *r, const void *byte
 
 	dpdkrun_must(m && buf && info, "mbuf");
 	info->free_cb = dpdkrun_free;
-	info->fcb_opaque = buf;
+	info->fcb_opaque = info;
 	rte_mbuf_ext_refcnt_set(info, 1);
 	rte_pktmbuf_attach_extbuf(m, buf, RTE_BAD_IOVA, (uint16_t)room, info);
 	m->data_off = (uint16_t)head;
