@@ -24,8 +24,8 @@ static __always_inline int route_of_ip4(const __u8 *h, const __u8 *end, struct b
 	fib->tos = h[1];
 	fib->l4_protocol = h[9];
 	fib->tot_len = dbx_rd16(h + 2);
-	fib->ipv4_src = *(const __u32 *)(h + 12);
-	fib->ipv4_dst = *(const __u32 *)(h + 16);
+	fib->ipv4_src = *(const frame_u32 *)(h + 12);
+	fib->ipv4_dst = *(const frame_u32 *)(h + 16);
 	return 0;
 }
 
@@ -37,12 +37,12 @@ static __always_inline int route_of_ip6(const __u8 *h, const __u8 *end, struct b
 	if (h + 40 > end || !h[6] || h[7] <= 1)
 		return -1;
 	fib->family = AF_INET6;
-	fib->flowinfo = *(const __u32 *)h & __builtin_bswap32(0x0fffffff);
+	fib->flowinfo = *(const frame_u32 *)h & __builtin_bswap32(0x0fffffff);
 	fib->l4_protocol = h[6];
 	fib->tot_len = dbx_rd16(h + 4) + 40;
 	for (i = 0; i < 4; i++) {
-		fib->ipv6_src[i] = *(const __u32 *)(h + 8 + i * 4);
-		fib->ipv6_dst[i] = *(const __u32 *)(h + 24 + i * 4);
+		fib->ipv6_src[i] = *(const frame_u32 *)(h + 8 + i * 4);
+		fib->ipv6_dst[i] = *(const frame_u32 *)(h + 24 + i * 4);
 	}
 	return 0;
 }
@@ -53,7 +53,7 @@ static __always_inline void lower_ttl(__u8 *h)
 	__u32 sum = dbx_rd16(h + 10) + 0x0100;
 
 	sum = (sum & 0xffff) + (sum >> 16);
-	*(__u16 *)(h + 10) = __builtin_bswap16((__u16)sum);
+	*(frame_u16 *)(h + 10) = __builtin_bswap16((__u16)sum);
 	h[8]--;
 }
 

@@ -22,12 +22,12 @@ struct {
 
 static __always_inline void wr16(__u8 *p, __u32 v)
 {
-	*(__u16 *)p = __builtin_bswap16((__u16)v);
+	*(frame_u16 *)p = __builtin_bswap16((__u16)v);
 }
 
 static __always_inline void wr32(__u8 *p, __u32 v)
 {
-	*(__u32 *)p = __builtin_bswap32(v);
+	*(frame_u32 *)p = __builtin_bswap32(v);
 }
 
 /* Internet checksum of sums of 16-bit words in host byte order (RFC 1071). */

@@ -222,6 +222,17 @@ static __always_inline int seal(struct xdp_md *ctx)
 	return 0;
 }
 
+/* Fields of a frame begin anywhere. BPF is made for it; the compiler of a host has to be told. */
+#ifdef __bpf__
+typedef __u16 frame_u16;
+typedef __u32 frame_u32;
+typedef struct dbx_meta frame_meta;
+#else
+typedef __u16 frame_u16 __attribute__((aligned(1), may_alias));
+typedef __u32 frame_u32 __attribute__((aligned(1), may_alias));
+typedef struct dbx_meta frame_meta __attribute__((aligned(1)));
+#endif
+
 /*
  * The frame goes on to the kernel, with a word to egress_tc in front of it where there is something
  * to say. A driver that cannot carry it: -1, and the frame must not go on.
@@ -231,7 +242,7 @@ static __always_inline int tell_companion(struct xdp_md *ctx, const struct dbx_p
 {
 	struct dbx_meta m = {.what = DBX_META_MAGIC | what, .mark = mark};
 	__u8 *p = frame_start(ctx), *end = frame_end(ctx);
-	struct dbx_meta *out;
+	frame_meta *out;
 	__u16 type;
 
 	if (mark)

@@ -185,6 +185,9 @@ static void out_policy(struct dbx_daemon *d, struct dbx_strbuf *b)
 	one(b, "workspaces", "gauge", "Workspaces of the gateway document.",
 	    c->model->gateway.n_workspaces);
 	one(b, "policies", "gauge", "Network policies.", c->model->n_policies);
+	one(b, "data_plane_answers", "gauge",
+	    "0: its process (dbx-egress-dpdk) does not; nothing can be applied or learned.",
+	    !c->ops->process || d->process_was_there);
 	head(b, "interface_attached", "gauge", "1: packets of the interface are judged.");
 	for (size_t i = 0; d->links && (e = dbx_links_get(d->links, i)); i++) {
 		dbx_strbuf_add(b, P "interface_attached{");
@@ -350,6 +353,11 @@ int dbx_metrics_text(struct dbx_daemon *d, struct dbx_strbuf *b)
 		out_events(d, b, n, v);
 		if (d->records)
 			out_sinks(b, dbx_records_sinks(d->records));
+		out_dns(d, b);
+		rc = b->err;
+	} else if (rc ==
+		   -ENOTCONN) { /* its counters went with it; what we know is told all the same */
+		out_policy(d, b);
 		out_dns(d, b);
 		rc = b->err;
 	}

@@ -427,10 +427,10 @@ static int make_neighs(struct dpk_fib *f, const struct dpk_fib_told *t)
 int dpk_fib_make(const struct dpk_fib_told *t, struct dpk_fib **out)
 {
 	struct dpk_fib *f = calloc(1, sizeof(*f));
-	int rc = f ? 0 : -ENOMEM;
+	int rc = 0;
 
-	if (rc)
-		return rc;
+	if (!f)
+		return -ENOMEM;
 	f->n_ifaces = t->n_ifaces;
 	memcpy(f->ifaces, t->ifaces, sizeof(f->ifaces));
 	f->routes = malloc((t->n_routes + 1) * sizeof(*f->routes));

@@ -130,6 +130,7 @@ static int run(void)
 
 static void close_all(struct dpk_args *a)
 {
+	dpk_telemetry_close();
 	dpk_control_close(&control);
 	dpk_ports_stop(&a->ports);
 	dpk_pipe_close(&lcores.pipe);

@@ -336,7 +336,8 @@ int dpk_pipe_shim(struct rte_mbuf *m, const struct dpk_out *out)
 	s = (struct dbx_shim *)rte_pktmbuf_prepend(m, sizeof(*s));
 	if (!s)
 		return -1;
-	memcpy(s->dst, frame, 12);
+	memcpy(s->dst, frame, sizeof(s->dst));
+	memcpy(s->src, frame + sizeof(s->dst), sizeof(s->src));
 	s->type[0] = DBX_SHIM_TYPE >> 8;
 	s->type[1] = DBX_SHIM_TYPE & 0xff;
 	s->n_meta[0] = 0;

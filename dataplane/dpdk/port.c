@@ -129,7 +129,7 @@ static void want_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *i
 
 static int set_queues(struct dpk_device *d, const struct dpk_port_opts *o, struct rte_mempool *pool)
 {
-	uint16_t n_rxd = o->ring_slots, n_txd = o->ring_slots;
+	uint16_t n_rxd = o->ring_slots, n_txd = n_rxd;
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(d->id, &n_rxd, &n_txd);
 
 	for (uint16_t q = 0; q < d->n_rx && !rc; q++)

@@ -362,7 +362,9 @@ static int gather(struct dpk_control *c, struct dpk_connection *k)
 	struct dbx_wire_counter *v = malloc(cap * sizeof(*v)), *more;
 	uint32_t at;
 
-	for (unsigned int i = 0; v && i < c->sh->n_cores; i++) {
+	if (!v)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < c->sh->n_cores; i++) {
 		for (at = 0; dpk_counters_next(c->sh->cores[i], &at, &v[n].key, &v[n].value);) {
 			if (++n < cap)
 				continue;
@@ -374,8 +376,6 @@ static int gather(struct dpk_control *c, struct dpk_connection *k)
 			v = more;
 		}
 	}
-	if (!v)
-		return -ENOMEM;
 	qsort(v, n, sizeof(*v), by_key);
 	for (size_t i = 0; i < n; i++) {
 		if (m && !by_key(&v[m - 1], &v[i])) {

@@ -7,12 +7,14 @@
  */
 #include "dataplane/dpdk/telemetry.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <rte_telemetry.h>
 
-static struct dpk_lcores *lcores;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct dpk_lcores *lcores; /* NULL: there is nothing to tell any more */
 static uint64_t started_id;
 
 static const struct {
@@ -23,13 +25,11 @@ static const struct {
 #undef DBX_REASON
 };
 
-static int on_status(const char *cmd, const char *params, struct rte_tel_data *d)
+static int on_status(struct rte_tel_data *d)
 {
 	uint64_t generation = 0, packets = 0, dropped = 0;
 	struct dbx_wire_lcore w;
 
-	(void)cmd;
-	(void)params;
 	for (unsigned int i = 0; i < lcores->n; i++) {
 		dpk_lcore_report(lcores, i, &w);
 		packets += w.packets;
@@ -52,14 +52,12 @@ static int on_status(const char *cmd, const char *params, struct rte_tel_data *d
 	return 0;
 }
 
-static int on_lcores(const char *cmd, const char *params, struct rte_tel_data *d)
+static int on_lcores(struct rte_tel_data *d)
 {
 	struct dbx_wire_lcore w;
 	struct rte_tel_data *one;
 	char name[16];
 
-	(void)cmd;
-	(void)params;
 	rte_tel_data_start_dict(d);
 	for (unsigned int i = 0; i < lcores->n; i++) {
 		one = rte_tel_data_alloc();
@@ -84,13 +82,11 @@ static int on_lcores(const char *cmd, const char *params, struct rte_tel_data *d
 	return 0;
 }
 
-static int on_ports(const char *cmd, const char *params, struct rte_tel_data *d)
+static int on_ports(struct rte_tel_data *d)
 {
 	struct dbx_wire_port w;
 	struct rte_tel_data *one;
 
-	(void)cmd;
-	(void)params;
 	rte_tel_data_start_dict(d);
 	for (unsigned int i = 0; i < lcores->ports->n; i++) {
 		one = rte_tel_data_alloc();
@@ -116,15 +112,13 @@ static int on_ports(const char *cmd, const char *params, struct rte_tel_data *d)
 }
 
 /* Totals by verdict and reason; those of nothing are left out. */
-static int on_counters(const char *cmd, const char *params, struct rte_tel_data *d)
+static int on_counters(struct rte_tel_data *d)
 {
 	static const char *const verdicts[DBX_VERDICT_MAX] = {"drop", "pass", "dry-run"};
 	struct dpk_shared *sh = dpk_pipe_shared(lcores->pipe);
 	struct dbx_counter v[DBX_TOTAL_MAX];
 	char name[RTE_TEL_MAX_STRING_LEN];
 
-	(void)cmd;
-	(void)params;
 	memset(v, 0, sizeof(v));
 	for (unsigned int i = 0; i < sh->n_cores; i++)
 		dpk_totals_add(sh->cores[i], v);
@@ -144,24 +138,50 @@ static int on_counters(const char *cmd, const char *params, struct rte_tel_data 
 	return 0;
 }
 
+static const struct {
+	const char *cmd;
+	int (*fn)(struct rte_tel_data *d);
+	const char *help;
+} commands[] = {
+	{"/dbx/status", on_status, "What is enforced. No parameters"},
+	{"/dbx/lcores", on_lcores, "Packets, drops, cycles of each lcore. No parameters"},
+	{"/dbx/ports", on_ports, "Packets of each port. No parameters"},
+	{"/dbx/counters", on_counters, "Packets by verdict and reason. No parameters"},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int on_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	int rc = -1;
+
+	(void)params;
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; lcores && i < N_COMMANDS; i++) {
+		if (!strcmp(cmd, commands[i].cmd))
+			rc = commands[i].fn(d);
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
 int dpk_telemetry_open(struct dpk_lcores *l, struct dpk_control *c)
 {
 	struct dbx_wire_state s = {0};
-	int rc;
+	int rc = 0;
 
-	lcores = l;
 	if (c)
 		dpk_control_state(c, &s);
 	started_id = s.counters_id;
-	rc = rte_telemetry_register_cmd("/dbx/status", on_status,
-					"What is enforced. No parameters");
-	rc = rc ? rc
-		: rte_telemetry_register_cmd("/dbx/lcores", on_lcores,
-					     "Packets, drops, cycles of each lcore. No parameters");
-	rc = rc ? rc
-		: rte_telemetry_register_cmd("/dbx/ports", on_ports,
-					     "Packets of each port. No parameters");
-	return rc ? rc
-		  : rte_telemetry_register_cmd("/dbx/counters", on_counters,
-					       "Packets by verdict and reason. No parameters");
+	lcores = l;
+	for (size_t i = 0; i < N_COMMANDS && !rc; i++)
+		rc = rte_telemetry_register_cmd(commands[i].cmd, on_command, commands[i].help);
+	return rc;
+}
+
+void dpk_telemetry_close(void)
+{
+	pthread_mutex_lock(&lock);
+	lcores = NULL;
+	pthread_mutex_unlock(&lock);
 }

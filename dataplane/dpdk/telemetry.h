@@ -7,7 +7,9 @@
 
 #include "dataplane/dpdk/control.h"
 
-/* Both must stay until the EAL is cleaned up. c may be NULL. 0 or -errno. */
+/* c may be NULL. 0 or -errno. */
 int dpk_telemetry_open(struct dpk_lcores *l, struct dpk_control *c);
+/* From here on l is not looked at. */
+void dpk_telemetry_close(void);
 
 #endif

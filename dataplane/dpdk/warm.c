@@ -104,7 +104,7 @@ static const struct dbx_run32 no_run32[1];
 static const struct dbx_run4 no_run4[1];
 
 /* The first entry of a run has its length. */
-static uint32_t step_lengths(struct work *w)
+static void step_lengths(struct work *w, uint32_t *longest, uint32_t *longest4)
 {
 	struct search *s = &w->src, *d = &w->dst;
 
@@ -118,26 +118,46 @@ static uint32_t step_lengths(struct work *w)
 		d->lo = 0;
 	}
 	d->n = ((const struct dbx_run4 *)d->run)[d->lo].start + 1u;
-	return s->n > d->n ? s->n : d->n;
+	*longest = s->n > *longest ? s->n : *longest;
+	*longest4 = d->n > *longest4 ? d->n : *longest4;
 }
 
-/* One halving of each; of a run that is done, nothing changes. */
-static void step_halve(struct work *w)
+/*
+ * Halvings, one of each packet's at a time, and no more than lookup.h does; of a run that is done,
+ * nothing changes.
+ */
+static void search_src(struct work *w, unsigned int k, uint32_t longest)
 {
-	const struct dbx_run32 *r = w->src.run;
-	const struct dbx_run4 *r4 = w->dst.run;
-	uint32_t half = w->src.n >> 1, half4 = w->dst.n >> 1;
-	int64_t m = ((int64_t)(uint64_t)w->src.key -
-		     (int64_t)(uint64_t)r[(w->src.lo + half) & MASK32].start) >>
-		    63;
-	int64_t m4 = ((int64_t)w->dst.key - (int64_t)r4[(w->dst.lo + half4) & MASK4].start) >> 63;
+	for (unsigned int bits = 0; longest > 1 && bits < DBX_RUN32_SHIFT; bits++) {
+		for (unsigned int i = 0; i < k; i++) {
+			struct search *s = &w[i].src;
+			const struct dbx_run32 *r = s->run;
+			uint32_t half = s->n >> 1;
+			uint32_t more = r[(s->lo + half) & MASK32].start <= s->key ? half : 0;
 
-	DBX_OPAQUE(m);
-	DBX_OPAQUE(m4);
-	w->src.lo += half & ~(uint32_t)m;
-	w->src.n -= half;
-	w->dst.lo += half4 & ~(uint32_t)m4;
-	w->dst.n -= half4;
+			DBX_OPAQUE(more);
+			s->lo += more;
+			s->n -= half;
+		}
+		longest -= longest >> 1;
+	}
+}
+
+static void search_dst(struct work *w, unsigned int k, uint32_t longest)
+{
+	for (unsigned int bits = 0; longest > 1 && bits < DBX_RUN4_SHIFT; bits++) {
+		for (unsigned int i = 0; i < k; i++) {
+			struct search *s = &w[i].dst;
+			const struct dbx_run4 *r = s->run;
+			uint32_t half = s->n >> 1;
+			uint32_t more = r[(s->lo + half) & MASK4].start <= s->key ? half : 0;
+
+			DBX_OPAQUE(more);
+			s->lo += more;
+			s->n -= half;
+		}
+		longest -= longest >> 1;
+	}
 }
 
 static void step_found(const struct dbx_env *env, const struct dbx_image_header *hdr,
@@ -222,7 +242,7 @@ void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned
 	const struct dbx_image_header *hdr = dpk_image_header(image);
 	struct dbx_env env = {.base = image ? image->base : NULL,
 			      .n_chunks = image ? image->n_chunks : 0};
-	uint32_t longest = 0;
+	uint32_t longest = 0, longest4 = 0;
 	struct work w[DPK_BURST];
 	unsigned int k = 0;
 
@@ -232,17 +252,10 @@ void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned
 	}
 	EACH(step_roots);
 	EACH(step_runs);
-	for (unsigned int i = 0; i < k; i++) {
-		uint32_t length = step_lengths(&w[i]);
-
-		longest = length > longest ? length : longest;
-	}
-	/* as many halvings as lookup.h does at most: half of what is odd is rounded down */
-	for (unsigned int bits = 0; longest > 1 && bits < DBX_RUN4_SHIFT; bits++) {
-		for (unsigned int i = 0; i < k; i++)
-			step_halve(&w[i]);
-		longest -= longest >> 1;
-	}
+	for (unsigned int i = 0; i < k; i++)
+		step_lengths(&w[i], &longest, &longest4);
+	search_src(w, k, longest);
+	search_dst(w, k, longest4);
 	EACH(step_found);
 	EACH(step_binding);
 	EACH(step_profile);

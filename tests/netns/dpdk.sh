@@ -1,12 +1,13 @@
 # dpdk.sh -- the lab with dbx-egress-dpdk in front of the gateway's stack; sourced by lib.sh.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 #	PREFIX-ws1 eth0 ---- ws1-net | PREFIX-dp       | ws1-host ---- ws1 | PREFIX-gw
 #	                             | dbx-egress-dpdk |                   |
 #
 # LAB_DPDK=1 makes any lab like this: the workloads' links end at the process, in a namespace of its
 # own whose stack forwards nothing, and what passes goes on to the gateway's ws1 and ws2 as before.
+# LAB_DPDK_LCORES=2 has two lcores, each with its queues (af_packet).
 # LAB_DPDK=uplink puts the process before `wan` too, for packets that go past the stack.
 
 dpdk_pid=
@@ -61,6 +62,7 @@ dpdk_vdevs() {
 	for dev in ws1-net ws1-host ws2-net ws2-host ${1:+wan-net wan-host}; do
 		case $driver in
 		pcap) echo "--vdev=net_pcap_${dev/-/_},rx_iface_in=$dev,tx_iface=$dev" ;;
+		af_packet) echo "--vdev=net_${driver}_${dev/-/_},iface=$dev,qpairs=${LAB_DPDK_LCORES:-1}" ;;
 		*) echo "--vdev=net_${driver}_${dev/-/_},iface=$dev" ;;
 		esac
 	done
@@ -68,13 +70,18 @@ dpdk_vdevs() {
 
 # Starts the process, and returns when it listens.
 dpdk_start() { # [OPTIONS]
-	local vdevs uplink=() net=net_${LAB_DPDK_DRIVER:-af_packet}
+	local vdevs cpus n lcores='' uplink=() net=net_${LAB_DPDK_DRIVER:-af_packet}
 	mapfile -t vdevs < <(dpdk_vdevs "$([ "$LAB_DPDK" = uplink ] && echo yes)")
 	[ "$LAB_DPDK" != uplink ] ||
 		uplink=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
+	# Any lcore may run on any CPU: there are few, and others use them.
+	cpus=$(nproc --all)
+	for n in $(seq 0 $((${LAB_DPDK_LCORES:-1} - 1))); do
+		lcores=${lcores:+$lcores,}"$n@(0-$((cpus - 1)))"
+	done
 	rm -f "$lab/dpdk.sock"
 	(exec nsenter --net="/run/netns/$lab_prefix-dp" "$build/dbx-egress-dpdk" --no-huge --no-pci --no-shconf \
-		--file-prefix="$lab_prefix" --lcores="0@(0-1)" "${vdevs[@]}" -- \
+		--file-prefix="$lab_prefix" --lcores="$lcores" "${vdevs[@]}" -- \
 		--workload "ws1=${net}_ws1_net,host=${net}_ws1_host" \
 		--workload "ws2=${net}_ws2_net,host=${net}_ws2_host" \
 		"${uplink[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &

@@ -115,6 +115,9 @@ dpdk_pid=
 is "without the process nothing leaves" "$(probe http ws2 203.0.113.20 80)" denied
 wait_for 20 eval '[ "$(process "p[\"answers\"]")" = False ]'
 ok "status says that it does not answer" $?
+wait_for 20 eval 'curl -sm 10 --unix-socket "$lab/socket" http://localhost/metrics |
+	grep -qx "dbx_egress_data_plane_answers 0"'
+ok "and so do the metrics" $?
 sed 's/good/moved/' "$lab/docs/np-one.json" >"$lab/np-one.json"
 exits "nothing can be applied" 1 ctl apply "$lab/np-one.json"
 like "and it says why" "$out" 'DPDK process'

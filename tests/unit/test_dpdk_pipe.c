@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_dpdk_pipe.c -- the packet vectors, and flows whose names are checked, through the pipeline of
- * dbx-egress-dpdk: what it makes of each frame is what the host and the simulation make of it.
+ * test_dpdk_pipe.c -- the packet vectors, whole, in pieces and in bursts, through the pipeline of
+ * dbx-egress-dpdk: what it makes of each frame is what the host makes of it.
  */
 #include <stdarg.h>
 #include <stddef.h>
