@@ -129,9 +129,10 @@ static __always_inline void event_told(__u64 packets, __u64 bytes)
 
 /*
  * Room for one more event, within the pace: a bucket as those of quotas (quota.h), of whole events. The
- * clock of ticks is enough for it, and costs less.
+ * clock of ticks is enough for it, and costs less. To wake the reader for each event would cost more than
+ * all the rest (an interrupt to oneself): that is done 20 times a second. It looks by itself too.
  */
-static __always_inline struct dbx_event *event_take(void)
+static __always_inline struct dbx_event *event_take(__u64 *wake)
 {
 	__u64 now = bpf_ktime_get_coarse_ns(), at;
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -143,6 +144,11 @@ static __always_inline struct dbx_event *event_take(void)
 	if (at - now > DBX_PACE_BURST_NS)
 		return 0;
 	p->full_ns = at + DBX_PACE_EVENT_NS;
+	*wake = BPF_RB_NO_WAKEUP;
+	if (now - p->woken_ns >= DBX_PACE_WAKE_NS) {
+		p->woken_ns = now;
+		*wake = 0;
+	}
 	return bpf_ringbuf_reserve(&events, sizeof(struct dbx_event), 0);
 }
 
@@ -181,11 +187,12 @@ __attribute__((noinline)) int event_tell(const struct dbx_result *res, const str
 {
 	struct dbx_event *e;
 	struct dbx_noted *n;
+	__u64 wake = 0;
 
 	if (!res || !pkt)
 		return 0;
 	/* Asked once: the verifier of 6.1 does not know that a record, once found, is not null. */
-	e = event_take();
+	e = event_take(&wake);
 	if (!e) {
 		record_total(DBX_TOTAL_EVENTS_LOST, bytes);
 		return 0;
@@ -197,7 +204,7 @@ __attribute__((noinline)) int event_tell(const struct dbx_result *res, const str
 		barrier();
 		n->hash = hash;
 	}
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wake);
 	event_told(1, bytes);
 	return 0;
 }

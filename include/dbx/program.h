@@ -160,12 +160,14 @@ struct dbx_noted {
 	struct dbx_event event; /* of the flow's first packet */
 };
 
-/* 10,000 events a second and CPU, after a burst that fills most of the ring. */
-#define DBX_PACE_EVENT_NS 100000ull
+/* 2,000 events a second and CPU, after a burst that fills most of the ring. */
+#define DBX_PACE_EVENT_NS 500000ull
 #define DBX_PACE_BURST_NS (8192 * DBX_PACE_EVENT_NS)
+#define DBX_PACE_WAKE_NS  50000000ull /* between two times that a CPU wakes the reader */
 struct dbx_pace {
 	dbx_u64 full_ns; /* as in struct dbx_bucket */
-	dbx_u64 zero[7]; /* a cache line for each CPU */
+	dbx_u64 woken_ns;
+	dbx_u64 zero[6]; /* a cache line for each CPU */
 };
 
 /*

@@ -24,6 +24,14 @@ static void test_findings(void **state)
 		{LOG("'journald':1"), DBX_SEV_ERROR, "wrong-type", "/gateway/log/journald", NULL},
 		{LOG("'journal':true"), DBX_SEV_WARNING, "unknown-key", "/gateway/log/journal",
 		 NULL},
+		{LOG("'denied':true"), DBX_SEV_ERROR, "wrong-type", "/gateway/log/denied", NULL},
+		{LOG("'denied':'some'"), DBX_SEV_ERROR, "bad-value", "/gateway/log/denied", "off"},
+		{LOG("'allowed':'all'"), DBX_SEV_ERROR, "bad-value", "/gateway/log/allowed",
+		 "sampled"},
+		{LOG("'sample_per_million':0"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/log/sample_per_million", "1 to 1000000"},
+		{LOG("'sample_per_million':1000001"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/log/sample_per_million", NULL},
 		{LOG("'file':{}"), DBX_SEV_ERROR, "missing-key", F, "\"path\""},
 		{LOG("'file':{'path':'d.jsonl'}"), DBX_SEV_ERROR, "bad-path", F "/path",
 		 "absolute path"},
@@ -79,6 +87,8 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_true(l->has && l->file.has && !l->journald);
 	assert_int_equal(l->interval_s, 10);
+	assert_true(!l->denied_off && l->allowed == DBX_LOG_ALLOWED_OFF);
+	assert_int_equal(l->sample_per_million, 1000);
 	assert_string_equal(l->file.path, "/var/log/d.jsonl");
 	assert_int_equal(l->file.rotate_bytes, 100 << 20);
 	assert_int_equal(l->file.rotate_s, 86400);
@@ -135,6 +145,10 @@ static void test_way_back(void **state)
 		LOG(""),
 		LOG("'interval_s':60"),
 		LOG("'journald':true"),
+		LOG("'denied':'off'"),
+		LOG("'allowed':'first'"),
+		LOG("'allowed':'sampled'"),
+		LOG("'allowed':'sampled','sample_per_million':7"),
 		LOG("'later':1"),
 		FILE_("'keep':10"),
 		LOG("'file':{'path':'/var/log/e.jsonl'}"),
