@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +122,7 @@ static void start(void)
 	snprintf(object, sizeof(object), "%s/egress_xdp.bpf.o", build);
 	daemon_pid = fork();
 	if (!daemon_pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* none is left behind, however this ends */
 		execl(program, program, "--socket", DIR "/socket", "--state-dir", DIR "/state",
 		      "--pin-dir", PINS, "--object", object, "--log-level", "error", (char *)NULL);
 		_exit(127);
