@@ -34,7 +34,7 @@
 #define N_PACKETS 1000000u
 #define ROUNDS    9
 #define WARM      3 /* rounds after which the daemon has all of its memory */
-#define RATE      (1e9 / DBX_PACE_EVENT_NS)
+#define RATE      (double)DBX_PACE_EVENTS
 #define BAR       1.05
 #define RSS_MORE  1.05
 #define PINS      NSBOX_BPFFS "/events"
