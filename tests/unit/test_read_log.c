@@ -45,6 +45,18 @@ static void test_findings(void **state)
 		 "65536 to"},
 		{FILE_("'rotate_s':-1"), DBX_SEV_ERROR, "bad-value", F "/rotate_s", NULL},
 		{FILE_("'keep':1001"), DBX_SEV_ERROR, "bad-value", F "/keep", "0 to 1000"},
+		{"{'gateway':{'metrics':{}}}", DBX_SEV_ERROR, "missing-key", "/gateway/metrics",
+		 "listen"},
+		{FILE_("'compress':true"), DBX_SEV_WARNING, "unknown-key", F "/compress", NULL},
+	};
+
+	(void)state;
+	RUN_CASES(cases);
+}
+
+static void test_findings_of_kafka(void **state)
+{
+	static const struct read_case cases[] = {
 		{LOG("'kafka':{'brokers':['k']}"), DBX_SEV_ERROR, "missing-key", K, "\"topic\""},
 		{KAFKA("'topic':'a b'"), DBX_SEV_ERROR, "bad-topic", K "/topic", "249"},
 		{KAFKA("'topic':'..'"), DBX_SEV_ERROR, "bad-topic", K "/topic", NULL},
@@ -70,9 +82,6 @@ static void test_findings(void **state)
 		{KAFKA("'topic':'t','options_file':'x'"), DBX_SEV_ERROR, "bad-path",
 		 K "/options_file", "kafka.conf"},
 		{KAFKA("'topic':'t','key':'x'"), DBX_SEV_WARNING, "unknown-key", K "/key", NULL},
-		{"{'gateway':{'metrics':{}}}", DBX_SEV_ERROR, "missing-key", "/gateway/metrics",
-		 "listen"},
-		{FILE_("'compress':true"), DBX_SEV_WARNING, "unknown-key", F "/compress", NULL},
 	};
 
 	(void)state;
@@ -198,9 +207,8 @@ static void test_way_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_findings),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_findings), cmocka_unit_test(test_findings_of_kafka),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_way_back),
 	};
 
