@@ -127,40 +127,56 @@ static __always_inline void event_told(__u64 packets, __u64 bytes)
 	c->bytes += bytes;
 }
 
-/*
- * Room for one more event, within the pace: a bucket as those of quotas (quota.h), of whole events. The
- * clock of ticks is enough for it, and costs less.
- */
-static __always_inline struct dbx_event *event_take(void)
+static __always_inline struct dbx_pace *pace_of(void)
 {
-	__u64 now = bpf_ktime_get_coarse_ns(), at;
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct dbx_pace *p = bpf_map_lookup_elem(&pace, &cpu);
-	struct dbx_event *e;
 
-	at = p && p->full_ns > now ? p->full_ns : now;
-	if (at - now > DBX_PACE_BURST_NS)
-		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (e && p)
-		p->full_ns = at + DBX_PACE_EVENT_NS;
-	return e;
+	return bpf_map_lookup_elem(&pace, &cpu);
+}
+
+static __always_inline __u32 event_slot(__u32 hash)
+{
+	return hash % DBX_NOTED_SLOTS;
+}
+
+static __always_inline __u16 event_tag(__u32 hash)
+{
+	return hash >> 16 | 1;
+}
+
+/*
+ * Room for one more event. To wake the reader for each would cost more than all the rest (an interrupt to
+ * oneself): that is done 20 times a second, by the clock of ticks. It looks by itself too.
+ */
+static __always_inline struct dbx_event *event_take(struct dbx_pace *p, __u64 *wake)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	p->n++;
+	*wake = BPF_RB_NO_WAKEUP;
+	if (now - p->woken_ns >= DBX_PACE_WAKE_NS) {
+		p->woken_ns = now;
+		*wake = 0;
+	}
+	return bpf_ringbuf_reserve(&events, sizeof(struct dbx_event), 0);
 }
 
 static __always_inline struct dbx_noted *noted_at(__u32 hash)
 {
-	__u32 index = bpf_get_smp_processor_id() * DBX_NOTED_SLOTS + hash % DBX_NOTED_SLOTS;
+	__u32 index = bpf_get_smp_processor_id() * DBX_NOTED_SLOTS + event_slot(hash);
 
 	return bpf_map_lookup_elem(&noted, &index);
 }
 
 /*
- * 0: the packet waits in its flow's slot; else the hash of its flow, to be given to event_tell().
+ * 0: the packet waits in its flow's slot, or there is no more to be told of now; else the hash of its
+ * flow, to be given to event_tell(). In a flood of flows nearly all packets end without a look at a slot.
  * Functions of their own: the verifier walks each once, and both would take too much of the stack.
  */
 __attribute__((noinline)) int event_join(const struct dbx_result *res, const struct dbx_pkt *pkt,
 					 __u32 ifindex, __u32 bytes)
 {
+	struct dbx_pace *p = pace_of();
 	struct dbx_noted *n;
 	__u64 what;
 	__u32 hash;
@@ -169,23 +185,31 @@ __attribute__((noinline)) int event_join(const struct dbx_result *res, const str
 		return 0;
 	what = event_what(res, pkt);
 	hash = event_hash(pkt, what);
-	n = noted_at(hash);
-	if (!n || n->hash != hash || !event_is_of(&n->event, res, pkt, ifindex, what))
+	n = p && p->tags[event_slot(hash)] == event_tag(hash) ? noted_at(hash) : 0;
+	if (n && n->hash == hash && event_is_of(&n->event, res, pkt, ifindex, what)) {
+		n->bytes += bytes;
+		n->packets++;
+		return 0;
+	}
+	if (p && p->n - p->base < DBX_PACE_EVENTS)
 		return hash;
-	n->bytes += bytes;
-	n->packets++;
+	record_total(DBX_TOTAL_EVENTS_LOST, bytes);
 	return 0;
 }
 
 __attribute__((noinline)) int event_tell(const struct dbx_result *res, const struct dbx_pkt *pkt,
 					 __u32 ifindex, __u32 bytes, __u32 hash)
 {
-	struct dbx_event *e = event_take();
+	struct dbx_pace *p = pace_of();
+	struct dbx_event *e;
 	struct dbx_noted *n;
+	__u64 wake = 0;
 
-	if (!res || !pkt || !e) {
-		if (e)
-			bpf_ringbuf_discard(e, 0);
+	if (!res || !pkt || !p)
+		return 0;
+	/* Asked once: the verifier of 6.1 does not know that a record, once found, is not null. */
+	e = event_take(p, &wake);
+	if (!e) {
 		record_total(DBX_TOTAL_EVENTS_LOST, bytes);
 		return 0;
 	}
@@ -195,8 +219,9 @@ __attribute__((noinline)) int event_tell(const struct dbx_result *res, const str
 		n->event = *e;
 		barrier();
 		n->hash = hash;
+		p->tags[event_slot(hash)] = event_tag(hash);
 	}
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wake);
 	event_told(1, bytes);
 	return 0;
 }

@@ -53,7 +53,7 @@ static __always_inline void sweep_told(__u64 packets, __u64 bytes)
  * What waits in a slot goes on the ring; nothing came since the last time: the slot is free. -1: there
  * is no room. bytes are read after packets, and may be ahead of them: what is told adds up all the same.
  */
-static __always_inline int sweep_slot(struct dbx_noted *n, __u64 now)
+static __always_inline int sweep_slot(struct dbx_noted *n, __u16 *tag, __u64 now)
 {
 	__u64 packets = n->packets - n->told_packets, bytes;
 	struct dbx_event *e;
@@ -61,6 +61,8 @@ static __always_inline int sweep_slot(struct dbx_noted *n, __u64 now)
 	barrier();
 	bytes = n->bytes - n->told_bytes;
 	if (!packets) {
+		*tag = 0;
+		barrier();
 		n->hash = 0;
 		return 0;
 	}
@@ -83,15 +85,20 @@ static __always_inline int sweep_slot(struct dbx_noted *n, __u64 now)
 static __always_inline int sweep(struct dbx_sweep_order *o)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u32 i, at = o->at;
+	__u32 i, at = o->at, cpu = at / DBX_NOTED_SLOTS; /* of all slots of a step */
+	struct dbx_pace *p = bpf_map_lookup_elem(&pace, &cpu);
 
+	if (!p)
+		return DBX_ORDER_NONE;
+	p->base = p->n;
 	for (i = 0; i < DBX_SWEEP_STEP; i++) {
 		__u32 index = at + i;
 		struct dbx_noted *n = bpf_map_lookup_elem(&noted, &index);
 
 		if (!n)
 			break;
-		if ((n->hash || n->packets != n->told_packets) && sweep_slot(n, now))
+		if ((n->hash || n->packets != n->told_packets) &&
+		    sweep_slot(n, &p->tags[index % DBX_NOTED_SLOTS], now))
 			o->n_left++;
 	}
 	o->at = at + DBX_SWEEP_STEP;

@@ -99,22 +99,29 @@ static bool is_dry_run(struct dbx_hellos *h, const struct dbx_name_event *e)
 }
 
 static void tell(struct dbx_hellos *h, const struct dbx_name_event *e,
-		 const struct dbx_read_name *f, bool dry_run)
+		 const struct dbx_read_name *f, enum dbx_verdict verdict)
 {
 	struct dbx_name_event *said = malloc(sizeof(*said));
 
 	if (!said)
 		return;
 	*said = *e;
-	said->event.reason = (uint16_t)f->reason;
-	said->event.verdict = dry_run ? DBX_VERDICT_DRY_RUN : DBX_VERDICT_DROP;
-	said->event.rule_uid = 0;
+	said->event.reason = (uint16_t)(f->reason ? f->reason : DBX_REASON_LISTED_NAME);
+	said->event.verdict = (uint8_t)verdict;
+	said->event.rule_uid = f->reason ? 0 : f->rule_uid;
 	said->seq = e->isn;
 	said->n_name = (uint8_t)(f->n_text > 255 ? 255 : f->n_text);
 	if (said->n_name)
 		memcpy(said->name, f->text, said->n_name);
 	h->denied(h->arg, said);
 	free(said);
+}
+
+/* Of allowed flows, as the kernel program tells of those that it decides itself. */
+static bool is_told(const struct dbx_hellos *h, const struct dbx_name_event *e)
+{
+	return h->core->model && h->core->model->gateway.log.allowed == DBX_LOG_ALLOWED_FIRST &&
+	       !(e->event.flags & DBX_EVENT_F_GUARDED);
 }
 
 /* w: HTTP. 1: the flow may go on, 0: it may not, -1: it is another one by now. */
@@ -130,7 +137,9 @@ static int decide(struct dbx_hellos *h, const struct dbx_stream *w, const struct
 	dbx_said_flow(f, e, w, &h->core->namer->secret, dry_run, &v);
 	rc = h->core->ops->flow_set(h->core->dp, &e->key, &v);
 	if (f->reason)
-		tell(h, e, f, dry_run);
+		tell(h, e, f, dry_run ? DBX_VERDICT_DRY_RUN : DBX_VERDICT_DROP);
+	else if (!rc && is_told(h, e))
+		tell(h, e, f, DBX_VERDICT_PASS);
 	*(is_http     ? f->reason ? &h->http_denied : &h->http_allowed
 	  : f->reason ? &h->quic_denied
 		      : &h->quic_allowed) += 1;

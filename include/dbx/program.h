@@ -33,7 +33,7 @@
  *   forward      devmap hash, ifindex -> ifindex: where packets may be redirected to
  *   noted        array of struct dbx_noted, DBX_NOTED_SLOTS a CPU: flows that were told of, and what
  *                followed (event.h)
- *   pace         array of struct dbx_pace, one a CPU: how many more events it may send
+ *   pace         array of struct dbx_pace, one a CPU: how many more events it may send, tags of its flows
  *   progs        program array, enum dbx_prog_xdp: what egress_xdp calls
  *   progs_tc     program array, enum dbx_prog_tc: the companions, kept here to be found again
  *   scratch, work  per-CPU arrays: what programs that call each other hand over
@@ -160,12 +160,19 @@ struct dbx_noted {
 	struct dbx_event event; /* of the flow's first packet */
 };
 
-/* 10,000 events a second and CPU, after a burst that fills most of the ring. */
-#define DBX_PACE_EVENT_NS 100000ull
-#define DBX_PACE_BURST_NS (8192 * DBX_PACE_EVENT_NS)
+/*
+ * How many events a CPU may send between two sweeps, which are a second apart; and what of the flows in
+ * its slots is in few cache lines: a flow whose tag is not there is in no slot. The CPU writes n, woken_ns
+ * and tags, the sweep base, and 0 in the place of a tag whose slot it frees.
+ */
+#define DBX_PACE_EVENTS  2048u
+#define DBX_PACE_WAKE_NS 50000000ull /* between two times that a CPU wakes the reader */
 struct dbx_pace {
-	dbx_u64 full_ns; /* as in struct dbx_bucket */
-	dbx_u64 zero[7]; /* a cache line for each CPU */
+	dbx_u64 n;    /* events so far */
+	dbx_u64 base; /* when the last sweep was */
+	dbx_u64 woken_ns;
+	dbx_u64 zero[5];
+	dbx_u16 tags[DBX_NOTED_SLOTS]; /* 0: none */
 };
 
 /*
@@ -228,7 +235,7 @@ struct dbx_program_id {
 _Static_assert(sizeof(struct dbx_meta) == 16, "metadata is a multiple of 4 bytes, at most 32");
 _Static_assert(sizeof(struct dbx_bucket) == 56, "bucket");
 _Static_assert(sizeof(struct dbx_noted) == 152, "slot of a flow");
-_Static_assert(sizeof(struct dbx_pace) == 64, "pace");
+_Static_assert(sizeof(struct dbx_pace) == 64 + 2 * DBX_NOTED_SLOTS, "pace");
 _Static_assert(DBX_NOTED_SLOTS % DBX_SWEEP_STEP == 0, "a sweep ends at the last slot");
 
 #endif

@@ -96,6 +96,20 @@ killed() {
 	is "the torn line was repaired" "$(ctl --json status | jq_py 'd["log"]["sinks"][0]["repaired"]')" 1
 }
 
+# Of what is allowed, where the document asks for it: the hello of a flow, with the name that it said.
+allowed() {
+	names_gateway '"log": {"interval_s": 1, "allowed": "first", "file": {"path": "'"$lab"'/log/d.jsonl"}}' \
+		>"$lab/docs/gateway.json"
+	ctl apply "$lab/docs" >"$lab/apply.out" 2>&1 || not_ok "apply with allowed" "$(cat "$lab/apply.out")"
+	names_address ws1 good.test >/dev/null
+	names_get ws1 good.test $NAMES_SHARED >/dev/null
+	comes "an allowed flow is recorded, by its name" '[v for v in r if v["access_type"] == "ALLOW"]'
+	is "its columns" "$(records '[(v["destination"], v["x_dbx_egress"]["reason"], v["x_dbx_egress"]["verdict"],
+		v["x_dbx_egress"]["dst_ip"], v["x_dbx_egress"]["rule"] is not None)
+		for v in r if v["access_type"] == "ALLOW"][0]')" "('good.test', 'listed-name', 'PASS', '$NAMES_SHARED', True)"
+	is "and it is no denial" "$(ctl --json denials | grep -c '"PASS"')" 0
+}
+
 lab_begin
 why=$(names_lack)
 [ -z "$why" ] || skip_all "$why"
@@ -110,6 +124,7 @@ of_names
 of_addresses
 explained
 counted
+allowed
 killed
 [ -z "${KEEP:-}" ] || { ctl status; cat "$lab/log/d.jsonl" "$lab/daemon.log"; }
 done_testing

@@ -243,6 +243,37 @@ static void test_answers_to_denials(void **state)
 	vec_world_fini(&w);
 }
 
+/* What the kernel program tells of, and what of it the header then says. */
+static void test_log(void **state)
+{
+	static const struct {
+		const char *log;
+		uint32_t flags, sample;
+	} rows[] = {
+		{"\"interval_s\": 5", 0, 0},
+		{"\"denied\": \"all\", \"allowed\": \"off\", \"sample_per_million\": 7", 0, 0},
+		{"\"denied\": \"off\"", DBX_IMAGE_F_QUIET, 0},
+		{"\"allowed\": \"first\"", DBX_IMAGE_F_FIRST, 0},
+		{"\"allowed\": \"sampled\"", DBX_IMAGE_F_SAMPLED, 1000},
+		{"\"denied\": \"off\", \"allowed\": \"sampled\", \"sample_per_million\": 1000000",
+		 DBX_IMAGE_F_QUIET | DBX_IMAGE_F_SAMPLED, 1000000},
+	};
+	char gateway[512];
+	const char *docs[] = {gateway, FULL("np-a"), OPTION("1", "np-a"), NULL};
+	struct vec_world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(gateway, sizeof(gateway), GATEWAY("\"log\": {%s}, " THREE), rows[i].log);
+		build(&w, docs);
+		assert_int_equal(w.img.hdr->name_flags & (DBX_IMAGE_F_QUIET | DBX_IMAGE_F_FIRST |
+							  DBX_IMAGE_F_SAMPLED),
+				 rows[i].flags);
+		assert_int_equal(w.img.hdr->sample_per_million, rows[i].sample);
+		vec_world_fini(&w);
+	}
+}
+
 static void test_tunnels(void **state)
 {
 	static const char *const docs[] = {
@@ -349,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_clusters_are_numbered_by_name),
 		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_answers_to_denials),
+		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_who_is_guarded),
 	};

@@ -219,6 +219,14 @@ static void forged_headers_are_refused(void **state)
 	assert_forged(f, "tunnel's address"); /* a run of another meaning */
 	fresh(f)->name_flags = 0x100;
 	assert_forged(f, "header's flags");
+	fresh(f)->sample_per_million = 1;
+	assert_forged(f, "sample");
+	fresh(f)->name_flags |= DBX_IMAGE_F_SAMPLED;
+	assert_forged(f, "sample");
+	h = fresh(f);
+	h->name_flags |= DBX_IMAGE_F_SAMPLED;
+	h->sample_per_million = 1000001;
+	assert_forged(f, "sample");
 }
 
 /* Whatever lies in the tables, the classifier stays inside the image (run under ASan). */

@@ -24,6 +24,14 @@ static void test_findings(void **state)
 		{LOG("'journald':1"), DBX_SEV_ERROR, "wrong-type", "/gateway/log/journald", NULL},
 		{LOG("'journal':true"), DBX_SEV_WARNING, "unknown-key", "/gateway/log/journal",
 		 NULL},
+		{LOG("'denied':true"), DBX_SEV_ERROR, "wrong-type", "/gateway/log/denied", NULL},
+		{LOG("'denied':'some'"), DBX_SEV_ERROR, "bad-value", "/gateway/log/denied", "off"},
+		{LOG("'allowed':'all'"), DBX_SEV_ERROR, "bad-value", "/gateway/log/allowed",
+		 "sampled"},
+		{LOG("'sample_per_million':0"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/log/sample_per_million", "1 to 1000000"},
+		{LOG("'sample_per_million':1000001"), DBX_SEV_ERROR, "bad-value",
+		 "/gateway/log/sample_per_million", NULL},
 		{LOG("'file':{}"), DBX_SEV_ERROR, "missing-key", F, "\"path\""},
 		{LOG("'file':{'path':'d.jsonl'}"), DBX_SEV_ERROR, "bad-path", F "/path",
 		 "absolute path"},
@@ -37,6 +45,18 @@ static void test_findings(void **state)
 		 "65536 to"},
 		{FILE_("'rotate_s':-1"), DBX_SEV_ERROR, "bad-value", F "/rotate_s", NULL},
 		{FILE_("'keep':1001"), DBX_SEV_ERROR, "bad-value", F "/keep", "0 to 1000"},
+		{"{'gateway':{'metrics':{}}}", DBX_SEV_ERROR, "missing-key", "/gateway/metrics",
+		 "listen"},
+		{FILE_("'compress':true"), DBX_SEV_WARNING, "unknown-key", F "/compress", NULL},
+	};
+
+	(void)state;
+	RUN_CASES(cases);
+}
+
+static void test_findings_of_kafka(void **state)
+{
+	static const struct read_case cases[] = {
 		{LOG("'kafka':{'brokers':['k']}"), DBX_SEV_ERROR, "missing-key", K, "\"topic\""},
 		{KAFKA("'topic':'a b'"), DBX_SEV_ERROR, "bad-topic", K "/topic", "249"},
 		{KAFKA("'topic':'..'"), DBX_SEV_ERROR, "bad-topic", K "/topic", NULL},
@@ -62,9 +82,6 @@ static void test_findings(void **state)
 		{KAFKA("'topic':'t','options_file':'x'"), DBX_SEV_ERROR, "bad-path",
 		 K "/options_file", "kafka.conf"},
 		{KAFKA("'topic':'t','key':'x'"), DBX_SEV_WARNING, "unknown-key", K "/key", NULL},
-		{"{'gateway':{'metrics':{}}}", DBX_SEV_ERROR, "missing-key", "/gateway/metrics",
-		 "listen"},
-		{FILE_("'compress':true"), DBX_SEV_WARNING, "unknown-key", F "/compress", NULL},
 	};
 
 	(void)state;
@@ -79,6 +96,8 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_true(l->has && l->file.has && !l->journald);
 	assert_int_equal(l->interval_s, 10);
+	assert_true(!l->denied_off && l->allowed == DBX_LOG_ALLOWED_OFF);
+	assert_int_equal(l->sample_per_million, 1000);
 	assert_string_equal(l->file.path, "/var/log/d.jsonl");
 	assert_int_equal(l->file.rotate_bytes, 100 << 20);
 	assert_int_equal(l->file.rotate_s, 86400);
@@ -135,6 +154,10 @@ static void test_way_back(void **state)
 		LOG(""),
 		LOG("'interval_s':60"),
 		LOG("'journald':true"),
+		LOG("'denied':'off'"),
+		LOG("'allowed':'first'"),
+		LOG("'allowed':'sampled'"),
+		LOG("'allowed':'sampled','sample_per_million':7"),
 		LOG("'later':1"),
 		FILE_("'keep':10"),
 		LOG("'file':{'path':'/var/log/e.jsonl'}"),
@@ -184,9 +207,8 @@ static void test_way_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_findings),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_findings), cmocka_unit_test(test_findings_of_kafka),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_way_back),
 	};
 
