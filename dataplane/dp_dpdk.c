@@ -221,7 +221,7 @@ out:
 	return rc;
 }
 
-/* Each packet that is told of has an event of its own: nothing waits in the process. */
+/* Each lcore sweeps its own, once a second. */
 static int dpdk_sweep(struct dbx_dp *dp)
 {
 	(void)dp;

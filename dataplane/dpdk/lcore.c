@@ -218,6 +218,7 @@ static void idle(struct turn *t, unsigned int n_idle, uint64_t since, uint64_t n
 {
 	struct dpk_lcores *l = t->l;
 
+	dpk_core_sweep(t->core, clock_ns());
 	dpk_core_end(t->core);
 	if (l->until_idle_ms && now - since > rte_get_tsc_hz() / 1000 * l->until_idle_ms)
 		l->must_stop = 1;

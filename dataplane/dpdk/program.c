@@ -69,7 +69,7 @@ static int redirect(__u32 ifindex);
 #define bpf_map_delete_elem(map, key)               delete (map, key)
 #define bpf_ktime_get_ns()                          now_ns()
 #define bpf_ktime_get_coarse_ns()                   now_ns()
-#define bpf_get_smp_processor_id()                  0 /* no slots: each event is told by itself */
+#define bpf_get_smp_processor_id()                  0 /* each lcore has slots of its own */
 #define bpf_get_prandom_u32()                       ((__u32)rte_rand())
 #define bpf_spin_lock(lock)                         rte_spinlock_lock((rte_spinlock_t *)(lock))
 #define bpf_spin_unlock(lock)                       rte_spinlock_unlock((rte_spinlock_t *)(lock))
@@ -136,6 +136,8 @@ static __always_inline __u32 dbx_src_owner(const struct dbx_env *env,
 
 /* ---- what an lcore has ---- */
 
+#define SWEEP_NS 1000000000ull
+
 struct dpk_core {
 	/* set by begin() */
 	const __u8 *base;
@@ -157,6 +159,9 @@ struct dpk_core {
 	__u64 icmp_last;
 	struct dpk_core_stats stats;
 	struct dbx_counter totals[DBX_TOTAL_MAX];
+	__u64 swept_ns;
+	struct dbx_pace pace;
+	struct dbx_noted noted[DBX_NOTED_SLOTS];
 };
 
 static __thread struct dpk_core *self;
@@ -244,6 +249,10 @@ static __always_inline void *lookup(const void *map, const void *key)
 		return dpk_recent_get(sh->frags, key, &self->frag) ? &self->frag : NULL;
 	if (map == &recent)
 		return dpk_recent_at(sh->recent, key);
+	if (map == &pace)
+		return &self->pace;
+	if (map == &noted)
+		return &self->noted[i % DBX_NOTED_SLOTS];
 	if (map == &forward)
 		return dpk_fib_may_forward(self->fib, i) ? &self->port : NULL;
 	return NULL;
@@ -455,10 +464,26 @@ void dpk_core_free(struct dpk_core **cp)
 	*cp = NULL;
 }
 
+/* Each lcore sweeps its own slots, as the daemon has the kernel's swept. */
+void dpk_core_sweep(struct dpk_core *c, uint64_t now)
+{
+	struct dbx_sweep_order o = {.at = 0};
+
+	if (now < c->swept_ns + SWEEP_NS)
+		return;
+	self = c;
+	c->swept_ns = now;
+	if (now > c->now)
+		c->now = now;
+	while (o.at < DBX_NOTED_SLOTS)
+		sweep(&o);
+}
+
 const struct dpk_image *dpk_core_begin(struct dpk_core *c, uint64_t now)
 {
 	const struct dpk_image *image = __atomic_load_n(&c->shared->image, __ATOMIC_ACQUIRE);
 
+	dpk_core_sweep(c, now);
 	self = c;
 	c->base = image ? image->base : NULL;
 	c->n_chunks = image ? image->n_chunks : 0;

@@ -71,6 +71,8 @@ struct rte_ring *dpk_core_name_events(struct dpk_core *core);
  * says so again. NULL: no image.
  */
 void dpk_core_online(struct dpk_core *core, bool on); /* as dpk_pipe_join(), dpk_pipe_leave() */
+/* Once a second, of calls at any pace: packets that joined a flow are told of. begin() does it too. */
+void dpk_core_sweep(struct dpk_core *core, uint64_t now_ns);
 const struct dpk_image *dpk_core_begin(struct dpk_core *core, uint64_t now_ns);
 void dpk_core_end(struct dpk_core *core); /* a quiescent state; wakes who reads events */
 /* The interface by which the next frames came: its name's dbx_port_hash(). */
