@@ -40,16 +40,21 @@ static inline void dpk_rows_close(struct dpk_rows *t)
 	t->v = NULL;
 }
 
-/* The key's row, or the free one where it belongs: half of all rows are free. */
-static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
-						  const struct dbx_counter_key *k)
+static __always_inline dbx_u32 dpk_row_hash(const struct dbx_counter_key *k)
 {
 	dbx_u64 w[3], h;
 
 	memcpy(w, k, sizeof(w));
 	h = (w[0] ^ (w[1] << 31 | w[1] >> 33) ^ w[2] * 0x9e3779b97f4a7c15ull) *
 	    0xff51afd7ed558ccdull;
-	for (dbx_u32 i = (dbx_u32)(h >> 32);; i++) {
+	return (dbx_u32)(h >> 32);
+}
+
+/* The key's row, or the free one where it belongs: half of all rows are free. */
+static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
+						  const struct dbx_counter_key *k, dbx_u32 hash)
+{
+	for (dbx_u32 i = hash;; i++) {
 		struct dpk_row *r = &t->v[i & t->mask];
 
 		if (!r->is_used || !memcmp(&r->key, k, sizeof(*k)))
@@ -57,25 +62,69 @@ static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
 	}
 }
 
-static __always_inline struct dbx_counter *dpk_rows_get(const struct dpk_rows *t,
-							const struct dbx_counter_key *k)
-{
-	struct dpk_row *r = dpk_row_of(t, k);
+/*
+ * What the packets of a burst add, kept until all of them are judged: by then the rows, which are in no
+ * cache where there are many, have been fetched.
+ */
+#define DPK_OWED_MAX 64u
+struct dpk_owed {
+	struct dbx_counter_key key;
+	dbx_u32 hash;
+	struct dbx_counter value;
+};
 
-	return r->is_used ? &r->value : NULL;
+struct dpk_owing {
+	dbx_u32 n;
+	struct dpk_owed v[DPK_OWED_MAX];
+};
+
+/* 0, or -E2BIG: there are as many rows as may be, and none is of this key. */
+static inline int dpk_rows_put(struct dpk_rows *t, const struct dpk_owed *o)
+{
+	struct dpk_row *r = dpk_row_of(t, &o->key, o->hash);
+
+	if (!r->is_used) {
+		if (t->n == t->max)
+			return -E2BIG;
+		t->n++;
+		r->key = o->key;
+		r->value = o->value;
+		__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
+		return 0;
+	}
+	r->value.packets += o->value.packets;
+	r->value.bytes += o->value.bytes;
+	return 0;
 }
 
-static inline long dpk_rows_add(struct dpk_rows *t, const struct dbx_counter_key *k)
+/* What is not in a row is added to unkeyed. */
+static inline void dpk_rows_pay(struct dpk_rows *t, struct dpk_owing *o,
+				struct dbx_counter *unkeyed)
 {
-	struct dpk_row *r = dpk_row_of(t, k);
+	for (dbx_u32 i = 0; i < o->n; i++) {
+		if (!dpk_rows_put(t, &o->v[i]))
+			continue;
+		unkeyed->packets += o->v[i].value.packets;
+		unkeyed->bytes += o->v[i].value.bytes;
+	}
+	o->n = 0;
+}
 
-	if (t->n == t->max)
-		return -E2BIG;
-	t->n++;
-	r->key = *k;
-	r->value = (struct dbx_counter){0, 0};
-	__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
-	return 0;
+/* Of one more packet, to be added to. */
+static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, struct dpk_owing *o,
+							struct dbx_counter *unkeyed,
+							const struct dbx_counter_key *k)
+{
+	struct dpk_owed *v;
+
+	if (o->n == DPK_OWED_MAX)
+		dpk_rows_pay(t, o, unkeyed);
+	v = &o->v[o->n++];
+	v->key = *k;
+	v->hash = dpk_row_hash(k);
+	v->value = (struct dbx_counter){0, 0};
+	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
+	return &v->value;
 }
 
 /* Row *at, or the next one that is in use; 0 = there is none. */

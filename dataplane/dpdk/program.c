@@ -150,6 +150,7 @@ struct dpk_core {
 	struct dpk_shared *shared;
 	bool has_events;
 	struct dpk_rows rows;
+	struct dpk_owing owing;
 	struct rte_ring *events, *names;
 	struct dbx_event event;
 	uint64_t frag;
@@ -222,7 +223,8 @@ static __always_inline void *lookup(const void *map, const void *key)
 	if (map == &totals)
 		return i < DBX_TOTAL_MAX ? &self->totals[i] : NULL;
 	if (map == &counters)
-		return dpk_rows_get(&self->rows, key);
+		return dpk_rows_owe(&self->rows, &self->owing, &self->totals[DBX_TOTAL_UNKEYED],
+				    key);
 	if (map == &scratch)
 		return &self->scratch;
 	if (map == &work)
@@ -263,8 +265,6 @@ static __always_inline long update(const void *map, const void *key, const void 
 	const struct dpk_shared *sh = self->shared;
 	int is_new = flags == BPF_NOEXIST;
 
-	if (map == &counters)
-		return dpk_rows_add(&self->rows, key);
 	if (map == &work)
 		return memcpy(&self->work, value, sizeof(self->work)), 0;
 	if (map == &flows)
@@ -499,6 +499,7 @@ void dpk_core_end(struct dpk_core *c)
 	struct dpk_shared *sh = c->shared;
 	const uint64_t one = 1;
 
+	dpk_rows_pay(&c->rows, &c->owing, &c->totals[DBX_TOTAL_UNKEYED]);
 	rte_rcu_qsbr_quiescent(sh->qsbr, c->index);
 	if (!c->has_events)
 		return;
