@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/out.h"
+#include "cli/term.h"
 #include "cli/top.h"
 
 #include <curses.h>
@@ -320,7 +321,8 @@ static int run_curses(struct run *r)
 	code = take_sample(r);
 	if (code)
 		return code;
-	screen = newterm(NULL, stdout, stdin);
+	/* asked first: newterm() keeps what it had got when it fails */
+	screen = dbx_term_is_known() ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen) {
 		dbx_err("cannot draw on this terminal (TERM=%s): --batch prints text",
 			getenv("TERM") ? getenv("TERM") : "");

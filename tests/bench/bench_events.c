@@ -331,7 +331,10 @@ int main(void)
 	int n_bad;
 
 	build = getenv("DBX_BUILD");
-	build = build ? build : "build";
+	build = realpath(build ? build : "build",
+			 NULL); /* of a process's life; others run elsewhere */
+	if (!build)
+		die("the build folder (DBX_BUILD)");
 	if (nsbox_enter())
 		return 1;
 	snprintf(path, sizeof(path), "%s/bench/wire.bpf.o", build);

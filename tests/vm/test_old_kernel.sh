@@ -1,7 +1,7 @@
 #!/bin/bash
 # test_old_kernel.sh -- Debian 12's own kernel (6.1) loads the program and judges every vector alike.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 700
+# timeout: 1000
 #
 # The kernel that runs the other tests may be newer than those that gateways run. Here a small
 # virtual machine (emulated: no KVM is needed) boots 6.1 with nothing but the test programs in its
@@ -75,7 +75,7 @@ fetch_kernel || skip_all "Debian's linux-image-cloud-amd64 cannot be downloaded 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 make_initrd "$work/root" "$work/initrd"
-timeout 600 qemu-system-x86_64 -accel tcg -cpu max -m 1024 -nographic -no-reboot \
+timeout 900 qemu-system-x86_64 -accel tcg -cpu max -m 1024 -nographic -no-reboot \
 	-kernel "$cache"/boot/vmlinuz-* -initrd "$work/initrd" \
 	-append "console=ttyS0 quiet panic=-1" </dev/null 2>&1 | tr -d '\r' >"$work/log"
 
