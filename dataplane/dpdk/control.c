@@ -358,8 +358,7 @@ static void take_connection(struct dpk_control *c)
 
 static bool sends_events(const struct dpk_connection *k)
 {
-	return k->fd >= 0 &&
-	       (k->role == DBX_WIRE_ROLE_EVENTS || k->role == DBX_WIRE_ROLE_NAME_EVENTS);
+	return k->fd >= 0 && k->role > DBX_WIRE_ROLE_CONTROL;
 }
 
 static void send_events(struct dpk_control *c)
@@ -404,6 +403,7 @@ void dpk_control_run(struct dpk_control *c)
 		__atomic_store_n(&c->sh->is_asleep, 0, __ATOMIC_SEQ_CST);
 		for (int i = 0; i < n; i++)
 			handle(c, &e[i]);
+		dpk_capture_tend(c);
 		send_events(c);
 		dpk_pipe_reap(c->lcores->pipe);
 	}

@@ -18,6 +18,7 @@
 
 #define SENDING_TRIES 400
 #define SENDING_US    50
+#define SENT_AT_ONCE  256 /* messages of a connection; then others have their turn */
 
 static void fill_head(struct dbx_wire_head *h, uint16_t type, size_t n_bytes)
 {
@@ -80,6 +81,29 @@ static size_t take_name_event(struct dpk_control *c, uint8_t *out)
 	return 0;
 }
 
+static size_t take_samples(struct dpk_control *c, const struct dpk_connection *k, uint8_t *out)
+{
+	struct dbx_wire_head *h = (struct dbx_wire_head *)out;
+	size_t n = dpk_capture_take(c, k, out + sizeof(*h), DBX_WIRE_MAX - sizeof(*h));
+
+	if (!n)
+		return 0;
+	fill_head(h, DBX_WIRE_SAMPLE, sizeof(*h) + n);
+	return h->n_bytes;
+}
+
+static size_t take_any(struct dpk_control *c, const struct dpk_connection *k, uint8_t *out)
+{
+	switch (k->role) {
+	case DBX_WIRE_ROLE_EVENTS:
+		return take_events(c, out);
+	case DBX_WIRE_ROLE_NAME_EVENTS:
+		return take_name_event(c, out);
+	default:
+		return take_samples(c, k, out);
+	}
+}
+
 /* 1: sent; 0: no room; -1: the connection is broken. */
 static int send_pending(struct dpk_connection *k)
 {
@@ -99,11 +123,9 @@ bool dpk_events_send(struct dpk_control *c, struct dpk_connection *k)
 		k->pending = malloc(DBX_WIRE_MAX);
 	if (!k->pending)
 		return false;
-	for (;;) {
+	for (int i = 0; i < SENT_AT_ONCE; i++) {
 		if (!k->n_pending)
-			k->n_pending = k->role == DBX_WIRE_ROLE_EVENTS
-					       ? take_events(c, k->pending)
-					       : take_name_event(c, k->pending);
+			k->n_pending = take_any(c, k, k->pending);
 		if (!k->n_pending)
 			return false;
 		rc = send_pending(k);
@@ -112,22 +134,25 @@ bool dpk_events_send(struct dpk_control *c, struct dpk_connection *k)
 		if (rc <= 0)
 			return rc == 0;
 	}
+	return true;
 }
 
 /* Whether there is something to send, for which somebody is there. */
 bool dpk_events_waiting(const struct dpk_control *c)
 {
-	bool events = false, names = false;
+	bool events = false, names = false, samples = false;
 
 	for (unsigned int i = 0; i < DPK_CONNECTIONS_MAX; i++) {
 		if (c->conn[i].fd < 0 || c->conn[i].n_pending)
 			continue;
 		events |= c->conn[i].role == DBX_WIRE_ROLE_EVENTS;
 		names |= c->conn[i].role == DBX_WIRE_ROLE_NAME_EVENTS;
+		samples |= c->conn[i].role == DBX_WIRE_ROLE_SAMPLES;
 	}
 	for (unsigned int i = 0; i < c->sh->n_cores; i++) {
 		if ((events && !rte_ring_empty(dpk_core_events(c->sh->cores[i]))) ||
-		    (names && !rte_ring_empty(dpk_core_name_events(c->sh->cores[i]))))
+		    (names && !rte_ring_empty(dpk_core_name_events(c->sh->cores[i]))) ||
+		    (samples && dpk_sampler_waits(dpk_core_sampler(c->sh->cores[i]))))
 			return true;
 	}
 	return false;

@@ -28,6 +28,7 @@ struct old {
 	uint64_t token;
 	struct dpk_image *image;
 	struct dpk_fib *fib;
+	struct dpk_capture *capture;
 };
 
 struct dpk_pipe {
@@ -101,6 +102,7 @@ static void free_old(struct old *o)
 {
 	dpk_image_free(o->image);
 	dpk_fib_free(o->fib);
+	free(o->capture);
 }
 
 /* All cores have left. */
@@ -116,6 +118,7 @@ void dpk_pipe_close(struct dpk_pipe **pp)
 		free_old(&p->old[i]);
 	dpk_image_free((struct dpk_image *)p->sh.image);
 	dpk_fib_free((struct dpk_fib *)p->sh.fib);
+	free((struct dpk_capture *)p->sh.capture);
 	dpk_table_close(&p->sh.learned);
 	dpk_table_close(&p->sh.bound);
 	dpk_table_close(&p->sh.flows);
@@ -171,11 +174,12 @@ static int make_room(struct dpk_pipe *p)
 	return 0;
 }
 
-static void retire(struct dpk_pipe *p, const struct dpk_image *image, const struct dpk_fib *fib)
+static void retire(struct dpk_pipe *p, struct old o)
 {
-	if (image || fib)
-		p->old[p->n_old++] = (struct old){rte_rcu_qsbr_start(p->sh.qsbr),
-						  (struct dpk_image *)image, (struct dpk_fib *)fib};
+	if (o.image || o.fib || o.capture) {
+		o.token = rte_rcu_qsbr_start(p->sh.qsbr);
+		p->old[p->n_old++] = o;
+	}
 	dpk_pipe_reap(p);
 }
 
@@ -183,7 +187,8 @@ int dpk_pipe_set_image(struct dpk_pipe *p, struct dpk_image *image)
 {
 	if (make_room(p))
 		return -ENOMEM;
-	retire(p, __atomic_exchange_n(&p->sh.image, image, __ATOMIC_ACQ_REL), NULL);
+	image = (void *)__atomic_exchange_n(&p->sh.image, image, __ATOMIC_ACQ_REL);
+	retire(p, (struct old){.image = image});
 	return 0;
 }
 
@@ -191,7 +196,17 @@ int dpk_pipe_set_fib(struct dpk_pipe *p, struct dpk_fib *fib)
 {
 	if (make_room(p))
 		return -ENOMEM;
-	retire(p, NULL, __atomic_exchange_n(&p->sh.fib, fib, __ATOMIC_ACQ_REL));
+	fib = (void *)__atomic_exchange_n(&p->sh.fib, fib, __ATOMIC_ACQ_REL);
+	retire(p, (struct old){.fib = fib});
+	return 0;
+}
+
+int dpk_pipe_set_capture(struct dpk_pipe *p, struct dpk_capture *capture)
+{
+	if (make_room(p))
+		return -ENOMEM;
+	capture = (void *)__atomic_exchange_n(&p->sh.capture, capture, __ATOMIC_ACQ_REL);
+	retire(p, (struct old){.capture = capture});
 	return 0;
 }
 

@@ -52,6 +52,8 @@ void dpk_pipe_leave(struct dpk_core *core);
 /* Taken over, the former one is freed when nobody uses it; NULL: no image, everything is dropped. */
 int dpk_pipe_set_image(struct dpk_pipe *p, struct dpk_image *image);
 int dpk_pipe_set_fib(struct dpk_pipe *p, struct dpk_fib *fib);
+int dpk_pipe_set_capture(struct dpk_pipe *p,
+			 struct dpk_capture *capture); /* of malloc(); NULL: off */
 /* Frees what nobody uses any more; returns how much still waits. */
 unsigned int dpk_pipe_reap(struct dpk_pipe *p);
 

@@ -55,6 +55,7 @@ static __always_inline int tail(struct dpk_frame *ctx, __u32 index);
 static __always_inline void *reserve(void);
 static __always_inline void submit(const void *event);
 static __always_inline long output(const void *event);
+static long copy(const __u8 *frame);
 static __always_inline void verdict(const void *pkt, const void *res);
 static long adjust_head(struct dpk_frame *ctx, int by);
 static long adjust_meta(struct dpk_frame *ctx, int by);
@@ -78,7 +79,7 @@ static int redirect(__u32 ifindex);
 #define bpf_ringbuf_submit(data, flags)             submit(data)
 #define bpf_ringbuf_discard(data, flags)            ((void)(data)) /* nothing was taken */
 #define bpf_ringbuf_output(map, data, n, flags)     output(data)
-#define bpf_perf_event_output(c, m, flags, data, n) ((void)(data), -1L)
+#define bpf_perf_event_output(c, m, flags, from, n) copy((c)->data)
 #define bpf_xdp_adjust_head(ctx, by)                adjust_head(ctx, by)
 #define bpf_xdp_adjust_meta(ctx, by)                adjust_meta(ctx, by)
 #define bpf_xdp_adjust_tail(ctx, by)                adjust_tail(ctx, by)
@@ -144,6 +145,7 @@ struct dpk_core {
 	__u32 n_chunks;
 	__u32 index;
 	const struct dpk_fib *fib;
+	const struct dpk_capture *capture;
 	const struct dpk_hint *hint;
 	__u64 now, port;
 	struct dpk_seen *seen;
@@ -163,6 +165,7 @@ struct dpk_core {
 	__u64 swept_ns;
 	struct dbx_pace pace;
 	struct dbx_noted noted[DBX_NOTED_SLOTS];
+	struct dpk_sampler sampler;
 };
 
 static __thread struct dpk_core *self;
@@ -251,6 +254,10 @@ static __always_inline void *lookup(const void *map, const void *key)
 		return dpk_recent_get(sh->frags, key, &self->frag) ? &self->frag : NULL;
 	if (map == &recent)
 		return dpk_recent_at(sh->recent, key);
+	if (map == &capture_on)
+		return (void *)self->capture;
+	if (map == &capture_cpu)
+		return self->capture ? dpk_sampler_cpu(&self->sampler, self->capture) : NULL;
 	if (map == &pace)
 		return &self->pace;
 	if (map == &noted)
@@ -301,6 +308,15 @@ static __always_inline void submit(const void *event)
 static __always_inline long output(const void *event)
 {
 	if (rte_ring_sp_enqueue_elem(self->names, (void *)event, sizeof(struct dbx_name_event)))
+		return -ENOBUFS;
+	self->has_events = true;
+	return 0;
+}
+
+/* What is copied is self->sampler.cpu.sample, and the frame as far as that says. */
+static long copy(const __u8 *frame)
+{
+	if (dpk_sampler_put(&self->sampler, frame))
 		return -ENOBUFS;
 	self->has_events = true;
 	return 0;
@@ -426,7 +442,7 @@ static int rings_open(struct dpk_core *c)
 	snprintf(name, sizeof(name), "dbx_nm_%u", n);
 	c->names = rte_ring_create_elem(name, sizeof(struct dbx_name_event), DPK_NAMES,
 					SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	return c->events && c->names ? 0 : -ENOMEM;
+	return c->events && c->names ? dpk_sampler_open(&c->sampler) : -ENOMEM;
 }
 
 _Static_assert(sizeof(struct dbx_name_event) % 4 == 0, "an element of rte_ring");
@@ -459,6 +475,7 @@ void dpk_core_free(struct dpk_core **cp)
 		self = NULL;
 	rte_ring_free(c->events);
 	rte_ring_free(c->names);
+	dpk_sampler_close(&c->sampler);
 	dpk_rows_close(&c->rows);
 	dpk_memory_put(c, sizeof(*c));
 	*cp = NULL;
@@ -488,6 +505,7 @@ const struct dpk_image *dpk_core_begin(struct dpk_core *c, uint64_t now)
 	c->base = image ? image->base : NULL;
 	c->n_chunks = image ? image->n_chunks : 0;
 	c->fib = __atomic_load_n(&c->shared->fib, __ATOMIC_ACQUIRE);
+	c->capture = __atomic_load_n(&c->shared->capture, __ATOMIC_ACQUIRE);
 	if (now > c->now)
 		c->now = now;
 	return image;
@@ -549,6 +567,11 @@ struct rte_ring *dpk_core_events(struct dpk_core *c)
 struct rte_ring *dpk_core_name_events(struct dpk_core *c)
 {
 	return c->names;
+}
+
+struct dpk_sampler *dpk_core_sampler(struct dpk_core *c)
+{
+	return &c->sampler;
 }
 
 void dpk_totals_add(struct dpk_core *c, struct dbx_counter v[DBX_TOTAL_MAX])

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dataplane/dpdk/frame.h"
+#include "dataplane/dpdk/samples.h"
 #include "dataplane/dpdk/tables.h"
 #include "dbx/classify.h"
 #include "dbx/names.h"
@@ -39,6 +40,7 @@ struct dpk_shared {
 	struct dpk_core *cores[DPK_CORES_MAX + 1]; /* the one behind them is of the control thread */
 	const struct dpk_image *image;             /* NULL: everything is dropped */
 	const struct dpk_fib *fib;                 /* NULL: all goes through the stack */
+	const struct dpk_capture *capture;         /* NULL: no packet is copied */
 	struct dpk_table *learned, *bound, *flows, *hellos, *buckets;
 	struct dpk_recent *frags, *recent;
 	struct dbx_secret secret;
@@ -65,6 +67,7 @@ struct dpk_core_stats *dpk_core_stats(struct dpk_core *core);
 /* Name and packet events of this core; read by one thread. */
 struct rte_ring *dpk_core_events(struct dpk_core *core);
 struct rte_ring *dpk_core_name_events(struct dpk_core *core);
+struct dpk_sampler *dpk_core_sampler(struct dpk_core *core);
 
 /*
  * The calling thread is this core from here on, and image and fib are what they are now until it

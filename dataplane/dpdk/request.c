@@ -96,7 +96,7 @@ static uint64_t clock_ns(void)
  * that only the former policy allowed. An lcore is never long in a burst; one that is stopped (a
  * debugger) must not stop the daemon too.
  */
-static void wait_for_lcores(struct dpk_control *c)
+void dpk_request_settle(struct dpk_control *c)
 {
 	uint64_t end = clock_ns() + COMMIT_WAIT_NS;
 
@@ -117,7 +117,7 @@ static int do_commit(struct dpk_control *c, struct dpk_connection *k, struct dpk
 	if (dpk_pipe_set_image(c->lcores->pipe, k->staged))
 		return -ENOMEM;
 	k->staged = NULL;
-	wait_for_lcores(c);
+	dpk_request_settle(c);
 	return 0;
 }
 
@@ -458,6 +458,25 @@ static int do_lcores(struct dpk_control *c, struct dpk_connection *k, struct dpk
 	return rc;
 }
 
+/* ---- captures ---- */
+
+static int do_capture(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
+{
+	(void)k;
+	return dpk_capture_do(c, r);
+}
+
+static int do_loss(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
+{
+	struct dbx_wire_loss w = {0, 0};
+
+	(void)k;
+	for (unsigned int i = 0; i < c->sh->n_cores; i++)
+		dpk_sampler_loss(dpk_core_sampler(c->sh->cores[i]), c->capture_id, &w.limited,
+				 &w.lost);
+	return put(r, &w, sizeof(w));
+}
+
 /* ---- all of them ---- */
 
 /* A body is `bytes` long, or n times that with n in min..max. */
@@ -489,6 +508,8 @@ static const struct {
 	/* its own lengths say how long it is */
 	[DBX_WIRE_FIB] = {do_fib, 16, 1, DBX_WIRE_MAX / 16},
 	[DBX_WIRE_LCORES] = {do_lcores, 0, 0, 0},
+	[DBX_WIRE_CAPTURE] = {do_capture, sizeof(struct dbx_capture), 1, 1},
+	[DBX_WIRE_LOSS] = {do_loss, 0, 0, 0},
 };
 
 _Static_assert(sizeof(struct dbx_wire_fib) == 16 && sizeof(struct dbx_wire_route) % 16 == 0 &&

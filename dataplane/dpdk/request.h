@@ -15,6 +15,7 @@ struct dpk_connection {
 	struct dpk_image *staged;
 	struct dbx_wire_counter *rows; /* of a walk over the counters */
 	size_t n_rows;
+	uint64_t capture_id; /* of the capture whose samples it takes, 0 = none */
 	/* events: a message that found no room yet */
 	uint8_t *pending;
 	size_t n_pending;
@@ -27,6 +28,7 @@ struct dpk_control {
 	struct dpk_fib_told told;
 	struct dpk_connection conn[DPK_CONNECTIONS_MAX];
 	struct dbx_wire_state state;
+	uint64_t capture_id; /* of the latest capture */
 	int listen_fd, epoll_fd, wake_fd;
 	char path[108];
 	uint8_t in[DBX_WIRE_MAX], out[DBX_WIRE_MAX];
@@ -54,6 +56,16 @@ int dpk_names_learn(struct dpk_shared *sh, const struct dbx_bound_key *key,
 int dpk_names_flow_set(struct dpk_core *core, struct dpk_shared *sh, const struct dbx_wire_flow *f);
 /* A page of a table from *cursor on; returns the number of elements. */
 uint32_t dpk_names_page(struct dpk_shared *sh, uint32_t table, uint64_t *cursor, void *out);
+
+/* Captures: DBX_WIRE_CAPTURE, and the end of one that is over, or that nobody takes. */
+int dpk_capture_do(struct dpk_control *c, struct dpk_request *r);
+void dpk_capture_tend(struct dpk_control *c);
+/* One message's body of samples; its size, or 0. */
+size_t dpk_capture_take(struct dpk_control *c, const struct dpk_connection *k, uint8_t *out,
+			size_t room);
+
+/* Returns when no packet is being judged by what was in force before; waits for a second at most. */
+void dpk_request_settle(struct dpk_control *c);
 
 /* Sends what events there are; true when some wait for the reader. */
 bool dpk_events_send(struct dpk_control *c, struct dpk_connection *k);

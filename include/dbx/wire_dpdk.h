@@ -13,6 +13,7 @@
  *                is a sentence: text of at most DBX_WIRE_TEXT bytes, NUL at the end, or nothing.
  *   EVENTS       after the answer to HELLO the process sends EVENT messages, and reads none
  *   NAME_EVENTS  likewise NAME_EVENT
+ *   SAMPLES      likewise SAMPLE, the copies of packets that CAPTURE asked for; it ends the capture
  * Events that a slow reader leaves no room for are dropped and counted (DBX_TOTAL_EVENTS_LOST);
  * nothing here ever makes a packet wait. Several connections of one role may be open (a daemon that
  * was killed, and the next): a new event connection takes the place of the one before.
@@ -23,6 +24,7 @@
 #ifndef DBX_WIRE_DPDK_H
 #define DBX_WIRE_DPDK_H
 
+#include "capture.h"
 #include "names.h"
 #include "program.h"
 
@@ -62,6 +64,9 @@ enum dbx_wire_type {
 	DBX_WIRE_LCORES,      /* -> dbx_wire_lcore[] */
 	DBX_WIRE_EVENT,       /* process to daemon: dbx_event[1 .. DBX_WIRE_BATCH] */
 	DBX_WIRE_NAME_EVENT,  /* likewise: one dbx_name_event, cut behind its payload */
+	DBX_WIRE_CAPTURE,     /* dbx_capture, until_ns 0 = stop; -ENOTCONN: nobody takes samples */
+	DBX_WIRE_LOSS,        /* -> dbx_wire_loss, of the capture that was asked for last */
+	DBX_WIRE_SAMPLE, /* process to daemon: dbx_sample and its bytes, up to DBX_WIRE_BATCH of them */
 	DBX_WIRE_TYPE_MAX,
 };
 
@@ -69,6 +74,7 @@ enum dbx_wire_role {
 	DBX_WIRE_ROLE_CONTROL = 1,
 	DBX_WIRE_ROLE_EVENTS,
 	DBX_WIRE_ROLE_NAME_EVENTS,
+	DBX_WIRE_ROLE_SAMPLES,
 	DBX_WIRE_ROLE_MAX,
 };
 
@@ -269,6 +275,17 @@ struct dbx_wire_lcore {
 	dbx_u64 generation;   /* that it last judged by */
 };
 
+/*
+ * SAMPLE: one behind the other, each with zeros up to a multiple of 8 bytes. What each has is that of
+ * map samples (capture.h), a seal's tag included.
+ */
+#define DBX_WIRE_SAMPLE_BYTES(n_bytes) ((sizeof(struct dbx_sample) + (n_bytes) + 7) & ~(size_t)7)
+
+struct dbx_wire_loss {
+	dbx_u64 limited; /* packets beyond the rate */
+	dbx_u64 lost;    /* that found no room */
+};
+
 _Static_assert(sizeof(struct dbx_wire_head) == 24, "head");
 _Static_assert(sizeof(struct dbx_wire_hello) == 8, "hello");
 _Static_assert(sizeof(struct dbx_wire_state) == 96, "state");
@@ -290,5 +307,8 @@ _Static_assert(sizeof(struct dbx_wire_head) + sizeof(struct dbx_wire_fib) +
 _Static_assert(DBX_TOTAL_MAX * sizeof(struct dbx_counter) < DBX_WIRE_MAX / 2, "totals fit");
 _Static_assert(sizeof(struct dbx_wire_head) + sizeof(struct dbx_name_event) < DBX_WIRE_MAX,
 	       "a name event fits");
+_Static_assert(sizeof(struct dbx_wire_head) + DBX_WIRE_SAMPLE_BYTES(DBX_CAPTURE_SNAP_MAX + 4) <
+		       DBX_WIRE_MAX,
+	       "a sample fits");
 
 #endif

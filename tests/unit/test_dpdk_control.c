@@ -419,6 +419,10 @@ static void each_length_is_checked(void **state)
 		assert_true(ask(fd, type, body, 1) < 0);
 		assert_true(ask(fd, type, body, 4095) < 0);
 	}
+	for (uint16_t type = DBX_WIRE_CAPTURE; type <= DBX_WIRE_LOSS; type++) {
+		assert_true(ask(fd, type, body, 1) < 0);
+		assert_true(ask(fd, type, body, 4095) < 0);
+	}
 	assert_int_equal(ask(fd, DBX_WIRE_TYPE_MAX, NULL, 0), -EOPNOTSUPP);
 	assert_int_equal(ask(fd, DBX_WIRE_HELLO, body, 8), -EOPNOTSUPP);
 	assert_int_equal(ask(fd, DBX_WIRE_EVENT, body, 96), -EOPNOTSUPP);
