@@ -47,6 +47,7 @@ static bool is_used(const struct bpf_map *map)
 /* Loads two programs and what they use, nothing else. */
 static int select_parts(struct bpf_object *obj)
 {
+	const uint32_t stands_alone = 1;
 	struct bpf_program *prog;
 	struct bpf_map *map;
 	int rc = 0;
@@ -64,6 +65,8 @@ static int select_parts(struct bpf_object *obj)
 		/* libbpf 1.1 fills in the slots of a program array even where it does not make it. */
 		if (!rc && bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
 			rc = bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
+		if (!rc && !strcmp(bpf_map__name(map), DBX_STANDS_ALONE_SECT))
+			rc = bpf_map__set_initial_value(map, &stands_alone, sizeof(stands_alone));
 	}
 	return rc;
 }
