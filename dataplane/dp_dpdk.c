@@ -80,6 +80,7 @@ static void dpdk_close(struct dbx_dp **dpp)
 
 	if (!dp)
 		return;
+	dp_dpdk_capture_stop(dp);
 	close_fd(dp->fd);
 	close_fd(dp->event_fd);
 	close_fd(dp->name_fd);
@@ -105,7 +106,7 @@ static struct dbx_dp *make(const struct dbx_dp_opts *o)
 	if (!dp)
 		return NULL;
 	pthread_mutex_init(&dp->lock, NULL);
-	dp->fd = dp->event_fd = dp->name_fd = dp->now.fd = dp->next.fd = -1;
+	dp->fd = dp->event_fd = dp->name_fd = dp->sample_fd = dp->now.fd = dp->next.fd = -1;
 	snprintf(dp->path, sizeof(dp->path), "%s", o->socket_path ? o->socket_path : DBX_WIRE_PATH);
 	dp->in = malloc(DBX_WIRE_MAX);
 	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -228,40 +229,6 @@ static int dpdk_sweep(struct dbx_dp *dp)
 	return 0;
 }
 
-/* ---- captures: the process makes no copies of packets ---- */
-
-static int dpdk_capture_start(struct dbx_dp *dp, const struct dbx_capture *want,
-			      struct dbx_dp_error *err)
-{
-	(void)dp, (void)want;
-	return dp_fail(err, -EOPNOTSUPP,
-		       "capture: the data plane \"dpdk\" makes no copies of packets; the "
-		       "denials are in the log");
-}
-
-static int dpdk_capture_fd(struct dbx_dp *dp)
-{
-	(void)dp;
-	return -1;
-}
-
-static int dpdk_capture_poll(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg)
-{
-	(void)dp, (void)fn, (void)arg;
-	return -ENODEV;
-}
-
-static int dpdk_capture_loss(struct dbx_dp *dp, struct dbx_dp_loss *out)
-{
-	(void)dp, (void)out;
-	return -ENODEV;
-}
-
-static void dpdk_capture_stop(struct dbx_dp *dp)
-{
-	(void)dp;
-}
-
 /* The process enforces until it is stopped; what ends here is that the stack takes anything of it. */
 static int dpdk_uninstall(const struct dbx_dp_opts *o, struct dbx_dp_error *err)
 {
@@ -299,11 +266,11 @@ const struct dbx_dp_ops dbx_dp_dpdk = {
 	.flow_del = dp_dpdk_flow_del,
 	.steer = dp_dpdk_steer,
 	.forward = dp_dpdk_forward,
-	.capture_start = dpdk_capture_start,
-	.capture_fd = dpdk_capture_fd,
-	.capture_poll = dpdk_capture_poll,
-	.capture_loss = dpdk_capture_loss,
-	.capture_stop = dpdk_capture_stop,
+	.capture_start = dp_dpdk_capture_start,
+	.capture_fd = dp_dpdk_capture_fd,
+	.capture_poll = dp_dpdk_capture_poll,
+	.capture_loss = dp_dpdk_capture_loss,
+	.capture_stop = dp_dpdk_capture_stop,
 	.fib = dp_dpdk_fib,
 	.process = dp_dpdk_process,
 	.name_event_fd = dp_dpdk_name_event_fd,

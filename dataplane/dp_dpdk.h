@@ -67,6 +67,8 @@ struct dbx_dp {
 	char path[108];
 	struct dp_host *host; /* NULL: nothing is attached to interfaces (tests) */
 	int event_fd, name_fd;
+	int sample_fd; /* -1: no capture */
+	bool capture_ended;
 	int epoll_fd, name_epoll_fd;
 	int timer_fd;         /* runs while a connection is missing */
 	uint64_t retry_at_ms; /* CLOCK_MONOTONIC; a process that hangs is not asked all the time */
@@ -153,6 +155,14 @@ int dp_dpdk_name_event_fd(struct dbx_dp *dp);
 int dp_dpdk_poll_name_events(struct dbx_dp *dp,
 			     void (*fn)(void *arg, const struct dbx_name_event *e), void *arg);
 int dp_dpdk_process(struct dbx_dp *dp, struct dbx_dp_process *out);
+
+/* ---- dp_dpdk_capture.c: see dp.h ---- */
+int dp_dpdk_capture_start(struct dbx_dp *dp, const struct dbx_capture *want,
+			  struct dbx_dp_error *err);
+int dp_dpdk_capture_fd(struct dbx_dp *dp);
+int dp_dpdk_capture_poll(struct dbx_dp *dp, dbx_dp_sample_fn fn, void *arg);
+int dp_dpdk_capture_loss(struct dbx_dp *dp, struct dbx_dp_loss *out);
+void dp_dpdk_capture_stop(struct dbx_dp *dp);
 
 /* ---- dp_dpdk_port.c: interfaces and routes ---- */
 int dp_dpdk_attach(struct dbx_dp *dp, uint32_t ifindex, const char *ifname,

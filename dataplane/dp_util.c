@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/hash.h"
 
@@ -58,4 +59,25 @@ uint32_t dp_image_checksum(const void *kernel_part, const void *image, size_t n_
 	crc = dbx_crc32c(crc, zero, sizeof(zero));
 	crc = dbx_crc32c(crc, k + after, kernel_bytes - after);
 	return dbx_crc32c(crc, p + kernel_bytes, n_bytes - kernel_bytes);
+}
+
+int dp_sample_give(const void *data, size_t size, dbx_dp_sample_fn fn, void *arg)
+{
+	const uint8_t *frame = (const uint8_t *)data + sizeof(struct dbx_sample);
+	uint8_t whole[DBX_CAPTURE_SNAP_MAX + 4];
+	struct dbx_sample s;
+
+	if (size < sizeof(s))
+		return -EPROTO;
+	memcpy(&s, data, sizeof(s));
+	if (size - sizeof(s) < s.n_bytes || s.n_bytes > sizeof(whole))
+		return -EPROTO;
+	if ((s.flags & DBX_SAMPLE_F_SEALED) && s.n_bytes >= 16) {
+		s.n_bytes -= 4;
+		memcpy(whole, frame, 12);
+		memcpy(whole + 12, frame + 16, s.n_bytes - 12);
+		frame = whole;
+	}
+	fn(arg, &s.event, frame, s.n_bytes);
+	return 0;
 }

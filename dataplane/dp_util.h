@@ -24,4 +24,10 @@ int dp_image_check(const void *image, size_t n_bytes, struct dbx_dp_error *err);
  */
 uint32_t dp_image_checksum(const void *kernel_part, const void *image, size_t n_bytes);
 
+/*
+ * What map samples gives for a packet, aligned to 4 bytes, in size bytes: handed to fn as the packet came,
+ * without the tag by which it was sealed (ebpf/scratch.h). 0, or -EPROTO: it is none.
+ */
+int dp_sample_give(const void *data, size_t size, dbx_dp_sample_fn fn, void *arg);
+
 #endif

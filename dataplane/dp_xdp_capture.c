@@ -61,30 +61,14 @@ static int losses(const struct dp_prog *p, struct dbx_dp_loss *out)
 	return rc;
 }
 
-/*
- * The record is aligned to 4 bytes, and may only be read. Takes the tag off by which the packet was
- * sealed, as the companion will (ebpf/scratch.h).
- */
+/* What is none is left out: only the kernel writes there. */
 static void take_sample(void *arg, int cpu, void *data, uint32_t size)
 {
-	const uint8_t *frame = (const uint8_t *)data + sizeof(struct dbx_sample);
-	uint8_t whole[DBX_CAPTURE_SNAP_MAX + 4];
 	struct dbx_dp *dp = arg;
-	struct dbx_sample s;
 
 	(void)cpu;
-	if (size < sizeof(s) || !dp->sample_fn)
-		return;
-	memcpy(&s, data, sizeof(s));
-	if (size - sizeof(s) < s.n_bytes || s.n_bytes > sizeof(whole))
-		return;
-	if ((s.flags & DBX_SAMPLE_F_SEALED) && s.n_bytes >= 16) {
-		s.n_bytes -= 4;
-		memcpy(whole, frame, 12);
-		memcpy(whole + 12, frame + 16, s.n_bytes - 12);
-		frame = whole;
-	}
-	dp->sample_fn(dp->sample_arg, &s.event, frame, s.n_bytes);
+	if (dp->sample_fn)
+		dp_sample_give(data, size, dp->sample_fn, dp->sample_arg);
 }
 
 static int refuse(struct dbx_dp_error *err, int rc)
