@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * dp_dpdk_host.c -- loads egress_host and egress_tc, of the same object as the XDP driver's program,
+ * dp_dpdk_host.c -- loads egress_host and egress_tc_host, of the same object as the XDP driver's program,
  * and attaches them by that driver's own code: an XDP link and a filter for each interface, pinned.
  *
  * The programs hold no state but what they dropped, so each daemon loads them anew and puts them in
@@ -22,6 +22,7 @@
 #include "dataplane/dp_xdp.h"
 
 #define PROG_NAME  "egress_host"
+#define PROG_TC    "egress_tc_host"
 #define PIN_PROG   "prog_host"
 #define PIN_TOTALS "map_totals"
 
@@ -47,7 +48,6 @@ static bool is_used(const struct bpf_map *map)
 /* Loads two programs and what they use, nothing else. */
 static int select_parts(struct bpf_object *obj)
 {
-	const uint32_t stands_alone = 1;
 	struct bpf_program *prog;
 	struct bpf_map *map;
 	int rc = 0;
@@ -57,7 +57,7 @@ static int select_parts(struct bpf_object *obj)
 
 		if (!rc)
 			rc = bpf_program__set_autoload(prog, !strcmp(name, PROG_NAME) ||
-								     !strcmp(name, "egress_tc"));
+								     !strcmp(name, PROG_TC));
 	}
 	bpf_object__for_each_map(map, obj) {
 		if (!rc)
@@ -65,8 +65,6 @@ static int select_parts(struct bpf_object *obj)
 		/* libbpf 1.1 fills in the slots of a program array even where it does not make it. */
 		if (!rc && bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
 			rc = bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
-		if (!rc && !strcmp(bpf_map__name(map), DBX_STANDS_ALONE_SECT))
-			rc = bpf_map__set_initial_value(map, &stands_alone, sizeof(stands_alone));
 	}
 	return rc;
 }
@@ -111,7 +109,7 @@ static int keep_parts(struct dp_host *h, const struct bpf_object *obj)
 	int rc = keep_prog(obj, PROG_NAME, &p->fd);
 
 	if (!rc)
-		rc = keep_prog(obj, "egress_tc", &p->companion[DBX_PROG_TC_IN]);
+		rc = keep_prog(obj, PROG_TC, &p->companion[DBX_PROG_TC_IN]);
 	for (i = 0; i < N_MAPS && !rc; i++)
 		rc = keep(bpf_object__find_map_fd_by_name(obj, maps_used[i]), &p->map[map_ids[i]]);
 	if (!rc)

@@ -2,7 +2,7 @@
 /*
  * dp_dpdk_host.h -- the kernel's part of the DPDK driver: where the gateway's stack takes over from
  * the process (host= of a workload's port), egress_host takes the shim off (include/dbx/shim.h) and
- * egress_tc carries out what was said. Pinned: they outlive the daemon.
+ * egress_tc_host carries out what was said. Pinned: they outlive the daemon.
  */
 #ifndef DBX_DATAPLANE_DP_DPDK_HOST_H
 #define DBX_DATAPLANE_DP_DPDK_HOST_H

@@ -19,12 +19,6 @@
 #define IS_TAG(type)     ((type) == 0x8100 || (type) == 0x88a8)
 
 /*
- * 1, set by who loads it: nothing is there but `totals` and `dns_socks`, since another program judges
- * (dbx-egress-dpdk). The verifier takes out what does not apply.
- */
-static const volatile __u32 stands_alone SEC(DBX_STANDS_ALONE_SECT) = 0;
-
-/*
  * Dropped here, and recorded as any denial: of the packet no more is said than its interface, since
  * what XDP read of it was without the tag, or is not handed over. XDP has counted it as passed.
  */
@@ -36,11 +30,6 @@ __attribute__((noinline)) int shot(struct __sk_buff *skb, __u32 reason)
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 
-	if (stands_alone) {
-		record_total(DBX_TOTAL_REASON_BASE + reason * DBX_VERDICT_MAX + DBX_VERDICT_DROP,
-			     skb->len);
-		return TC_ACT_SHOT;
-	}
 	env.image = bpf_map_lookup_elem(&images, &slot);
 	__builtin_memset(&pkt, 0, sizeof(pkt));
 	hdr = dbx_classify_start(&env, &res);
@@ -49,6 +38,13 @@ __attribute__((noinline)) int shot(struct __sk_buff *skb, __u32 reason)
 		record_counts(&res, skb->len);
 	else
 		record_packet(&res, &pkt, hdr ? hdr->name_flags : 0, skb->ifindex, skb->len);
+	return TC_ACT_SHOT;
+}
+
+/* Where another program judges, `totals` and `dns_socks` are all that is there. */
+static __always_inline int shot_alone(struct __sk_buff *skb, __u32 reason)
+{
+	record_total(DBX_TOTAL_REASON_BASE + reason * DBX_VERDICT_MAX + DBX_VERDICT_DROP, skb->len);
 	return TC_ACT_SHOT;
 }
 
@@ -152,16 +148,18 @@ static __always_inline int unseal(struct __sk_buff *skb)
 	return bpf_skb_vlan_pop(skb) ? -1 : 0;
 }
 
-SEC("tc")
-int egress_tc(struct __sk_buff *skb)
+/* *why: the reason to drop it, or 0. */
+static __always_inline int carry_out(struct __sk_buff *skb, __u32 *why)
 {
 	struct dbx_meta m;
 	int told = meta_read(skb, &m);
 
+	*why = DBX_REASON_VLAN_HIDDEN;
 	if ((m.what & (DBX_META_DNS | DBX_META_MARK)) && unseal(skb))
-		return shot(skb, DBX_REASON_VLAN_HIDDEN);
+		return TC_ACT_SHOT;
 	if (!tags_were_seen(skb, &m))
-		return shot(skb, DBX_REASON_VLAN_HIDDEN);
+		return TC_ACT_SHOT;
+	*why = 0;
 	if (!told)
 		return TC_ACT_UNSPEC;
 	if (m.what & DBX_META_REPLY)
@@ -170,7 +168,29 @@ int egress_tc(struct __sk_buff *skb)
 		skb->mark = m.mark;
 	if (!(m.what & DBX_META_DNS))
 		return TC_ACT_UNSPEC;
-	return steer_query(skb, &m) ? shot(skb, DBX_REASON_DNS_NOT_READY) : TC_ACT_OK;
+	if (!steer_query(skb, &m))
+		return TC_ACT_OK;
+	*why = DBX_REASON_DNS_NOT_READY;
+	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int egress_tc(struct __sk_buff *skb)
+{
+	__u32 why;
+	int rc = carry_out(skb, &why);
+
+	return why ? shot(skb, why) : rc;
+}
+
+/* In its place with dbx-egress-dpdk; a program of its own, since shot() wants maps of the one that judges. */
+SEC("?tc")
+int egress_tc_host(struct __sk_buff *skb)
+{
+	__u32 why;
+	int rc = carry_out(skb, &why);
+
+	return why ? shot_alone(skb, why) : rc;
 }
 
 /* ---- the way back ---- */

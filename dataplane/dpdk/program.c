@@ -87,47 +87,18 @@ static int redirect(__u32 ifindex);
 #define bpf_fib_lookup(ctx, fib, n, flags)          route(fib)
 #define bpf_skb_load_bytes(skb, at, to, n)          load(skb, at, to, n)
 #define DBX_ON_VERDICT(pkt, res)                    verdict(pkt, res)
-/* egress_tc is the kernel's; its helpers do nothing here, and nothing calls it. */
+/* egress_tc* are the kernel's; its helpers do nothing here, and nothing calls them. */
 #define bpf_skb_vlan_pop(skb)                    (-1L)
 #define bpf_redirect(ifindex, flags)             TC_ACT_SHOT
 #define bpf_sk_assign(skb, sk, flags)            ((void)(sk), -1L)
 #define bpf_sk_release(sk)                       ((void)(sk))
 #define bpf_skc_lookup_tcp(skb, t, n, ns, flags) ((struct bpf_sock *)NULL)
 
-static __always_inline const struct dpk_hint *hint(void);
-
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "ebpf/hooks.h"
-/* The two searches that warm.c has done already, for the same addresses and the same image. */
-#define dbx_dst4_class dbx_dst4_class_anew
-#define dbx_src_owner  dbx_src_owner_anew
-#define dbx_dst_class  dbx_dst_class_anew
-#include "dbx/lookup.h"
-#undef dbx_dst4_class
-#undef dbx_src_owner
-#undef dbx_dst_class
-
-static __always_inline __u32 dbx_dst_class(const struct dbx_env *env,
-					   const struct dbx_image_header *hdr, const __u32 a[4],
-					   int is_v6)
-{
-	if (!is_v6 && hint()->is_set && a[0] == hint()->dst)
-		return hint()->class_id;
-	return dbx_dst_class_anew(env, hdr, a, is_v6);
-}
-
-static __always_inline __u32 dbx_src_owner(const struct dbx_env *env,
-					   const struct dbx_image_header *hdr, const __u32 a[4],
-					   int is_v6)
-{
-	if (!is_v6 && hint()->is_set && a[0] == hint()->src)
-		return hint()->owner;
-	return dbx_src_owner_anew(env, hdr, a, is_v6);
-}
-
 #include "ebpf/egress_xdp.bpf.c" // NOLINT(bugprone-suspicious-include)
 #pragma GCC diagnostic pop
 
@@ -146,7 +117,6 @@ struct dpk_core {
 	__u32 index;
 	const struct dpk_fib *fib;
 	const struct dpk_capture *capture;
-	const struct dpk_hint *hint;
 	__u64 now, port;
 	struct dpk_seen *seen;
 	struct dpk_shared *shared;
@@ -169,12 +139,6 @@ struct dpk_core {
 };
 
 static __thread struct dpk_core *self;
-static const struct dpk_hint no_hint;
-
-static __always_inline const struct dpk_hint *hint(void)
-{
-	return self->hint;
-}
 
 static __always_inline void *chunk(const void *base, const void *index)
 {
@@ -380,16 +344,7 @@ static int redirect(__u32 ifindex)
 
 /* ---- the ways in ---- */
 
-int dpk_program_judge(struct dpk_frame *f, const struct dpk_hint *known)
-{
-	int action;
-
-	self->now++;
-	self->hint = known;
-	action = egress_xdp(f);
-	self->hint = &no_hint;
-	return action;
-}
+#include "dataplane/dpdk/quick.h"
 
 bool dpk_program_back(const struct dpk_frame *f, uint32_t ifindex)
 {
@@ -455,7 +410,6 @@ int dpk_core_new(struct dpk_core **out, struct dpk_shared *shared, unsigned int 
 	if (!c)
 		return -ENOMEM;
 	c->shared = shared;
-	c->hint = &no_hint;
 	c->index = index;
 	if (dpk_rows_open(&c->rows, counters_max) || rings_open(c)) {
 		dpk_core_free(&c);

@@ -23,6 +23,7 @@
 #define egress_note    dpk_egress_note
 #define egress_probe   dpk_egress_probe
 #define egress_tc      dpk_egress_tc
+#define egress_tc_host dpk_egress_tc_host
 #define egress_back    dpk_egress_back
 #define egress_host    dpk_egress_host
 /* maps and other data */

@@ -88,8 +88,6 @@ enum dbx_program_map {
 #define DBX_FRAGS_MAX       65536u
 #define DBX_PROGRAM_MAGIC   0x50584244u /* "DBXP" */
 #define DBX_PROGRAM_ID_SECT ".rodata.id"
-/* A __u32: 1 = egress_tc is loaded without the program that judges. */
-#define DBX_STANDS_ALONE_SECT ".rodata.alone"
 
 /* What egress_xdp calls; a program that is called does not come back. */
 enum dbx_prog_xdp {
