@@ -21,6 +21,7 @@ SRC_BENCH  := $(sort $(wildcard tests/bench/bench_*.c))
 SRC_FUZZ   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SRC_BPF    := $(sort $(wildcard ebpf/*.bpf.c))
 SRC_DPDK   := $(if $(HAVE_DPDK),$(sort $(wildcard dataplane/dpdk/*.c)))
+SRC_BENCH_DPDK := $(if $(HAVE_DPDK),$(sort $(wildcard tests/bench/dpdk_*.c)))
 # Without DPDK, what is named after it is left out.
 ifeq ($(HAVE_DPDK),)
 SRC_UNIT   := $(filter-out tests/unit/test_dpdk_%,$(SRC_UNIT))
@@ -28,7 +29,7 @@ SRC_TOOLS  := $(filter-out tests/tools/dpdk_%,$(SRC_TOOLS))
 SRC_BENCH  := $(filter-out tests/bench/bench_dpdk%,$(SRC_BENCH))
 endif
 SRC_ALL    := $(SRC_LIB) $(SRC_POLICY) $(SRC_WIRE) $(SRC_REPLAY) $(SRC_DP) $(SRC_CLI) $(SRC_DAEMON) \
-              $(SRC_COMMON) $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK)
+              $(SRC_COMMON) $(SRC_UNIT) $(SRC_TOOLS) $(SRC_BENCH) $(SRC_FUZZ) $(SRC_DPDK) $(SRC_BENCH_DPDK)
 
 BPF_OBJS    := $(patsubst ebpf/%.bpf.c,$(O)/%.bpf.o,$(SRC_BPF))
 BENCH_BPF_OBJS := $(patsubst tests/%.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
@@ -113,7 +114,8 @@ $(1)/obj/%.o: %.c $(1)/.flags | have-deps
 	$$(call say,CC,$$@)
 	$$(Q)mkdir -p $$(@D) && $(2) $(ALL_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
 
-$(foreach p,dataplane/dpdk/% tests/unit/test_dpdk_% tests/tools/dpdk_% tests/bench/bench_dpdk%,
+$(foreach p,dataplane/dpdk/% tests/unit/test_dpdk_% tests/tools/dpdk_% tests/bench/bench_dpdk% \
+	tests/bench/dpdk_%,
 $(1)/obj/$(p).o: $(p).c $(1)/.flags | have-deps
 	$$(call say,CC,$$@)
 	$$(Q)mkdir -p $$(@D) && $(2) $(ALL_CFLAGS) $(DPDK_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
@@ -148,7 +150,8 @@ $(eval $(call variant,$(O)/asan,$(CC),$(SAN),$(SAN)))
 $(eval $(call variant,$(O)/fuzz,$(CLANG),$(FUZZ_SAN) -Wno-missing-prototypes,$(FUZZ_SAN)))
 
 $(foreach t,$(SRC_BENCH),$(eval $(call program,$(O),$(t:tests/bench/%.c=bench/%),$(call \
-	objs,$(O),$(t)),$(call tool_archives,$(t)),$(call tool_libs,$(t)))))
+	objs,$(O),$(t) $(if $(call of_dpdk,$(t)),$(SRC_BENCH_DPDK))),$(call tool_archives,$(t)),$(call \
+	tool_libs,$(t)))))
 $(foreach t,$(SRC_FUZZ),$(eval $(call program,$(O)/fuzz,$(t:tests/fuzz/%.c=%),$(call \
 	objs,$(O)/fuzz,$(t)),libdbxtest.a libdbxreplay.a libdbxwire.a $(PURE),-fsanitize=fuzzer \
 	$(LIBS_POLICY) $(LIBS_WIRE) $(if $(HAVE_PCAP),-lpcap) -lm)))
