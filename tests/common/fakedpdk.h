@@ -62,6 +62,7 @@ struct fakedpdk {
 	struct dbx_wire_flow flow;
 	bool has_flow;
 	bool is_steered;
+	struct dbx_capture capture;
 	struct dbx_wire_iface ports[8];
 	size_t n_ports;
 	struct dbx_wire_iface forward[DBX_WIRE_BATCH];

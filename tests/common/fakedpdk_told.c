@@ -320,6 +320,12 @@ void fake_carry_out(struct fakedpdk *f, enum dbx_wire_type type, const void *bod
 	case DBX_WIRE_FIB:
 		a->rc = fib(f, body, n);
 		break;
+	case DBX_WIRE_CAPTURE:
+		memcpy(&f->capture, body, sizeof(f->capture));
+		break;
+	case DBX_WIRE_LOSS:
+		fake_give(a, &(struct dbx_wire_loss){3, 4}, sizeof(struct dbx_wire_loss));
+		break;
 	case DBX_WIRE_LCORES:
 	case DBX_WIRE_PORTS:
 	case DBX_WIRE_TOTALS:

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 2
 for why in "$(lab_lacks)" "$(dpdk_lacks)" "$(names_lack)"; do
 	[ -z "$why" ] || skip_all "$why"
 done
-for suite in private http quic; do
+for suite in private http quic capture; do
 	dpdk_suite af_packet $suite
 done
 # Two lcores and two queues of each device: packets of a flow and the answers to them part ways.
