@@ -132,8 +132,6 @@ bool dbx_replay_hello(struct dbx_replay *r, const uint8_t **name, uint32_t *n_na
 
 bool dbx_replay_hello_sends(const struct dbx_replay *r, uint64_t *rule_uid)
 {
-	/* a datagram of an allowed flow is told again: that event is not the next packet's */
-	r->hellos->has_event = false;
 	*rule_uid = r->hellos->rule_uid;
 	return r->hellos->sends;
 }
