@@ -66,7 +66,7 @@ demo: deps
 
 ##  demo-dpdk     the same demo with dbx-egress-dpdk in front of the gateway (as root)
 demo-dpdk: deps
-	$(Q)$(MAKE) $(addprefix $(O)/,dbx-egressctl dbx-egressd) $(PROGRAMS_DPDK) $(BPF_OBJS)
+	$(Q)$(MAKE) $(addprefix $(O)/,dbx-egressctl dbx-egressd) $(if $(SRC_DPDK),$(O)/dbx-egress-dpdk) $(BPF_OBJS)
 	$(Q)LAB_DPDK=1 DBX_BUILD=$(O) tests/netns/demo.sh
 
 ##  check         build with gcc and clang, then every test, plain and under ASan/UBSan (as root)
