@@ -125,6 +125,12 @@ ROWS
 title "Why, for one of them:"
 show explain --workspace 1001 --dst "$(topo_host4 storage-westus)" --port 443
 
+if [ -n "${LAB_DPDK:-}" ]; then
+	title "And who judged:"
+	echo "\$ dbx-egressctl status"
+	"$build/dbx-egressctl" --socket "$lab/socket" status | sed -n '/^process/,/^feed/{/^feed/!s/^/  /p}'
+fi
+
 echo
 if [ $n_wrong -eq 0 ]; then
 	echo "Everything seen on the wire is what the policies say. $((SECONDS - t_begin)) s"
