@@ -70,6 +70,8 @@ add_units() { # VARIANT DIR TIMEOUT_S
 	for f in tests/unit/test_*.c; do
 		[ -e "$f" ] || continue
 		f=${f##*/}
+		# make leaves them out, and says so
+		[[ $f != test_dpdk_* ]] || pkg-config --exists libdpdk 2>/dev/null || continue
 		where=shared
 		# Those with namespaces count packets of a steady stream.
 		! grep -q nsbox "tests/unit/$f" || where=alone

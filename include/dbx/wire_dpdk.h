@@ -279,7 +279,7 @@ struct dbx_wire_lcore {
  * SAMPLE: one behind the other, each with zeros up to a multiple of 8 bytes. What each has is that of
  * map samples (capture.h), a seal's tag included.
  */
-#define DBX_WIRE_SAMPLE_BYTES(n_bytes) ((sizeof(struct dbx_sample) + (n_bytes) + 7) & ~(size_t)7)
+#define DBX_WIRE_SAMPLE_BYTES(n_bytes) ((sizeof(struct dbx_sample) + (n_bytes) + 7) & ~7ull)
 
 struct dbx_wire_loss {
 	dbx_u64 limited; /* packets beyond the rate */
