@@ -4,7 +4,7 @@
  *
  * One ACL whose lines begin with the workspace's prefix; one whose lines begin with the policy, found by
  * rte_fib before; one for each policy. A line is a prefix, a protocol and a range of ports: any match
- * passes. Of the first it is said how many workspaces it holds before memory or time runs out.
+ * passes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,7 @@
 #include "bench/dpdk_bench.h"
 #include "common/bench.h"
 
-#define FIELDS    11u /* of the widest: IPv6 with a source */
-#define LINES_MAX (1u << 21)
+#define FIELDS 11u /* of the widest: IPv6 with a source */
 
 RTE_ACL_RULE_DEF(dpb_rule, FIELDS);
 
@@ -106,10 +105,27 @@ static void put(struct rte_acl_ctx *ctx, const struct dpb_rule *r)
 	dpb_need(!rte_acl_add_rules(ctx, (const struct rte_acl_rule *)r, 1), "rte_acl_add_rules");
 }
 
+/* What making a table takes; memory is that of the rules and of what is searched. */
+struct building {
+	double began;
+	size_t bytes, n;
+};
+
+static struct building begin(void)
+{
+	return (struct building){bench_now_s(), dpb_memory(), 0};
+}
+
+static void end(const struct building *b, const char *what, bool is_v6)
+{
+	printf("# rte_acl of %s, IPv%d: %zu rules, %.1f MB, built in %.1f s\n", what, is_v6 ? 6 : 4,
+	       b->n, (double)(dpb_memory() - b->bytes) / 1e6, bench_now_s() - b->began);
+}
+
 static void open_one(bool is_v6)
 {
 	const struct dpb_side *s = &dpb_sides[is_v6];
-	double began = bench_now_s();
+	struct building b = begin();
 	struct rte_acl_config c;
 	struct dpb_rule r = {.data = {0}, .field = {{{0}, {0}}}};
 
@@ -122,14 +138,14 @@ static void open_one(bool is_v6)
 		put(one[is_v6], &r);
 	}
 	dpb_need(!rte_acl_build(one[is_v6], &c), "rte_acl_build");
-	printf("# rte_acl, IPv%d: %zu lines of policy, prefix, protocol and ports, built in %.1f s\n",
-	       is_v6 ? 6 : 4, s->n_lines, bench_now_s() - began);
+	b.n = s->n_lines;
+	end(&b, "policy and line", is_v6);
 }
 
 static void open_each(bool is_v6)
 {
 	const struct dpb_side *s = &dpb_sides[is_v6];
-	double began = bench_now_s();
+	struct building b = begin();
 	struct rte_acl_config c;
 	struct dpb_rule r = {.data = {0}, .field = {{{0}, {0}}}};
 	char name[24];
@@ -148,24 +164,23 @@ static void open_each(bool is_v6)
 		}
 		dpb_need(!rte_acl_build(each[is_v6][p], &c), "rte_acl_build");
 	}
-	printf("# rte_acl, IPv%d: one for each policy, built in %.1f s\n", is_v6 ? 6 : 4,
-	       bench_now_s() - began);
+	b.n = s->n_lines;
+	end(&b, "line, 200 of them", is_v6);
 }
 
-/* 0, or why it cannot be had for so many workspaces. */
-__attribute__((unused)) static int open_whole(unsigned int n_workspaces, bool is_v6, size_t *n_lines)
+/* Each workspace's prefix with each line of its policy: what an ACL holds that nothing helps. */
+static void open_whole(bool is_v6)
 {
 	const struct dpb_side *s = &dpb_sides[is_v6];
-	struct rte_acl_config c;
 	struct dpb_rule r = {.data = {0}, .field = {{{0}, {0}}}};
-	int rc;
+	struct building b = begin();
+	struct rte_acl_config c;
 
 	config_of(&c, is_v6 ? 4 : 1, true, is_v6);
-	*n_lines = 0;
-	for (unsigned int ws = 0; ws < n_workspaces; ws++)
-		*n_lines += s->first[dpb_policy_of(ws) + 1] - s->first[dpb_policy_of(ws)];
-	whole[is_v6] = create(is_v6 ? "whole6" : "whole4", c.num_fields, *n_lines);
-	for (unsigned int ws = 0; ws < n_workspaces; ws++) {
+	for (unsigned int ws = 0; ws < DPB_WORKSPACES; ws++)
+		b.n += s->first[dpb_policy_of(ws) + 1] - s->first[dpb_policy_of(ws)];
+	whole[is_v6] = create(is_v6 ? "whole6" : "whole4", c.num_fields, b.n);
+	for (unsigned int ws = 0; ws < DPB_WORKSPACES; ws++) {
 		const struct dpb_prefix from = {dpb_source(ws, is_v6), is_v6 ? 64 : 24};
 		unsigned int p = dpb_policy_of(ws);
 
@@ -174,19 +189,17 @@ __attribute__((unused)) static int open_whole(unsigned int n_workspaces, bool is
 			put(whole[is_v6], &r);
 		}
 	}
-	rc = rte_acl_build(whole[is_v6], &c);
-	if (rc) {
-		rte_acl_free(whole[is_v6]);
-		whole[is_v6] = NULL;
-	}
-	return rc;
+	dpb_need(!rte_acl_build(whole[is_v6], &c), "rte_acl_build");
+	end(&b, "source and line", is_v6);
 }
 
-void dpb_acl_open(void)
+void dpb_acl_open(bool with_whole)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
 		open_one(v6);
 		open_each(v6);
+		if (with_whole)
+			open_whole(v6);
 	}
 }
 
@@ -245,6 +258,46 @@ static __rte_always_inline uint32_t conclude(struct dpb_counts *c, struct dpb_ke
 	if (is_job)
 		dpb_count(c, k, src);
 	return pass;
+}
+
+static __rte_always_inline uint32_t by_whole(struct rte_mbuf **m, bool is_v6, bool is_job)
+{
+	const uint8_t *at[DPB_BURST];
+	struct data d[DPB_BURST];
+	uint32_t found[DPB_BURST];
+	uint64_t src[DPB_BURST];
+	struct dpb_keys k;
+
+	if (is_job)
+		dpb_read_job(m, &k, is_v6);
+	else
+		dpb_read_bare(m, &k, is_v6);
+	for (unsigned int i = 0; i < DPB_BURST; i++) {
+		put_to(&d[i], &k, i, is_v6);
+		if (is_v6)
+			memcpy(d[i].from, k.src6[i], 16);
+		else
+			d[i].from[0] = rte_cpu_to_be_32(k.src4[i]);
+		at[i] = (const uint8_t *)&d[i];
+	}
+	rte_acl_classify(whole[is_v6], at, found, DPB_BURST, 1);
+	if (is_job) /* whom to count it for; a denied packet matched no line that would say */
+		dpb_fib_source(&k, src, is_v6);
+	return conclude(&dpb_whole_counts, &k, found, src, is_job);
+}
+
+uint32_t dpb_acl_whole(struct rte_mbuf **m, unsigned int how)
+{
+	switch (how) {
+	case 0:
+		return by_whole(m, false, false);
+	case DPB_V6:
+		return by_whole(m, true, false);
+	case DPB_JOB:
+		return by_whole(m, false, true);
+	default:
+		return by_whole(m, true, true);
+	}
 }
 
 static __rte_always_inline uint32_t by_one(struct rte_mbuf **m, bool is_v6, bool is_job)

@@ -84,7 +84,9 @@ static inline dbx_wide dpb_rest(unsigned int len, bool is_v6)
 
 /* ---- rivals ---- */
 
-void dpb_rivals_open(void);
+/* with_whole: the ACL of all rules too, which takes a minute. */
+void dpb_rivals_open(bool with_whole);
+size_t dpb_memory(void); /* bytes of EAL's that are in use */
 
 /*
  * How: bits of what is asked of a rival for each burst. BARE: addresses and ports are taken from where
@@ -132,11 +134,16 @@ void dpb_fib_source(const struct dpb_keys *k, uint64_t *hop, bool is_v6);
 uint32_t dpb_fib_hash(struct rte_mbuf **m, unsigned int how);
 uint32_t dpb_fib_array(struct rte_mbuf **m, unsigned int how);
 
-/* Sources by rte_fib, the rest by one rte_acl; by one of each policy; all by one rte_acl. */
-void dpb_acl_open(void);
+/*
+ * All by one rte_acl, of each workspace's prefix with each line of its policy. Sources by rte_fib and the
+ * rest by one rte_acl, of each policy's number with its lines; by one for each policy.
+ */
+void dpb_acl_open(bool with_whole);
+uint32_t dpb_acl_whole(struct rte_mbuf **m, unsigned int how);
 uint32_t dpb_acl_one(struct rte_mbuf **m, unsigned int how);
 uint32_t dpb_acl_each(struct rte_mbuf **m, unsigned int how);
 
-extern struct dpb_counts dpb_hash_counts, dpb_array_counts, dpb_one_counts, dpb_each_counts;
+extern struct dpb_counts dpb_hash_counts, dpb_array_counts, dpb_whole_counts, dpb_one_counts,
+	dpb_each_counts;
 
 #endif

@@ -205,7 +205,7 @@ void dpb_fib_open(void)
 {
 	struct rte_hash_parameters h = {
 		.name = "verdicts", .key_len = sizeof(struct key), .socket_id = SOCKET_ID_ANY};
-	size_t n4, n6;
+	size_t n4, n6, before = dpb_memory();
 
 	sets = calloc(2 * ROUTES_MAX, sizeof(*sets));
 	dpb_need(sets, "memory");
@@ -223,8 +223,10 @@ void dpb_fib_open(void)
 	verdicts = rte_hash_create(&h);
 	dpb_need(verdicts, "rte_hash");
 	put_verdicts(false);
-	printf("# rte_fib: %zu routes, rte_fib6: %zu routes, %u classes; rte_hash: %d verdicts\n",
-	       n4, n6, n_classes - 1, rte_hash_count(verdicts));
+	printf("# rte_fib: %zu routes, rte_fib6: %zu routes, %u classes; rte_hash: %d verdicts; "
+	       "%.1f MB with the sources\n",
+	       n4, n6, n_classes - 1, rte_hash_count(verdicts),
+	       (double)(dpb_memory() - before) / 1e6);
 }
 
 const char *dpb_fib_select(unsigned int number)

@@ -15,14 +15,21 @@
 
 static struct rte_rcu_qsbr *users; /* of the tables, which nothing changes here */
 
-void dpb_rivals_open(void)
+void dpb_rivals_open(bool with_whole)
 {
 	users = rte_zmalloc("users", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
 	dpb_need(users && !rte_rcu_qsbr_init(users, 1) && !rte_rcu_qsbr_thread_register(users, 0),
 		 "rte_rcu_qsbr");
 	rte_rcu_qsbr_thread_online(users, 0);
 	dpb_fib_open();
-	dpb_acl_open();
+	dpb_acl_open(with_whole);
+}
+
+size_t dpb_memory(void)
+{
+	struct rte_malloc_socket_stats s;
+
+	return rte_malloc_get_socket_stats(0, &s) ? 0 : s.heap_allocsz_bytes;
 }
 
 static inline uint32_t be16(const uint8_t *p)

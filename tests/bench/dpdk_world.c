@@ -2,8 +2,9 @@
 /*
  * dpdk_world.c -- the documents of bench_dpdk_packets, the same rules as lines, and packets.
  *
- * Each of 200 policies has three rules over four tags, which are drawn from all of the range file's, large
- * or small: TCP 443; TCP 1433 and 11000-11999, as Azure SQL is reached; UDP 3478-3481.
+ * Each of 200 policies has a region and three rules, as workspaces need them: TCP 443 to two of seven
+ * services, TCP 1433 and 11000-11999 to Azure SQL, TCP 5671-5672 and 9093 to one of two that take events.
+ * A service's tag is that of the region, where there is one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +24,20 @@
 #include "lib/file.h"
 #include "lib/strbuf.h"
 
-static const struct template
-{
-	unsigned int n_tags, proto, n_ports;
+static const struct shape {
+	unsigned int n_tags, proto, n_ports, n_services;
 	uint16_t ports[2][2];
-}
-templates[DPB_RULES] = {
-	{2, 6, 1, {{443, 443}}},
-	{1, 6, 2, {{1433, 1433}, {11000, 11999}}},
-	{1, 17, 1, {{3478, 3481}}},
+	const char *services[7];
+} shapes[DPB_RULES] = {
+	{2,
+	 6,
+	 1,
+	 7,
+	 {{443, 443}},
+	 {"AzureDatabricks", "Storage", "AzureActiveDirectory", "AzureMonitor", "AzureKeyVault",
+	  "AzureContainerRegistry", "CognitiveServicesManagement"}},
+	{1, 6, 2, 1, {{1433, 1433}, {11000, 11999}}, {"Sql"}},
+	{1, 6, 2, 2, {{5671, 5672}, {9093, 9093}}, {"EventHub", "ServiceBus"}},
 };
 
 struct dpb_side dpb_sides[2];
@@ -96,7 +102,7 @@ static void add_line(bool is_v6, const struct dpb_line *line)
 static void add_lines(const struct dbx_feed *f, const struct dbx_tag *t, unsigned int policy,
 		      unsigned int rule)
 {
-	const struct template *how = &templates[rule];
+	const struct shape *how = &shapes[rule];
 
 	for (uint32_t i = t->first; i < t->first + t->n; i++) {
 		const struct dbx_prefix *p = &f->prefixes[i].prefix;
@@ -114,15 +120,51 @@ static void add_lines(const struct dbx_feed *f, const struct dbx_tag *t, unsigne
 	}
 }
 
-static void add_rule(const struct dbx_feed *f, unsigned int p, unsigned int rule,
-		     struct dbx_strbuf *sets)
+static const struct dbx_tag *find_tag(const struct dbx_feed *f, const char *name)
 {
-	const struct template *how = &templates[rule];
+	for (size_t i = 0; i < f->n_tags; i++)
+		if (!strcmp(f->tags[i].name, name))
+			return &f->tags[i];
+	return NULL;
+}
+
+/* What stands behind the dot of some tag of Azure Storage. */
+static const char *random_region(const struct dbx_feed *f)
+{
+	for (unsigned int i = 0; i < 1000000; i++) {
+		const struct dbx_tag *t = &f->tags[bench_rnd((uint32_t)f->n_tags)];
+
+		if (!strncmp(t->name, "Storage.", 8))
+			return t->name + 8;
+	}
+	dpb_need(false, "no region of Storage in the range file");
+	return "";
+}
+
+static const struct dbx_tag *tag_of(const struct dbx_feed *f, const char *service,
+				    const char *region)
+{
+	const struct dbx_tag *t;
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s.%s", service, region);
+	t = find_tag(f, name);
+	t = t ? t : find_tag(f, service);
+	dpb_need(t, service);
+	return t;
+}
+
+static void add_rule(const struct dbx_feed *f, unsigned int p, unsigned int rule,
+		     const char *region, struct dbx_strbuf *sets)
+{
+	const struct shape *how = &shapes[rule];
+	unsigned int service = bench_rnd(how->n_services);
 
 	dbx_strbuf_addf(sets, "%s{\"label\": \"p%u-%u\", \"service_tags\": [",
 			p || rule ? ", " : "", p, rule);
 	for (unsigned int i = 0; i < how->n_tags; i++) {
-		const struct dbx_tag *t = &f->tags[bench_rnd((uint32_t)f->n_tags)];
+		const struct dbx_tag *t =
+			tag_of(f, how->services[(service + i) % how->n_services], region);
 
 		add_lines(f, t, p, rule);
 		dbx_strbuf_addf(sets, "%s\"%s\"", i ? ", " : "", t->name);
@@ -137,6 +179,7 @@ static void add_rule(const struct dbx_feed *f, unsigned int p, unsigned int rule
 
 static void add_policy(const struct dbx_feed *f, unsigned int p, struct dbx_strbuf *sets)
 {
+	const char *region = random_region(f);
 	char text[256];
 	int n = snprintf(text, sizeof(text),
 			 "{\"network_policy_id\": \"np-%u\", \"egress\": {\"network_access\": "
@@ -145,7 +188,7 @@ static void add_policy(const struct dbx_feed *f, unsigned int p, struct dbx_strb
 
 	add("policy.json", text, (size_t)n);
 	for (unsigned int rule = 0; rule < DPB_RULES; rule++)
-		add_rule(f, p, rule, sets);
+		add_rule(f, p, rule, region, sets);
 	for (int i = 0; i < 2; i++)
 		dpb_sides[i].first[p + 1] = dpb_sides[i].n_lines;
 }
@@ -207,10 +250,9 @@ void dpb_world_make(void)
 		vec_findings_print(&world.diag);
 		exit(1);
 	}
-	printf("# %u workspaces, %u policies, each %u rules over 4 of %zu tags; as lines of prefix, "
+	printf("# %u workspaces, %u policies, each %u rules; as lines of prefix, "
 	       "protocol and ports: IPv4 %zu, IPv6 %zu\n",
-	       DPB_WORKSPACES, DPB_POLICIES, DPB_RULES, f->n_tags, dpb_sides[0].n_lines,
-	       dpb_sides[1].n_lines);
+	       DPB_WORKSPACES, DPB_POLICIES, DPB_RULES, dpb_sides[0].n_lines, dpb_sides[1].n_lines);
 	dbx_strbuf_fini(&b);
 	dbx_strbuf_fini(&sets);
 }
@@ -262,7 +304,7 @@ static struct to where(const struct dpb_mix *mix, unsigned int policy, bool is_v
 {
 	const struct dpb_side *s = &dpb_sides[is_v6];
 	size_t first = s->first[policy], n = s->first[policy + 1] - first;
-	const struct template *t = &templates[bench_rnd(DPB_RULES)];
+	const struct shape *t = &shapes[bench_rnd(DPB_RULES)];
 	const uint16_t *ports = t->ports[bench_rnd(t->n_ports)];
 	unsigned int what = bench_rnd(100);
 	struct to to = {.port = (uint16_t)(ports[0] + bench_rnd(ports[1] - ports[0] + 1u)),
