@@ -136,37 +136,45 @@ static __always_inline int is_plain(const struct dbx_pkt *pkt, const struct dbx_
 	       !(way->mark | way->flows_per_s | way->bytes_per_s);
 }
 
-SEC("xdp")
-int egress_xdp(struct xdp_md *ctx)
+/* The verdict is in *res: what becomes of the packet. */
+static __always_inline int act(struct xdp_md *ctx, struct dbx_pkt *pkt, struct dbx_result *res,
+			       struct way *way)
 {
-	struct dbx_result res;
 	struct scratch *s;
-	struct dbx_pkt pkt;
-	struct way way;
 	int action;
 
-	judge(ctx, &pkt, &res, &way);
-	if (res.flow) { /* the flow has to be looked at: egress_flow goes on from here */
-		if (hand_over(ctx, &pkt, &res, &way))
+	if (res->flow) { /* the flow has to be looked at: egress_flow goes on from here */
+		if (hand_over(ctx, pkt, res, way))
 			bpf_tail_call(ctx, &progs, DBX_PROG_FLOW);
-		dbx_result_deny(&res, DBX_REASON_FLOW_TABLE_FULL);
+		dbx_result_deny(res, DBX_REASON_FLOW_TABLE_FULL);
 	}
-	if (is_plain(&pkt, &res, &way)) {
-		DBX_ON_VERDICT(&pkt, &res);
-		record_packet(&res, &pkt, way.image_flags, ctx->ingress_ifindex,
+	if (is_plain(pkt, res, way)) {
+		DBX_ON_VERDICT(pkt, res);
+		record_packet(res, pkt, way->image_flags, ctx->ingress_ifindex,
 			      frame_end(ctx) - frame_start(ctx));
-		capture(ctx, &pkt, &res, frame_end(ctx) - frame_start(ctx));
-		return res.verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
+		capture(ctx, pkt, res, frame_end(ctx) - frame_start(ctx));
+		return res->verdict == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	}
-	action = conclude(ctx, &pkt, &res, &way);
+	action = conclude(ctx, pkt, res, way);
 	if (action != CONCLUDE_REJECT)
 		return action;
-	s = hand_over(ctx, &pkt, &res, &way);
+	s = hand_over(ctx, pkt, res, way);
 	if (s) {
 		s->reply = REPLY_REJECT;
 		bpf_tail_call(ctx, &progs, DBX_PROG_REPLY);
 	}
 	return XDP_DROP;
+}
+
+SEC("xdp")
+int egress_xdp(struct xdp_md *ctx)
+{
+	struct dbx_result res;
+	struct dbx_pkt pkt;
+	struct way way;
+
+	judge(ctx, &pkt, &res, &way);
+	return act(ctx, &pkt, &res, &way);
 }
 
 /* For tests alone, never loaded in production: the same judgement, with the result left to read. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "dataplane/dpdk/tables.h"
-#include "dbx/abi.h"
+#include "dbx/classify.h"
 
 struct dpk_row {
 	struct dbx_counter_key key;
@@ -40,24 +40,27 @@ static inline void dpk_rows_close(struct dpk_rows *t)
 	t->v = NULL;
 }
 
-static __always_inline dbx_u32 dpk_row_hash(const struct dbx_counter_key *k)
-{
-	dbx_u64 w[3], h;
+/* The key as words: what was just written in parts is slow to be read as a whole. */
+#define DPK_KEY_WORDS (sizeof(struct dbx_counter_key) / sizeof(dbx_u64))
 
-	memcpy(w, k, sizeof(w));
-	h = (w[0] ^ (w[1] << 31 | w[1] >> 33) ^ w[2] * 0x9e3779b97f4a7c15ull) *
-	    0xff51afd7ed558ccdull;
+static __always_inline dbx_u32 dpk_row_hash(const dbx_u64 w[DPK_KEY_WORDS])
+{
+	dbx_u64 h = (w[0] ^ (w[1] << 31 | w[1] >> 33) ^ w[2] * 0x9e3779b97f4a7c15ull) *
+		    0xff51afd7ed558ccdull;
+
 	return (dbx_u32)(h >> 32);
 }
 
 /* The key's row, or the free one where it belongs: half of all rows are free. */
 static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
-						  const struct dbx_counter_key *k, dbx_u32 hash)
+						  const dbx_u64 key[DPK_KEY_WORDS], dbx_u32 hash)
 {
 	for (dbx_u32 i = hash;; i++) {
 		struct dpk_row *r = &t->v[i & t->mask];
+		dbx_u64 w[DPK_KEY_WORDS];
 
-		if (!r->is_used || !memcmp(&r->key, k, sizeof(*k)))
+		memcpy(w, &r->key, sizeof(w));
+		if (!r->is_used || !((w[0] ^ key[0]) | (w[1] ^ key[1]) | (w[2] ^ key[2])))
 			return r;
 	}
 }
@@ -68,7 +71,7 @@ static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
  */
 #define DPK_OWED_MAX 64u
 struct dpk_owed {
-	struct dbx_counter_key key;
+	dbx_u64 key[DPK_KEY_WORDS];
 	dbx_u32 hash;
 	struct dbx_counter value;
 };
@@ -81,13 +84,13 @@ struct dpk_owing {
 /* 0, or -E2BIG: there are as many rows as may be, and none is of this key. */
 static inline int dpk_rows_put(struct dpk_rows *t, const struct dpk_owed *o)
 {
-	struct dpk_row *r = dpk_row_of(t, &o->key, o->hash);
+	struct dpk_row *r = dpk_row_of(t, o->key, o->hash);
 
 	if (!r->is_used) {
 		if (t->n == t->max)
 			return -E2BIG;
 		t->n++;
-		r->key = o->key;
+		memcpy(&r->key, o->key, sizeof(r->key));
 		r->value = o->value;
 		__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
 		return 0;
@@ -110,21 +113,46 @@ static inline void dpk_rows_pay(struct dpk_rows *t, struct dpk_owing *o,
 	o->n = 0;
 }
 
+/* One more row that is owed to; its value is the caller's to write. */
+static __always_inline struct dpk_owed *dpk_rows_next_owed(struct dpk_rows *t, struct dpk_owing *o,
+							   struct dbx_counter *unkeyed)
+{
+	if (o->n == DPK_OWED_MAX)
+		dpk_rows_pay(t, o, unkeyed);
+	return &o->v[o->n++];
+}
+
+static __always_inline void dpk_rows_fetch(const struct dpk_rows *t, struct dpk_owed *v)
+{
+	v->hash = dpk_row_hash(v->key);
+	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
+}
+
 /* Of one more packet, to be added to. */
 static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, struct dpk_owing *o,
 							struct dbx_counter *unkeyed,
 							const struct dbx_counter_key *k)
 {
-	struct dpk_owed *v;
+	struct dpk_owed *v = dpk_rows_next_owed(t, o, unkeyed);
 
-	if (o->n == DPK_OWED_MAX)
-		dpk_rows_pay(t, o, unkeyed);
-	v = &o->v[o->n++];
-	v->key = *k;
-	v->hash = dpk_row_hash(k);
+	memcpy(v->key, k, sizeof(v->key));
 	v->value = (struct dbx_counter){0, 0};
-	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
+	dpk_rows_fetch(t, v);
 	return &v->value;
+}
+
+/* One packet, by record_counter()'s key. */
+static __always_inline void dpk_rows_add(struct dpk_rows *t, struct dpk_owing *o,
+					 struct dbx_counter *unkeyed, dbx_u64 workspace_id,
+					 const struct dbx_result *res, dbx_u32 bytes)
+{
+	struct dpk_owed *v = dpk_rows_next_owed(t, o, unkeyed);
+
+	v->key[0] = workspace_id;
+	v->key[1] = res->rule_uid;
+	v->key[2] = (dbx_u64)res->reason | (dbx_u64)res->verdict << 16 | (dbx_u64)res->path << 24;
+	v->value = (struct dbx_counter){1, bytes};
+	dpk_rows_fetch(t, v);
 }
 
 /* Row *at, or the next one that is in use; 0 = there is none. */

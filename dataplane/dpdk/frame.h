@@ -16,13 +16,4 @@ struct dpk_frame {
 	uint32_t out_ifindex; /* of XDP_REDIRECT */
 };
 
-/*
- * What was looked up ahead of the program: functions of the image in force and of an IPv4 address.
- */
-struct dpk_hint {
-	uint32_t src, dst;        /* host byte order */
-	uint32_t owner, class_id; /* dbx_src_owner() of src, dbx_dst4_class() of dst */
-	bool is_set;
-};
-
 #endif

@@ -100,6 +100,7 @@ int dpk_image_map(struct dpk_image **out, int fd, uint64_t n_bytes, const char *
 		rc = -errno;
 		goto out;
 	}
+	madvise(p, n_bytes, MADV_HUGEPAGE); /* where shmem_enabled has it so */
 	*why = refuse(p, n_bytes);
 	if (*why) {
 		munmap(p, n_bytes);

@@ -3,8 +3,9 @@
  * pipe.c -- the pipeline: bursts of packets in, what becomes of each out.
  *
  * A burst goes through each stage as a whole, so that the memory that one stage asks for is there when
- * the next one needs it: the frames' first bytes, what the image says of their addresses (warm.c), then
- * the program, packet by packet.
+ * the next one needs it: the frames' first bytes, what the image says of their tuples (look.c), and, for
+ * those of which nothing more is wanted, the counters (quick.h). The others go through the program, one
+ * by one.
  */
 #include "dataplane/dpdk/pipe.h"
 
@@ -219,6 +220,9 @@ int dpk_pipe_set_capture(struct dpk_pipe *p, struct dpk_capture *capture)
  */
 static void in_one_piece(struct rte_mbuf *m)
 {
+	m->pkt_len = 0; /* by the pieces: what the device says need not be true */
+	for (const struct rte_mbuf *s = m; s; s = s->next)
+		m->pkt_len += s->data_len;
 	if (rte_pktmbuf_linearize(m) == 0)
 		return;
 	rte_pktmbuf_free(m->next);
@@ -227,22 +231,42 @@ static void in_one_piece(struct rte_mbuf *m)
 	m->pkt_len = m->data_len;
 }
 
-static void take_frame(struct rte_mbuf **pm, uint32_t ifindex, struct dpk_frame *f)
+/* Frames that are not as the program wants them: in pieces, with a tag beside them, of another length. */
+static __attribute__((noinline)) void mend(struct rte_mbuf **pm)
 {
 	struct rte_mbuf *m = *pm;
 
-	if (unlikely(m->nb_segs > 1))
+	if (m->nb_segs > 1)
 		in_one_piece(m);
+	m->pkt_len = m->data_len;
 	/* a tag that the device took out belongs to what is judged; without room for it: no frame */
-	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(pm))
+	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(pm))
 		rte_pktmbuf_trim(m, m->data_len);
-	m = *pm;
-	m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
+	(*pm)->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
+}
+
+static __rte_always_inline void take_mbuf(struct rte_mbuf **pm)
+{
+	const uint64_t tags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN;
+
+	if (unlikely((*pm)->nb_segs > 1 || ((*pm)->ol_flags & tags) ||
+		     (*pm)->pkt_len != (*pm)->data_len))
+		mend(pm);
+}
+
+static void make_frame(struct rte_mbuf *m, uint32_t ifindex, struct dpk_frame *f)
+{
 	f->data = f->data_meta = rte_pktmbuf_mtod(m, uint8_t *);
 	f->data_end = f->data + m->data_len;
 	f->room = m->buf_addr;
 	f->room_end = f->room + m->buf_len;
 	f->ingress_ifindex = ifindex;
+}
+
+static void take_frame(struct rte_mbuf **pm, uint32_t ifindex, struct dpk_frame *f)
+{
+	take_mbuf(pm);
+	make_frame(*pm, ifindex, f);
 }
 
 static void give_frame(struct rte_mbuf *m, const struct dpk_frame *f)
@@ -283,30 +307,50 @@ static void conclude(struct rte_mbuf *m, const struct dpk_frame *f, int action, 
 	give_frame(m, f);
 }
 
+/* Frames of a burst, each with its first bytes on the way into the cache. */
+static void take_frames(struct rte_mbuf **m, unsigned int n, struct dpk_look *looks)
+{
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0(m[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		take_mbuf(&m[i]);
+		looks[i].frame = rte_pktmbuf_mtod(m[i], const uint8_t *);
+		looks[i].frame_bytes = m[i]->data_len;
+		rte_prefetch0(looks[i].frame);
+	}
+}
+
+static void judge(struct dpk_core *core, uint32_t ifindex, struct rte_mbuf *m,
+		  const struct dpk_look *look, struct dpk_out *out, struct dpk_seen *seen)
+{
+	struct dpk_frame f;
+
+	make_frame(m, ifindex, &f);
+	dpk_core_watch(core, seen);
+	conclude(m, &f, dpk_program_judge(&f, look), out);
+}
+
 void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash, uint64_t now_ns,
 		    struct rte_mbuf **m, unsigned int n, struct dpk_out *out, struct dpk_seen *seen)
 {
 	struct dpk_core_stats *stats = dpk_core_stats(core);
 	const struct dpk_image *image = dpk_core_begin(core, now_ns);
-	struct dpk_hint hints[DPK_BURST];
-	struct dpk_frame f[DPK_BURST];
-	unsigned int i;
+	struct dpk_look looks[DPK_BURST];
+	uint8_t done[DPK_BURST];
 
 	dpk_core_port(core, port_hash);
-	for (i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	for (i = 0; i < n; i++)
-		take_frame(&m[i], ifindex, &f[i]);
-	dpk_warm(image, f, n, hints);
-	for (i = 0; i < n; i++) {
-		if (seen)
-			dpk_core_watch(core, &seen[i]);
-		conclude(m[i], &f[i], ifindex ? dpk_program_judge(&f[i], &hints[i]) : XDP_DROP,
-			 &out[i]);
+	take_frames(m, n, looks);
+	dpk_look_up(image, looks, n);
+	if (ifindex)
+		dpk_program_quick(core, looks, n, ifindex, seen, done);
+	for (unsigned int i = 0; i < n; i++) {
+		out[i].way = ifindex && done[i] == XDP_PASS ? DPK_HOST : DPK_DROP;
+		out[i].has_meta = false;
+		if (unlikely(ifindex && done[i] == DPK_NOT_DONE))
+			judge(core, ifindex, m[i], &looks[i], &out[i], seen ? &seen[i] : NULL);
 		stats->dropped += out[i].way == DPK_DROP;
 	}
-	if (seen)
-		dpk_core_watch(core, NULL);
+	dpk_core_watch(core, NULL);
 	stats->packets += n;
 	stats->generation = image ? dpk_image_header(image)->generation : 0;
 	dpk_core_end(core);

@@ -16,8 +16,6 @@
 struct rte_mbuf;
 struct dpk_pipe;
 
-#define DPK_BURST 32u
-
 struct dpk_pipe_opts {
 	unsigned int n_cores;
 	uint32_t counters_max; /* rows a core, 0 = DBX_COUNTERS_MAX */
@@ -72,12 +70,5 @@ void dpk_pipe_inward(struct dpk_core *core, uint32_t ifindex, uint64_t now_ns, s
 		     unsigned int n, struct dpk_out *out);
 /* Puts the shim (dbx/shim.h) in front of a frame for the stack. -1: there is no room. */
 int dpk_pipe_shim(struct rte_mbuf *m, const struct dpk_out *out);
-
-/*
- * Fetches what judging these frames is going to read of the image, and looks up what hints has room
- * for; n <= DPK_BURST.
- */
-void dpk_warm(const struct dpk_image *image, const struct dpk_frame *f, unsigned int n,
-	      struct dpk_hint *hints);
 
 #endif

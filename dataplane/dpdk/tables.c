@@ -24,20 +24,43 @@
 
 #define CLEAR_WALKS 64u
 
-void *dpk_memory_get(size_t n_bytes)
+#define HUGE_BYTES (2ul << 20)
+
+/* What is large begins and ends where huge pages do: the kernel gives them to no other place. */
+static size_t round_up(size_t n_bytes)
+{
+	return n_bytes < HUGE_BYTES / 2 ? n_bytes : (n_bytes + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+}
+
+static uint8_t *map(size_t n_bytes)
 {
 	void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void *dpk_memory_get(size_t n_bytes)
+{
+	size_t n = round_up(n_bytes), before;
+	uint8_t *p;
+
+	if (n < HUGE_BYTES)
+		return map(n);
+	p = map(n + HUGE_BYTES);
+	if (!p)
 		return NULL;
-	madvise(p, n_bytes, MADV_HUGEPAGE); /* fewer misses of the TLB, where the kernel has them */
-	return p;
+	before = -(uintptr_t)p & (HUGE_BYTES - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + n, HUGE_BYTES - before);
+	madvise(p + before, n, MADV_HUGEPAGE);
+	return p + before;
 }
 
 void dpk_memory_put(void *p, size_t n_bytes)
 {
 	if (p)
-		munmap(p, n_bytes);
+		munmap(p, round_up(n_bytes));
 }
 
 /* Nobody outside can choose keys that fall into one bucket. */

@@ -95,17 +95,25 @@ static __always_inline void dbx_result_outcome(struct dbx_result *res, const str
 }
 
 /*
- * Mark of what leaves by the result's path, 0 = none: 0 private endpoint, 1 service endpoint, 2 NAT
- * or, of an isolated workspace, the firewall.
+ * Which of a profile's marks what leaves by the result's path has: 0 private endpoint, 1 service
+ * endpoint, 2 NAT or, of an isolated workspace, the firewall; more than 2: none.
  */
+static __always_inline dbx_u32 dbx_mark_index(const struct dbx_result *res)
+{
+	if (res->verdict == DBX_VERDICT_DROP)
+		return ~0u;
+	return res->path == DBX_PATH_FIREWALL ? 2 : res->path - DBX_PATH_PRIVATE_ENDPOINT;
+}
+
+/* Mark of what leaves by the result's path, 0 = none. */
 static __always_inline dbx_u32 dbx_path_mark(const struct dbx_env *env,
 					     const struct dbx_image_header *hdr,
 					     const struct dbx_result *res)
 {
+	dbx_u32 which = dbx_mark_index(res);
 	const struct dbx_profile *p;
-	dbx_u32 which = res->path == DBX_PATH_FIREWALL ? 2 : res->path - DBX_PATH_PRIVATE_ENDPOINT;
 
-	if (res->verdict == DBX_VERDICT_DROP || which > 2)
+	if (which > 2)
 		return 0;
 	p = dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], res->profile, DBX_PROFILE_SHIFT, sizeof(*p));
 	return p ? p->marks[which] : 0;
@@ -299,6 +307,20 @@ static __always_inline void dbx_classify_dns(const struct dbx_env *env, const st
 		dbx_result_set(res, DBX_VERDICT_PASS, DBX_REASON_DNS_STEERED, DBX_PATH_LOCAL);
 }
 
+/* What the outcome of the rules makes of the packet. */
+static __always_inline void
+dbx_classify_outcome(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		     const struct dbx_binding *b, const struct dbx_profile *profile,
+		     const struct dbx_outcome *o, const struct dbx_pkt *pkt, struct dbx_result *res)
+{
+	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
+		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
+	else if (o->flags & (DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD))
+		dbx_classify_learned(env, hdr, b, pkt, o, res);
+	else
+		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+}
+
 /*
  * Judges a tuple whose source binding is known. res holds workspace, policy, product and
  * generation already.
@@ -331,12 +353,7 @@ static __always_inline void dbx_classify_dst(const struct dbx_env *env,
 			dbx_result_deny(res, DBX_REASON_FRAGMENT_NO_FIRST);
 		return;
 	}
-	if (o->flags & DBX_OUTCOME_F_WORKSPACE)
-		dbx_classify_workspace(env, hdr, b, profile, o->rule, pkt, res);
-	else if (o->flags & (DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD))
-		dbx_classify_learned(env, hdr, b, pkt, o, res);
-	else
-		dbx_result_outcome(res, o, b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_classify_outcome(env, hdr, b, profile, o, pkt, res);
 }
 
 static __always_inline void dbx_frag_key_of(const struct dbx_pkt *pkt, struct dbx_frag_key *key)
@@ -369,6 +386,24 @@ static __always_inline void dbx_classify_fragment(const struct dbx_env *env, str
 	}
 }
 
+/* Whose the source says to be. */
+static __always_inline void dbx_result_source(struct dbx_result *res, const struct dbx_binding *b)
+{
+	res->workspace_id = b->workspace_id;
+	res->policy = b->policy;
+	res->product = b->product;
+	res->policy_uid = b->policy_uid;
+	res->dry_run = !!(b->flags & DBX_BINDING_F_DRY_RUN);
+}
+
+/* And what follows from it, when the frame came by the way that the binding asks for. */
+static __always_inline void dbx_result_binding(struct dbx_result *res, const struct dbx_binding *b)
+{
+	res->profile = b->profile;
+	res->quota = b->quota;
+	res->reject = !!(b->flags & DBX_BINDING_F_REJECT);
+}
+
 /* Judges a parsed packet. Later fragments leave with the ports of their first, when remembered. */
 static __always_inline void dbx_classify(const struct dbx_env *env,
 					 const struct dbx_image_header *hdr, struct dbx_pkt *pkt,
@@ -381,18 +416,12 @@ static __always_inline void dbx_classify(const struct dbx_env *env,
 		dbx_result_deny(res, DBX_REASON_UNKNOWN_SOURCE);
 		return;
 	}
-	res->workspace_id = b->workspace_id;
-	res->policy = b->policy;
-	res->product = b->product;
-	res->policy_uid = b->policy_uid;
-	res->dry_run = !!(b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_result_source(res, b);
 	if (!dbx_binding_fits(env, b, pkt)) {
 		dbx_result_deny(res, DBX_REASON_SPOOFED_SOURCE);
 		return;
 	}
-	res->profile = b->profile;
-	res->quota = b->quota;
-	res->reject = !!(b->flags & DBX_BINDING_F_REJECT);
+	dbx_result_binding(res, b);
 	if (pkt->frag != DBX_FRAG_NONE)
 		dbx_classify_fragment(env, pkt);
 	if (pkt->flags & DBX_PKT_F_PROTO_UNKNOWN)

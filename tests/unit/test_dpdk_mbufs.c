@@ -132,6 +132,8 @@ static struct rte_mbuf *in_a_chain(void)
 								       some_room(), some_room())),
 				 0);
 	}
+	if (gen_percent(&rnd, 10))
+		head->pkt_len = gen_below(&rnd, 70000);
 	tally.chained++;
 	return head;
 }
