@@ -153,6 +153,7 @@ int dpk_args_read(struct dpk_args *a, int argc, char **argv)
 	*a = (struct dpk_args){
 		.socket = DBX_WIRE_PATH, .idle_us = 50, .mbuf_bytes = 2048, .ring_slots = 1024};
 	optind = 1;
+	argv[0] = (char *)"dbx-egress-dpdk"; /* it is "--"; messages begin with it */
 	while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		rc = take(a, option, optarg);
 	if (!rc && optind < argc) {
@@ -160,7 +161,8 @@ int dpk_args_read(struct dpk_args *a, int argc, char **argv)
 		rc = -EINVAL;
 	}
 	if (!rc && !a->ports.n) {
-		fprintf(stderr, "dbx-egress-dpdk: no ports: give --workload NAME=DEVICE\n");
+		fprintf(stderr,
+			"dbx-egress-dpdk: no ports: give --workload NAME=DEVICE behind --\n");
 		rc = -EINVAL;
 	}
 	return rc;

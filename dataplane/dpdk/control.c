@@ -164,7 +164,10 @@ int dpk_control_open(struct dpk_control **out, struct dpk_lcores *lcores, const 
 	rc = rc ? rc : watch(c, c->listen_fd, EPOLLIN, AT_LISTEN, EPOLL_CTL_ADD);
 	rc = rc ? rc : watch(c, c->wake_fd, EPOLLIN, AT_WAKE, EPOLL_CTL_ADD);
 	if (rc) {
-		fail(path, "it cannot be listened on", rc);
+		fail(path,
+		     rc == -EADDRINUSE ? "another process is served there; each needs a --socket"
+				       : "it cannot be listened on",
+		     rc);
 		dpk_control_close(&c);
 		return rc;
 	}

@@ -87,9 +87,11 @@ int dpk_image_map(struct dpk_image **out, int fd, uint64_t n_bytes, const char *
 	*why = "policy image: not a memfd that is sealed against changes";
 	if (seals < 0 || (seals & SEALS) != SEALS)
 		return -EINVAL;
+	*why = "policy image: no image has this size";
+	if (n_bytes < DBX_CHUNK_BYTES || n_bytes > IMAGE_MAX)
+		return -EINVAL;
 	*why = "policy image: its size is not what was said";
-	if (n_bytes < DBX_CHUNK_BYTES || n_bytes > IMAGE_MAX || fstat(fd, &st) ||
-	    (uint64_t)st.st_size != n_bytes)
+	if (fstat(fd, &st) || (uint64_t)st.st_size != n_bytes)
 		return -EINVAL;
 	*why = "policy image: it cannot be mapped";
 	img = calloc(1, sizeof(*img));

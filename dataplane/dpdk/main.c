@@ -157,7 +157,10 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	if (rte_eal_init(n_eal, eal) < 0) {
 		free(eal);
-		say("the EAL does not start", -rte_errno);
+		fprintf(stderr,
+			"dbx-egress-dpdk: the EAL does not start (%s): its messages are above; "
+			"without huge pages it needs --no-huge\n",
+			rte_strerror(rte_errno));
 		return 1;
 	}
 	rc = open_all(&args);

@@ -49,7 +49,8 @@ int dpk_port_parse(struct dpk_ports *ports, const char *text, bool is_workload, 
 	if (take(p->name, sizeof(p->name), text, (size_t)(eq - text)) ||
 	    take(p->net.name, sizeof(p->net.name), eq + 1,
 		 host ? (size_t)(host - eq - 1) : strlen(eq + 1)) ||
-	    (host && take(p->host.name, sizeof(p->host.name), host + 6, strlen(host + 6)))) {
+	    (host && take(p->host.name, sizeof(p->host.name), host + 6, strlen(host + 6))) ||
+	    strpbrk(p->net.name, ",=") || strpbrk(p->host.name, ",=")) {
 		free(p);
 		return -EINVAL;
 	}
@@ -94,20 +95,52 @@ static uint16_t least(uint32_t a, uint32_t b)
 	return (uint16_t)(a < b ? a : b);
 }
 
-static int find_device(struct dpk_device *d)
+/* Says what there is, to who gave another name. */
+static int fail_unknown(const char *device)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	unsigned int n = 0;
+	uint16_t id;
+
+	fprintf(stderr, "dbx-egress-dpdk: device %s: no such DPDK device; ", device);
+	RTE_ETH_FOREACH_DEV(id)
+	{
+		if (!rte_eth_dev_get_name_by_port(id, name))
+			fprintf(stderr, "%s%s", n++ ? ", " : "there are: ", name);
+	}
+	fprintf(stderr, "%s\n",
+		n ? "" : "there is none: -a ADDRESS or --vdev=NAME,... in front of --");
+	return -ENODEV;
+}
+
+static bool is_used(const struct dpk_ports *ports, const struct dpk_device *d)
+{
+	for (unsigned int i = 0; i < ports->n; i++) {
+		const struct dpk_port *p = ports->v[i];
+
+		if ((d != &p->net && d->id == p->net.id) || (d != &p->host && d->id == p->host.id))
+			return true;
+	}
+	return false;
+}
+
+static int find_device(const struct dpk_ports *ports, struct dpk_device *d)
 {
 	char *end;
 	unsigned long n = strtoul(d->name, &end, 10);
-	int rc;
 
-	if (!*end && n < RTE_MAX_ETHPORTS && rte_eth_dev_is_valid_port((uint16_t)n)) {
+	if (!*end && n < RTE_MAX_ETHPORTS && rte_eth_dev_is_valid_port((uint16_t)n))
 		d->id = (uint16_t)n;
-		return 0;
-	}
-	rc = rte_eth_dev_get_port_by_name(d->name, &d->id);
-	if (rc)
+	else if (rte_eth_dev_get_port_by_name(d->name, &d->id))
 		d->id = DPK_NO_DEVICE;
-	return rc ? fail(d->name, "no such DPDK device", rc) : 0;
+	if (d->id == DPK_NO_DEVICE)
+		return fail_unknown(d->name);
+	if (!is_used(ports, d))
+		return 0;
+	fprintf(stderr, "dbx-egress-dpdk: device %s: given twice; each needs one of its own\n",
+		d->name);
+	d->id = DPK_NO_DEVICE;
+	return -EEXIST;
 }
 
 static void want_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
@@ -145,11 +178,8 @@ static int start_device(struct dpk_device *d, const struct dpk_port_opts *o,
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
-	int rc = find_device(d);
+	int rc = rte_eth_dev_info_get(d->id, &info);
 
-	if (rc)
-		return rc;
-	rc = rte_eth_dev_info_get(d->id, &info);
 	if (rc)
 		return fail(d->name, "its limits cannot be read", rc);
 	d->n_rx = least(o->n_cores, info.max_rx_queues);
@@ -172,23 +202,33 @@ static int start_device(struct dpk_device *d, const struct dpk_port_opts *o,
 	return rc && rc != -ENOTSUP ? fail(d->name, "it refuses promiscuous mode", rc) : 0;
 }
 
-static unsigned int count_devices(const struct dpk_ports *ports)
+static int find_all(const struct dpk_ports *ports, unsigned int *n)
 {
-	unsigned int n = 0;
+	int rc = 0;
 
-	for (unsigned int i = 0; i < ports->n; i++)
-		n += 1 + !!ports->v[i]->host.name[0];
-	return n;
+	*n = 0;
+	for (unsigned int i = 0; i < ports->n && !rc; i++) {
+		struct dpk_port *p = ports->v[i];
+
+		rc = find_device(ports, &p->net);
+		if (!rc && p->host.name[0])
+			rc = find_device(ports, &p->host);
+		*n += 1 + !!p->host.name[0];
+	}
+	return rc;
 }
 
 int dpk_ports_start(struct dpk_ports *ports, const struct dpk_port_opts *o)
 {
 	uint32_t n = o->n_mbufs;
 	struct rte_mempool *pool;
-	int rc = 0;
+	unsigned int n_devices;
+	int rc = find_all(ports, &n_devices);
 
+	if (rc)
+		return rc;
 	if (!n)
-		n = count_devices(ports) * o->n_cores * o->ring_slots * 2 + o->n_cores * 512;
+		n = n_devices * o->n_cores * o->ring_slots * 2 + o->n_cores * 512;
 	pool = rte_pktmbuf_pool_create("dbx_frames", n, 256, 0,
 				       (uint16_t)(o->mbuf_bytes + RTE_PKTMBUF_HEADROOM),
 				       SOCKET_ID_ANY);
