@@ -3,15 +3,21 @@
  * bench_dpdk_packets.c -- what a packet costs in the pipeline of dbx-egress-dpdk, beside forwarding alone and
  * beside what DPDK has for the same rules: rte_fib with rte_hash, and rte_acl.
  *
- * 1,000 workspaces, 200 policies over Azure's real service tags (DBX_DATA=DIR: of DIR/ip-ranges; else those
- * of rules/feeds), both families, on one core (DBX_BENCH_CORE=N, else where it runs). All rows take the
- * same packets, made before, from the same queues of net_ring, and put them back, in turns within one run.
- * A row that judges any packet otherwise than the classifier on the host, or whose sums by workspace are not
- * what they must be, is INVALID, and the exit code 1. Rivals come in two forms, dpdk_bench.h says which;
- * none of them tells anybody of a denial. Each takes the vector instructions that are fastest here.
- * Time is that of the thread, so that others who run on the core do not count.
- * DBX_BENCH_QUICK=1: fewer rounds, and not the ACL of all rules, which takes a minute to build. DBX_BENCH_MIX=OWN,TAGS: that mix alone, in percent (own: to where the
- * policy allows; tags: to any range; the rest anywhere). DBX_BENCH_ONLY=TEXT: rows whose name has it.
+ * 1,000 workspaces, 200 policies over Azure's real service tags, both families, on one core. All rows take
+ * the same packets, made before, from the same queues of net_ring, and put them back, in turns within one
+ * run. A row that judges any packet otherwise than the classifier on the host, or whose sums by workspace
+ * are not what they must be, is INVALID, and the exit code 1. Rivals come in two forms, dpdk_bench.h says
+ * which, and each takes the vector instructions that are fastest here. They tell nobody of a denial, take
+ * any frame to be from the interface of its source, remember no fragments and look into no tunnel: ours
+ * does. Time is that of the thread, so that others who run on the core do not count.
+ *
+ * DBX_DATA=DIR      the range file of DIR/ip-ranges, else that of rules/feeds
+ * DBX_BENCH_CORE    its number, else where this runs
+ * DBX_BENCH_QUICK   fewer rounds, and not the ACL of all rules, which takes a minute to build
+ * DBX_BENCH_MIX     OWN,TAGS: this mix alone; percent of packets to where the policy allows, and to any range
+ * DBX_BENCH_FAMILY  4 or 6: this one alone
+ * DBX_BENCH_ONLY    rows alone whose name has this
+ * DBX_BENCH_ROUNDS  how many
  */
 #include <sched.h>
 #include <stdio.h>
@@ -32,13 +38,14 @@
 #include "common/bench.h"
 #include "dataplane/dpdk/pipe.h"
 
-#define QUEUES    16u
-#define QUEUE_LEN 992u /* packets in a queue, a multiple of the burst */
-#define PACKETS   (QUEUES * QUEUE_LEN)
-#define ROUNDS    21
-#define CYCLES    5 /* of all packets in a round */
-#define BAR_NS    60.0
-#define BAR_ACL   3.0
+#define QUEUES     16u
+#define QUEUE_LEN  992u /* packets in a queue, a multiple of the burst */
+#define PACKETS    (QUEUES * QUEUE_LEN)
+#define ROUNDS     21
+#define ROUNDS_MAX 1000
+#define CYCLES     5 /* of all packets in a round */
+#define BAR_NS     60.0
+#define BAR_ACL    3.0
 
 _Static_assert(DPB_BURST == DPK_BURST, "one burst for all");
 
@@ -229,7 +236,7 @@ static struct row {
 	const struct dpb_counts *counts;
 	const char *selected;
 	unsigned int number;
-	double ns[ROUNDS], median, least;
+	double ns[ROUNDS_MAX], median, least;
 	uint64_t n_packets, n_passed, n_differ;
 	bool is_wrong;
 } rows[] = {
@@ -253,6 +260,14 @@ static bool is_quick(void)
 	return getenv("DBX_BENCH_QUICK") != NULL;
 }
 
+static int n_rounds(void)
+{
+	const char *text = getenv("DBX_BENCH_ROUNDS");
+	int n = text ? atoi(text) : is_quick() ? 5 : ROUNDS;
+
+	return n < 1 ? 1 : n > ROUNDS_MAX ? ROUNDS_MAX : n;
+}
+
 static bool is_chosen(const struct row *r)
 {
 	const char *only = getenv("DBX_BENCH_ONLY");
@@ -260,6 +275,14 @@ static bool is_chosen(const struct row *r)
 	if (r->fn == dpb_acl_whole && is_quick())
 		return false;
 	return !only || strstr(r->name, only);
+}
+
+static bool is_any(const char *of)
+{
+	for (unsigned int i = 0; i < N_ROWS; i++)
+		if (strstr(rows[i].name, of) && is_chosen(&rows[i]))
+			return true;
+	return false;
 }
 
 /* ---- rounds ---- */
@@ -471,6 +494,10 @@ static void run_rounds(bool is_v6, int rounds)
 
 static void table(const struct dpb_mix *mix, bool is_v6, int rounds)
 {
+	const char *family = getenv("DBX_BENCH_FAMILY");
+
+	if (family && (family[0] == '6') != is_v6)
+		return;
 	fill_queues(mix, is_v6);
 	printf("\n== IPv%d, %s: %u %% to where the policy allows, %u %% to any range, %u %% anywhere; "
 	       "%.1f %% pass\n",
@@ -498,14 +525,14 @@ int main(void)
 {
 	static const struct dpb_mix mixes[] = {
 		{"random", 0, 50}, {"allowed", 100, 0}, {"mixed", 70, 15}};
-	int rounds = is_quick() ? 5 : ROUNDS;
+	int rounds = n_rounds();
 	const char *text = getenv("DBX_BENCH_MIX");
 	struct dpb_mix asked = {.name = "as asked"};
 
 	start_eal();
 	dpb_world_make();
 	open_ours();
-	dpb_rivals_open(!is_quick());
+	dpb_rivals_open(is_any("rte_acl"), is_chosen(&rows[JOB_WHOLE]));
 	open_device();
 	if (text) {
 		dpb_need(sscanf(text, "%u,%u", &asked.own, &asked.tags) == 2 &&

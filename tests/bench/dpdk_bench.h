@@ -51,11 +51,14 @@ struct dpb_mix {
 	unsigned int own, tags;
 };
 
-/* What is known of a packet beforehand; in its mbuf's private area. */
+/*
+ * What is known of a packet beforehand; in its mbuf's private area. As long as a cache line, so that frames
+ * begin with one, as without it.
+ */
 struct dpb_known {
 	uint16_t workspace;
 	bool passes;
-	uint8_t zero[5];
+	uint8_t zero[61];
 };
 
 void dpb_need(bool ok, const char *what);
@@ -85,7 +88,7 @@ static inline dbx_wide dpb_rest(unsigned int len, bool is_v6)
 /* ---- rivals ---- */
 
 /* with_whole: the ACL of all rules too, which takes a minute. */
-void dpb_rivals_open(bool with_whole);
+void dpb_rivals_open(bool with_acl, bool with_whole);
 size_t dpb_memory(void); /* bytes of EAL's that are in use */
 
 /*

@@ -15,14 +15,15 @@
 
 static struct rte_rcu_qsbr *users; /* of the tables, which nothing changes here */
 
-void dpb_rivals_open(bool with_whole)
+void dpb_rivals_open(bool with_acl, bool with_whole)
 {
 	users = rte_zmalloc("users", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
 	dpb_need(users && !rte_rcu_qsbr_init(users, 1) && !rte_rcu_qsbr_thread_register(users, 0),
 		 "rte_rcu_qsbr");
 	rte_rcu_qsbr_thread_online(users, 0);
 	dpb_fib_open();
-	dpb_acl_open(with_whole);
+	if (with_acl)
+		dpb_acl_open(with_whole);
 }
 
 size_t dpb_memory(void)
@@ -45,12 +46,15 @@ static inline uint32_t be32(const uint8_t *p)
 	return rte_be_to_cpu_32(v);
 }
 
-static inline void fetch(struct rte_mbuf **m)
+/* Of IPv6 what is behind the ports is in the second cache line. */
+static inline void fetch(struct rte_mbuf **m, bool is_v6)
 {
 	for (unsigned int i = 0; i < DPB_BURST; i++)
 		rte_prefetch0(m[i]);
 	for (unsigned int i = 0; i < DPB_BURST; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (unsigned int i = 0; i < DPB_BURST && is_v6; i++)
+		rte_prefetch0(rte_pktmbuf_mtod_offset(m[i], void *, RTE_CACHE_LINE_SIZE));
 }
 
 /* ---- bare ---- */
@@ -80,7 +84,7 @@ static inline void bare6(const struct rte_mbuf *m, struct dpb_keys *k, unsigned 
 
 void dpb_read_bare(struct rte_mbuf **m, struct dpb_keys *k, bool is_v6)
 {
-	fetch(m);
+	fetch(m, false);
 	if (is_v6)
 		for (unsigned int i = 0; i < DPB_BURST; i++)
 			bare6(m[i], k, i);
@@ -179,7 +183,7 @@ static inline uint8_t read_frame(const struct rte_mbuf *m, struct dpb_keys *k, u
 
 void dpb_read_job(struct rte_mbuf **m, struct dpb_keys *k, bool is_v6)
 {
-	fetch(m);
+	fetch(m, is_v6);
 	if (is_v6)
 		for (unsigned int i = 0; i < DPB_BURST; i++)
 			k->why[i] = read_frame(m[i], k, i, true);
