@@ -4,8 +4,8 @@
  * includes this.
  *
  * The process enforces by itself. The driver keeps what it has told (image, names, ports, routes,
- * whether the resolver is there), so that a process that was started anew is told all of it again;
- * what the process cannot make anew (flows, counters) is the process's alone.
+ * whether the resolver is there), so that a process that was started anew is told all of it again, and
+ * holds the file in which the process has its flows; counters are the process's alone.
  * While the process is away every request fails with -ENOTCONN: nothing is learned, nothing applied.
  */
 #ifndef DBX_DATAPLANE_DP_DPDK_H
@@ -57,6 +57,8 @@ struct dbx_dp {
 	struct dbx_secret secret;
 	struct dp_memfd now, next; /* in force; prepared */
 	struct dp_mirror bound;
+	int flows_fd;      /* file with the flows of the process that it came from; -1: none */
+	uint64_t flows_id; /* counters_id of that process */
 	bool is_steered;
 	struct dp_port ports[DP_DPDK_PORTS_MAX];
 	size_t n_ports;

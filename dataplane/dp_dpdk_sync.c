@@ -252,6 +252,36 @@ static int tell_bound(struct dbx_dp *dp, struct dbx_dp_error *err)
 	return rc;
 }
 
+/* ---- flows ---- */
+
+static void drop_flows(struct dbx_dp *dp)
+{
+	if (dp->flows_fd >= 0)
+		close(dp->flows_fd);
+	dp->flows_fd = -1;
+}
+
+/*
+ * Another process gets the file of the one before, then its own is held. What it refuses of it (another
+ * version) are flows that have to be begun anew, no failure.
+ */
+static int keep_flows(struct dbx_dp *dp, struct dbx_dp_error *err)
+{
+	int rc = 0;
+
+	if (dp->flows_fd >= 0 && dp->flows_id == dp->peer.counters_id)
+		return 0;
+	if (dp->flows_fd >= 0)
+		rc = dp_wire_call_locked(dp, DP_CALL(DBX_WIRE_FLOWS_TAKE, .give_fd = &dp->flows_fd),
+					 err);
+	if (rc == -ENOTCONN)
+		return rc;
+	drop_flows(dp);
+	rc = dp_wire_call_locked(dp, DP_CALL(DBX_WIRE_FLOWS_GET, .take_fd = &dp->flows_fd), err);
+	dp->flows_id = dp->peer.counters_id;
+	return rc == -ENOTCONN ? rc : 0;
+}
+
 /* ---- meeting ---- */
 
 static int tell_rest(struct dbx_dp *dp, struct dbx_dp_error *err)
@@ -310,6 +340,8 @@ static int meet(struct dbx_dp *dp, struct dbx_dp_error *err)
 		rc = tell_image(dp, err);
 	if (!rc && dp->n_reconnects)
 		rc = tell_bound(dp, err);
+	if (!rc)
+		rc = keep_flows(dp, err);
 	if (!rc && dp->n_reconnects)
 		rc = tell_rest(dp, err);
 	if (!rc)

@@ -7,6 +7,7 @@
 
 #include <rte_spinlock.h>
 
+#include "dataplane/dpdk/kept.h"
 #include "dataplane/dpdk/request.h"
 
 static int full(int rc)
@@ -82,6 +83,37 @@ int dpk_names_flow_set(struct dpk_core *core, struct dpk_shared *sh, const struc
 	slot.flow = f->flow;
 	rc = dpk_table_put(sh->flows, &f->key, &slot, 1);
 	return rc == -EEXIST ? give_order(f) : full(rc);
+}
+
+/*
+ * What its process had decided, and nobody was changing when it died. Any other flow is unknown, and has
+ * to be begun anew: what was read of its hello is gone.
+ */
+static bool is_decided(const struct dbx_flow_slot *slot)
+{
+	const struct dbx_flow *f = &slot->flow;
+
+	return !slot->lock && !slot->lease && f->start_ns && !f->watch &&
+	       f->n_cuts <= DBX_HELLO_CUTS && f->reason < DBX_REASON_MAX &&
+	       (f->state == DBX_FLOW_ALLOWED || f->state == DBX_FLOW_DENIED);
+}
+
+static int take_over(void *arg, const void *key, const void *value)
+{
+	struct dpk_shared *sh = arg;
+	struct dbx_flow_slot slot;
+	int rc;
+
+	memcpy(&slot, value, sizeof(slot));
+	if (!is_decided(&slot))
+		return 0;
+	rc = dpk_table_put(sh->flows, key, &slot, 1);
+	return rc == -EEXIST ? 0 : full(rc);
+}
+
+int dpk_names_flows_take(struct dpk_shared *sh, int fd)
+{
+	return dpk_kept_each(dpk_table_kept(sh->flows), fd, take_over, sh);
 }
 
 /* ---- walks ---- */

@@ -65,7 +65,8 @@ static int open_tables(struct dpk_shared *sh)
 	n_made++;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !rc; i++) {
 		snprintf(name, sizeof(name), "dbx_%s_%u", v[i].name, n_made);
-		rc = dpk_table_open(v[i].t, name, v[i].key, v[i].value, v[i].max, sh->qsbr);
+		rc = (v[i].t == &sh->flows ? dpk_table_open_kept : dpk_table_open)(
+			v[i].t, name, v[i].key, v[i].value, v[i].max, sh->qsbr);
 	}
 	if (!rc)
 		rc = dpk_recent_open(&sh->frags, sizeof(struct dbx_frag_key), DBX_FRAGS_MAX);

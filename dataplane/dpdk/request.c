@@ -4,6 +4,7 @@
  *
  * The size of each body is checked by the table below before its function is called.
  */
+#include "dataplane/dpdk/kept.h"
 #include "dataplane/dpdk/request.h"
 
 #include <errno.h>
@@ -339,6 +340,25 @@ static int do_flow_del(struct dpk_control *c, struct dpk_connection *k, struct d
 	return gone(dpk_table_del(c->sh->flows, r->body));
 }
 
+static int do_flows_get(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
+{
+	(void)k;
+	r->answer_fd = dpk_kept_fd(dpk_table_kept(c->sh->flows));
+	return 0;
+}
+
+static int do_flows_take(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
+{
+	int rc;
+
+	(void)k;
+	if (r->fd < 0)
+		return refuse(r, -EBADF, "flows: no file came along");
+	rc = dpk_names_flows_take(c->sh, r->fd);
+	return rc ? refuse(r, rc, "flows: the file is not of this process's form, or has too many")
+		  : 0;
+}
+
 static int do_steer(struct dpk_control *c, struct dpk_connection *k, struct dpk_request *r)
 {
 	const struct dbx_wire_steer *w = r->body;
@@ -510,6 +530,8 @@ static const struct {
 	[DBX_WIRE_LCORES] = {do_lcores, 0, 0, 0},
 	[DBX_WIRE_CAPTURE] = {do_capture, sizeof(struct dbx_capture), 1, 1},
 	[DBX_WIRE_LOSS] = {do_loss, 0, 0, 0},
+	[DBX_WIRE_FLOWS_GET] = {do_flows_get, 0, 0, 0},
+	[DBX_WIRE_FLOWS_TAKE] = {do_flows_take, 0, 0, 0},
 };
 
 _Static_assert(sizeof(struct dbx_wire_fib) == 16 && sizeof(struct dbx_wire_route) % 16 == 0 &&

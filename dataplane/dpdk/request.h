@@ -54,6 +54,8 @@ void dpk_connection_forget(struct dpk_connection *k);
 int dpk_names_learn(struct dpk_shared *sh, const struct dbx_bound_key *key,
 		    const struct dbx_bound *bound);
 int dpk_names_flow_set(struct dpk_core *core, struct dpk_shared *sh, const struct dbx_wire_flow *f);
+/* Flows of a process before that were decided, from its file (kept.h). */
+int dpk_names_flows_take(struct dpk_shared *sh, int fd);
 /* A page of a table from *cursor on; returns the number of elements. */
 uint32_t dpk_names_page(struct dpk_shared *sh, uint32_t table, uint64_t *cursor, void *out);
 

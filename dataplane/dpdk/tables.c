@@ -22,6 +22,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_spinlock.h>
 
+#include "dataplane/dpdk/kept.h"
+
 #define CLEAR_WALKS 64u
 
 #define HUGE_BYTES (2ul << 20)
@@ -80,6 +82,7 @@ struct dpk_table {
 	uint32_t n_free;
 	uint32_t *free; /* indices of values that nobody has */
 	uint8_t *values;
+	struct dpk_kept *kept; /* where values lie in a file; NULL: they do not */
 };
 
 static size_t values_bytes(const struct dpk_table *t)
@@ -122,8 +125,8 @@ static int hash_open(struct dpk_table *t, const char *name, struct rte_rcu_qsbr 
 	return rte_hash_rcu_qsbr_add(t->hash, &rcu) ? -rte_errno : 0;
 }
 
-int dpk_table_open(struct dpk_table **out, const char *name, uint32_t key_bytes,
-		   uint32_t value_bytes, uint32_t max, struct rte_rcu_qsbr *qsbr)
+static int open_any(struct dpk_table **out, const char *name, uint32_t key_bytes,
+		    uint32_t value_bytes, uint32_t max, bool is_kept, struct rte_rcu_qsbr *qsbr)
 {
 	struct dpk_table *t = calloc(1, sizeof(*t));
 	int rc;
@@ -136,7 +139,10 @@ int dpk_table_open(struct dpk_table **out, const char *name, uint32_t key_bytes,
 	t->stride = (value_bytes + 7) & ~7u;
 	t->max = max + 1; /* so that a full table still asks rte_hash, which then reclaims */
 	t->free = calloc(t->max, sizeof(*t->free));
-	t->values = dpk_memory_get(values_bytes(t));
+	if (is_kept)
+		t->values = dpk_kept_open(&t->kept, key_bytes, value_bytes, &t->stride, t->max);
+	else
+		t->values = dpk_memory_get(values_bytes(t));
 	rc = t->free && t->values ? hash_open(t, name, qsbr) : -ENOMEM;
 	if (rc) {
 		dpk_table_close(&t);
@@ -149,6 +155,23 @@ int dpk_table_open(struct dpk_table **out, const char *name, uint32_t key_bytes,
 	return 0;
 }
 
+int dpk_table_open(struct dpk_table **out, const char *name, uint32_t key_bytes,
+		   uint32_t value_bytes, uint32_t max, struct rte_rcu_qsbr *qsbr)
+{
+	return open_any(out, name, key_bytes, value_bytes, max, false, qsbr);
+}
+
+int dpk_table_open_kept(struct dpk_table **out, const char *name, uint32_t key_bytes,
+			uint32_t value_bytes, uint32_t max, struct rte_rcu_qsbr *qsbr)
+{
+	return open_any(out, name, key_bytes, value_bytes, max, true, qsbr);
+}
+
+const struct dpk_kept *dpk_table_kept(const struct dpk_table *t)
+{
+	return t->kept;
+}
+
 void dpk_table_close(struct dpk_table **tp)
 {
 	struct dpk_table *t = *tp;
@@ -156,7 +179,10 @@ void dpk_table_close(struct dpk_table **tp)
 	if (!t)
 		return;
 	rte_hash_free(t->hash);
-	dpk_memory_put(t->values, values_bytes(t));
+	if (t->kept)
+		dpk_kept_close(&t->kept);
+	else
+		dpk_memory_put(t->values, values_bytes(t));
 	free(t->free);
 	free(t);
 	*tp = NULL;
@@ -179,8 +205,11 @@ static int add(struct dpk_table *t, const void *key, const void *value)
 	i = t->free[--t->n_free];
 	v = t->values + (size_t)i * t->stride;
 	memcpy(v, value, t->value_bytes);
-	if (!rte_hash_add_key_data(t->hash, key, v))
+	if (!rte_hash_add_key_data(t->hash, key, v)) {
+		if (t->kept)
+			dpk_kept_put(t->kept, v, key);
 		return 0;
+	}
 	t->free[t->n_free++] = i;
 	return -E2BIG;
 }
@@ -206,9 +235,13 @@ int dpk_table_put(struct dpk_table *t, const void *key, const void *value, int i
 
 int dpk_table_del(struct dpk_table *t, const void *key)
 {
+	void *v;
 	int rc;
 
 	rte_spinlock_lock(&t->lock);
+	v = t->kept ? dpk_table_get(t, key) : NULL;
+	if (v)
+		dpk_kept_del(t->kept, v);
 	rc = rte_hash_del_key(t->hash, key);
 	rte_spinlock_unlock(&t->lock);
 	return rc < 0 ? -ENOENT : 0;

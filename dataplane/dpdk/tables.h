@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dpk_kept;
 struct rte_rcu_qsbr;
 
 /* ---- tables that refuse when they are full ---- */
@@ -20,6 +21,10 @@ struct dpk_table;
 /* name: unique in the process. 0 or -errno. */
 int dpk_table_open(struct dpk_table **t, const char *name, uint32_t key_bytes, uint32_t value_bytes,
 		   uint32_t max, struct rte_rcu_qsbr *qsbr);
+/* The same, with its entries in a file too, which a process to come may read (kept.h). */
+int dpk_table_open_kept(struct dpk_table **t, const char *name, uint32_t key_bytes,
+			uint32_t value_bytes, uint32_t max, struct rte_rcu_qsbr *qsbr);
+const struct dpk_kept *dpk_table_kept(const struct dpk_table *t);
 void dpk_table_close(struct dpk_table **t);
 /* By lcores, and by threads that are online in the qsbr. */
 void *dpk_table_get(const struct dpk_table *t, const void *key);

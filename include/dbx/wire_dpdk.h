@@ -66,6 +66,8 @@ enum dbx_wire_type {
 	DBX_WIRE_NAME_EVENT,  /* likewise: one dbx_name_event, cut behind its payload */
 	DBX_WIRE_CAPTURE,     /* dbx_capture, until_ns 0 = stop; -ENOTCONN: nobody takes samples */
 	DBX_WIRE_LOSS,        /* -> dbx_wire_loss, of the capture that was asked for last */
+	DBX_WIRE_FLOWS_GET,   /* -> one fd: a file that has the flows, and outlives the process */
+	DBX_WIRE_FLOWS_TAKE,  /* one fd, of a process before: the flows that it had decided go on */
 	DBX_WIRE_SAMPLE, /* process to daemon: dbx_sample and its bytes, up to DBX_WIRE_BATCH of them */
 	DBX_WIRE_TYPE_MAX,
 };

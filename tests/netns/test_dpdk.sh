@@ -44,10 +44,6 @@ verdicts_alone() { # WHEN
 	is "$1: the other workspace" "$(probe icmp ws2 10.66.1.10)" denied
 }
 
-not_judged() {
-	rest GET /dbx-egress/stats |
-		jq_py 'd["totals"]["by_reason"].get("not-judged", {}).get("packets", 0)'
-}
 
 names_address_is_there() { [ -n "$(names_address ws1 good.test)" ]; }
 
@@ -77,6 +73,42 @@ served_again() { # WHAT
 	before=$(grep -c '^0$' "$lab/load")
 	wait_for 20 served "$before"
 	ok "$1" $?
+}
+
+# Two connections over the death of the process: one whose name was judged, one that had not said it yet.
+hold() {
+	in_ns ws1 "$PYTHON" - $NAMES_SHARED "$lab" >"$lab/held.out" 2>&1 <<-'PY' &
+		import os, socket, ssl, sys, time
+		address, lab = sys.argv[1:]
+		context = ssl._create_unverified_context()
+		def ask(s):
+		    s.sendall(b"GET / HTTP/1.1\r\nHost: good.test\r\n\r\n")
+		    return s.recv(4096).split(b"\r\n")[-1].decode().strip() or s.recv(4096).decode().strip()
+		judged = context.wrap_socket(socket.create_connection((address, 443), 20), server_hostname="good.test")
+		print("before", ask(judged), flush=True)
+		silent = socket.create_connection((address, 443), 20)
+		open(lab + "/held", "w").close()
+		while not os.path.exists(lab + "/go"):
+		    time.sleep(0.1)
+		try:
+		    print("after", ask(judged), flush=True)
+		except OSError as e:
+		    print("after", e, flush=True)
+		try:
+		    silent.settimeout(3)
+		    context.wrap_socket(silent, server_hostname="good.test")
+		    print("silent goes on")
+		except OSError as e:
+		    print("silent fails")
+	PY
+	holder=$!
+	lab_pids+=("$holder")
+	wait_for 20 test -e "$lab/held"
+}
+
+counted() { # REASON
+	rest GET /dbx-egress/stats |
+		jq_py "d['totals']['by_reason'].get('$1', {}).get('packets', 0)"
 }
 
 lab_begin
@@ -109,6 +141,7 @@ daemon_start || { not_ok "the daemon comes back" && done_testing; }
 is "the daemon takes over what is in force" "$(status_of adopted generation)" "True $generation"
 verdicts "the daemon again"
 
+hold
 kill -9 "$dpdk_pid"
 wait "$dpdk_pid" 2>/dev/null
 dpdk_pid=
@@ -127,6 +160,11 @@ wait_for 20 answers
 ok "the process is back" $?
 wait_for 20 eval '[ "$(probe http ws2 203.0.113.20 80)" = passed ]'
 ok "it was told what is in force" $?
+touch "$lab/go"
+wait "$holder"
+is "a connection whose name was judged goes on, one that had not said it does not" \
+	"$(paste -sd, "$lab/held.out")" "before good.test,after good.test,silent fails"
+is "and that one has its own reason" "$([ "$(counted flow-unknown)" -gt 0 ] && echo counted)" counted
 verdicts "the process again"
 like "the daemon said so" "$(cat "$lab/daemon.log")" 'does not answer'
 served_again "the process again: what is allowed is served"
@@ -145,11 +183,11 @@ verdicts_alone "both again"
 served_again "both again: what is allowed is served"
 is "through all of it nothing leaked" "$(grep -c leak "$lab/load")" 0
 
-is "all that the stack had was judged" "$(not_judged)" 0
+is "all that the stack had was judged" "$(counted not-judged)" 0
 # What the stack gets without having been judged is dropped there.
 mac=$(in_ns gw ip -br link show ws1 | awk '{ print $3 }')
 topo_in "$lab_prefix-dp" tests/netns/inject.py ws1-host --dst-mac "$mac" --count 5 \
 	--src 10.66.1.10 --dst 203.0.113.20
-wait_for 20 eval '[ "$(not_judged)" = 5 ]'
+wait_for 20 eval '[ "$(counted not-judged)" = 5 ]'
 ok "frames without a shim are dropped, and counted" $?
 done_testing
