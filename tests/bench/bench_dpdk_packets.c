@@ -14,7 +14,7 @@
  * DBX_DATA=DIR      the range file of DIR/ip-ranges, else that of rules/feeds
  * DBX_BENCH_CORE    its number, else where this runs
  * DBX_BENCH_QUICK   fewer rounds, and not the ACL of all rules, which takes a minute to build
- * DBX_BENCH_MIX     OWN,TAGS: this mix alone; percent of packets to where the policy allows, and to any range
+ * DBX_BENCH_MIX     OWN,TAGS[,OTHERS]: this mix alone, struct dpb_mix says of what
  * DBX_BENCH_FAMILY  4 or 6: this one alone
  * DBX_BENCH_ONLY    rows alone whose name has this
  * DBX_BENCH_ROUNDS  how many
@@ -499,10 +499,10 @@ static void table(const struct dpb_mix *mix, bool is_v6, int rounds)
 	if (family && (family[0] == '6') != is_v6)
 		return;
 	fill_queues(mix, is_v6);
-	printf("\n== IPv%d, %s: %u %% to where the policy allows, %u %% to any range, %u %% anywhere; "
-	       "%.1f %% pass\n",
-	       is_v6 ? 6 : 4, mix->name, mix->own, mix->tags, 100 - mix->own - mix->tags,
-	       100.0 * (double)want_passes / PACKETS);
+	printf("\n== IPv%d, %s: %u %% to where the policy allows, %u %% to where another does, %u %% to any "
+	       "range, %u %% anywhere; %.1f %% pass\n",
+	       is_v6 ? 6 : 4, mix->name, mix->own, mix->others, mix->tags,
+	       100 - mix->own - mix->others - mix->tags, 100.0 * (double)want_passes / PACKETS);
 	for (unsigned int i = 0; i < N_ROWS; i++) {
 		struct row *r = &rows[i];
 
@@ -524,7 +524,7 @@ static void table(const struct dpb_mix *mix, bool is_v6, int rounds)
 int main(void)
 {
 	static const struct dpb_mix mixes[] = {
-		{"random", 0, 50}, {"allowed", 100, 0}, {"mixed", 70, 15}};
+		{"random", 0, 25, 25}, {"allowed", 100, 0, 0}, {"mixed", 70, 10, 10}};
 	int rounds = n_rounds();
 	const char *text = getenv("DBX_BENCH_MIX");
 	struct dpb_mix asked = {.name = "as asked"};
@@ -535,9 +535,10 @@ int main(void)
 	dpb_rivals_open(is_any("rte_acl"), is_chosen(&rows[JOB_WHOLE]));
 	open_device();
 	if (text) {
-		dpb_need(sscanf(text, "%u,%u", &asked.own, &asked.tags) == 2 &&
-				 asked.own + asked.tags <= 100,
-			 "DBX_BENCH_MIX: not two numbers of which the sum is at most 100");
+		dpb_need(sscanf(text, "%u,%u,%u", &asked.own, &asked.tags, &asked.others) >= 2 &&
+				 asked.own <= 100 && asked.tags <= 100 && asked.others <= 100 &&
+				 asked.own + asked.tags + asked.others <= 100,
+			 "DBX_BENCH_MIX: not percentages of which the sum is at most 100");
 		table(&asked, false, rounds);
 		table(&asked, true, rounds);
 		return n_bad != 0;

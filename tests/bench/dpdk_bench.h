@@ -45,10 +45,13 @@ struct dpb_side {
 
 extern struct dpb_side dpb_sides[2]; /* IPv4, IPv6 */
 
-/* Percent of the packets that go where their policy allows, to any range of the file, anywhere. */
+/*
+ * Percent of the packets that go where their policy allows, to any range of the file, to where some other
+ * policy allows; the rest goes anywhere.
+ */
 struct dpb_mix {
 	const char *name;
-	unsigned int own, tags;
+	unsigned int own, tags, others;
 };
 
 /*

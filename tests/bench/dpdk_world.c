@@ -300,6 +300,12 @@ struct to {
 	uint8_t proto;
 };
 
+static struct to meant_by(const struct dpb_line *l, bool is_v6)
+{
+	return (struct to){inside(&l->to, is_v6), (uint16_t)(l->lo + bench_rnd(l->hi - l->lo + 1u)),
+			   l->proto};
+}
+
 static struct to where(const struct dpb_mix *mix, unsigned int policy, bool is_v6)
 {
 	const struct dpb_side *s = &dpb_sides[is_v6];
@@ -310,12 +316,10 @@ static struct to where(const struct dpb_mix *mix, unsigned int policy, bool is_v
 	struct to to = {.port = (uint16_t)(ports[0] + bench_rnd(ports[1] - ports[0] + 1u)),
 			.proto = (uint8_t)t->proto};
 
-	if (what < mix->own && n) {
-		const struct dpb_line *l = &s->lines[first + bench_rnd((uint32_t)n)];
-
-		return (struct to){inside(&l->to, is_v6),
-				   (uint16_t)(l->lo + bench_rnd(l->hi - l->lo + 1u)), l->proto};
-	}
+	if (what < mix->own && n)
+		return meant_by(&s->lines[first + bench_rnd((uint32_t)n)], is_v6);
+	if (what >= 100 - mix->others)
+		return meant_by(&s->lines[bench_rnd((uint32_t)s->n_lines)], is_v6);
 	if (what < mix->own + mix->tags)
 		to.addr = inside(&s->all[bench_rnd((uint32_t)s->n_all)], is_v6);
 	else if (is_v6)
