@@ -107,7 +107,8 @@ static struct dbx_dp *make(const struct dbx_dp_opts *o)
 	if (!dp)
 		return NULL;
 	pthread_mutex_init(&dp->lock, NULL);
-	dp->fd = dp->event_fd = dp->name_fd = dp->sample_fd = dp->now.fd = dp->next.fd = dp->flows_fd = -1;
+	dp->fd = dp->event_fd = dp->name_fd = dp->sample_fd = dp->now.fd = dp->next.fd =
+		dp->flows_fd = -1;
 	snprintf(dp->path, sizeof(dp->path), "%s", o->socket_path ? o->socket_path : DBX_WIRE_PATH);
 	dp->in = malloc(DBX_WIRE_MAX);
 	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -216,7 +216,7 @@ static void listen_there(struct fakedpdk *f)
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", f->path);
 	for (i = 0; i < N_CONNECTIONS; i++)
 		f->fds[i] = -1;
-	f->image_fd = f->next_fd = -1;
+	f->image_fd = f->next_fd = f->flows_fd = -1;
 	f->state = (struct dbx_wire_state){
 		.abi = DBX_ABI_VERSION,
 		.pid = 4711,
@@ -260,6 +260,8 @@ void fakedpdk_kill(struct fakedpdk *f)
 		close(f->image_fd);
 	if (f->next_fd >= 0)
 		close(f->next_fd);
+	if (f->flows_fd >= 0)
+		close(f->flows_fd);
 	f->listen_fd = -1;
 }
 

@@ -63,6 +63,8 @@ struct fakedpdk {
 	bool has_flow;
 	bool is_steered;
 	struct dbx_capture capture;
+	int flows_fd;       /* its own, -1: none; made when it is asked for */
+	uint64_t flows_ino; /* of the file that it was given */
 	struct dbx_wire_iface ports[8];
 	size_t n_ports;
 	struct dbx_wire_iface forward[DBX_WIRE_BATCH];

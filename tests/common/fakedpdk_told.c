@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void fake_give(struct fake_answer *a, const void *v, size_t n)
@@ -290,6 +292,8 @@ static void on_image(struct fakedpdk *f, enum dbx_wire_type type, const void *bo
 void fake_carry_out(struct fakedpdk *f, enum dbx_wire_type type, const void *body, size_t n, int fd,
 		    struct fake_answer *a)
 {
+	struct stat st = {0};
+
 	switch (type) {
 	case DBX_WIRE_HELLO:
 	case DBX_WIRE_STATE:
@@ -322,6 +326,15 @@ void fake_carry_out(struct fakedpdk *f, enum dbx_wire_type type, const void *bod
 		break;
 	case DBX_WIRE_CAPTURE:
 		memcpy(&f->capture, body, sizeof(f->capture));
+		break;
+	case DBX_WIRE_FLOWS_GET:
+		if (f->flows_fd < 0)
+			f->flows_fd = memfd_create("flows", MFD_CLOEXEC);
+		a->fd = f->flows_fd;
+		break;
+	case DBX_WIRE_FLOWS_TAKE:
+		a->rc = fstat(fd, &st) ? -EBADF : 0;
+		f->flows_ino = st.st_ino;
 		break;
 	case DBX_WIRE_LOSS:
 		fake_give(a, &(struct dbx_wire_loss){3, 4}, sizeof(struct dbx_wire_loss));

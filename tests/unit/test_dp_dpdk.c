@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/fakedpdk.h"
@@ -264,6 +265,47 @@ static void test_process_is_told_all(void **state)
 	assert_true(st.counters_id != counters_id);
 	assert_int_equal(learn(2), 0);
 	assert_int_equal(apply(5), 0);
+}
+
+static uint64_t inode_of(int fd)
+{
+	struct stat s;
+
+	assert_int_equal(fstat(fd, &s), 0);
+	return s.st_ino;
+}
+
+/* The file of the process before, once; the next one's own is held from then on. */
+static void test_flows_go_on(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	open_it();
+	first = inode_of(fake.flows_fd);
+	assert_int_equal(fake.n_asked[DBX_WIRE_FLOWS_TAKE], 0);
+	be_evil(DBX_WIRE_STATE, FAKE_GONE); /* the same process again */
+	assert_int_equal(ops->state(dp, &st), -ENOTCONN);
+	assert_true(eventually_connected());
+	assert_int_equal(fake.n_asked[DBX_WIRE_FLOWS_TAKE], 0);
+	fakedpdk_again(&fake);
+	assert_true(EVENTUALLY(fake.n_asked[DBX_WIRE_FLOWS_GET] == 1));
+	assert_true(eventually_connected());
+	assert_int_equal(fake.flows_ino, first);
+	second = inode_of(fake.flows_fd);
+	fakedpdk_again(&fake);
+	refuse(DBX_WIRE_FLOWS_TAKE, -EINVAL, "of another version"); /* no failure */
+	assert_true(EVENTUALLY(fake.n_asked[DBX_WIRE_FLOWS_GET] == 1));
+	assert_true(eventually_connected());
+	assert_int_equal(fake.n_asked[DBX_WIRE_FLOWS_TAKE], 1);
+	assert_true(second != first && inode_of(fake.flows_fd) != second);
+	/* One that leaves in the middle is asked again, with the same file. */
+	second = inode_of(fake.flows_fd);
+	fakedpdk_again(&fake);
+	be_evil(DBX_WIRE_FLOWS_TAKE, FAKE_GONE);
+	assert_true(EVENTUALLY(fake.n_asked[DBX_WIRE_FLOWS_GET] == 1));
+	assert_true(eventually_connected());
+	assert_int_equal(fake.flows_ino, second);
 }
 
 /* While it was away the resolver left, the interface too: what is told is how things are now. */
@@ -540,6 +582,7 @@ int main(void)
 		T(test_another_abi),
 		T(test_daemon_takes_over),
 		T(test_process_is_told_all),
+		T(test_flows_go_on),
 		T(test_changes_while_away),
 		T(test_lost_commit),
 		T(test_lost_lesson),

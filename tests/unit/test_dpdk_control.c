@@ -282,7 +282,7 @@ static void each_length_is_checked(void **state)
 		assert_true(ask(fd, type, body, 1) < 0);
 		assert_true(ask(fd, type, body, 4095) < 0);
 	}
-	for (uint16_t type = DBX_WIRE_CAPTURE; type <= DBX_WIRE_LOSS; type++) {
+	for (uint16_t type = DBX_WIRE_CAPTURE; type <= DBX_WIRE_FLOWS_TAKE; type++) {
 		assert_true(ask(fd, type, body, 1) < 0);
 		assert_true(ask(fd, type, body, 4095) < 0);
 	}
@@ -318,6 +318,31 @@ static void garbage_changes_nothing(void **state)
 			close(got_fd);
 	}
 	assert_int_equal(state_of(fd)->checksum, checksum);
+	close(fd);
+}
+
+static void flows_are_handed_on(void **state)
+{
+	struct dbx_wire_flow f;
+	int fd = greet(DBX_WIRE_ROLE_CONTROL), file;
+
+	(void)state;
+	memset(&f, 0, sizeof(f));
+	f.flow.state = DBX_FLOW_ALLOWED;
+	f.flow.start_ns = 10;
+	assert_int_equal(ask(fd, DBX_WIRE_FLOW_SET, &f, sizeof(f)), 0);
+	assert_int_equal(ask(fd, DBX_WIRE_FLOWS_GET, NULL, 0), 0);
+	file = got_fd;
+	assert_true(file >= 0);
+	assert_int_equal(ask(fd, DBX_WIRE_FLOWS_TAKE, NULL, 0), -EBADF);
+	assert_int_equal(ask_with(fd, DBX_WIRE_FLOWS_TAKE, NULL, 0, fd), -EINVAL);
+	assert_int_equal(ask_with(fd, DBX_WIRE_FLOWS_TAKE, NULL, 0, file), 0); /* has it already */
+	assert_int_equal(walk(fd, DBX_WIRE_TABLE_FLOWS), 1);
+	assert_int_equal(ask(fd, DBX_WIRE_FLOW_DEL, &f.key, sizeof(f.key)), 0);
+	assert_int_equal(ask_with(fd, DBX_WIRE_FLOWS_TAKE, NULL, 0, file),
+			 0); /* it is gone there too */
+	assert_int_equal(walk(fd, DBX_WIRE_TABLE_FLOWS), 0);
+	close(file);
 	close(fd);
 }
 
@@ -413,6 +438,7 @@ int main(void)
 		cmocka_unit_test(hello_comes_first),
 		cmocka_unit_test(each_length_is_checked),
 		cmocka_unit_test(garbage_changes_nothing),
+		cmocka_unit_test(flows_are_handed_on),
 		cmocka_unit_test(a_new_reader_of_events_takes_the_place_of_the_last),
 		cmocka_unit_test(more_connections_than_there_is_room),
 		cmocka_unit_test(only_one_process_listens),
