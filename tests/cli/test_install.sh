@@ -22,6 +22,20 @@ for f in lib/dbx-egress/egress_xdp.bpf.o share/doc/dbx-egress/LICENSE \
 	share/doc/dbx-egress/examples/hardened-connectivity/gateway.json; do
 	[ -s "$root/$f" ] && ok "$f is there" || not_ok "$f is there"
 done
+# With the process come its unit and its manual, without it neither.
+process=absent
+[ ! -e "$O/dbx-egress-dpdk" ] || process=there
+for f in sbin/dbx-egress-dpdk lib/systemd/system/dbx-egress-dpdk.service share/man/man8/dbx-egress-dpdk.8; do
+	is "$f is $process" "$([ -s "$root/$f" ] && echo there || echo absent)" $process
+done
+if [ $process = there ]; then
+	like "its unit starts what was installed" "$(cat "$root/lib/systemd/system/dbx-egress-dpdk.service")" \
+		"^ExecStart=$PREFIX/sbin/dbx-egress-dpdk "
+	for option in $("$root/sbin/dbx-egress-dpdk" --help | grep -oE '^  --[a-z-]+' | grep -v -- --help); do
+		like "its manual knows $option" "$(sed 's/\\-/-/g' "$root/share/man/man8/dbx-egress-dpdk.8")" \
+			"(^|[^a-z-])(f[BR])?$option"
+	done
+fi
 exits "the installed tool runs" 0 "$root/bin/dbx-egressctl" version
 exits "the installed examples are good" 0 "$root/bin/dbx-egressctl" check \
 	"$root/share/doc/dbx-egress/examples/hardened-connectivity" rules/feeds/azure-public.json.gz
