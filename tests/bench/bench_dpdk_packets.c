@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * bench_dpdk_packets.c -- what a packet costs in the pipeline of dbx-egress-dpdk, beside forwarding alone and
- * beside what DPDK has for the same rules: rte_fib with rte_hash, and rte_acl.
+ * bench_dpdk_packets.c -- what a packet costs in the pipeline of dbx-egress-dpdk, beside forwarding
+ * alone and what DPDK has for the same rules: rte_fib with rte_hash, and rte_acl.
  *
  * 1,000 workspaces, 200 policies over Azure's real service tags, both families, on one core. All rows take
  * the same packets, made before, from the same queues of net_ring, and put them back, in turns within one
@@ -33,6 +33,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
+#include <rte_version.h>
 
 #include "bench/dpdk_bench.h"
 #include "common/bench.h"
@@ -101,7 +102,7 @@ static void start_eal(void)
 	snprintf(cpu, sizeof(cpu), "%d", wanted ? atoi(wanted) : sched_getcpu());
 	dpb_need(rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) >= 0, "EAL");
 	rte_memseg_list_walk(make_large, NULL);
-	printf("# core %s\n", cpu);
+	printf("# %s, core %s\n", rte_version(), cpu);
 }
 
 /* What is sent by a queue of net_ring comes by it. */
