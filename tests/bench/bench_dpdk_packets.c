@@ -18,6 +18,7 @@
  * DBX_BENCH_FAMILY  4 or 6: this one alone
  * DBX_BENCH_ONLY    rows alone whose name has this
  * DBX_BENCH_ROUNDS  how many
+ * DBX_BENCH_QUIET   ours tells nobody of a denial either: log.denied is off
  */
 #include <sched.h>
 #include <stdio.h>

@@ -244,7 +244,9 @@ void dpb_world_make(void)
 	dbx_strbuf_add(&b,
 		       "{\"gateway\": {\"interfaces\": [{\"name\": \"ws1\"}], \"workspaces\": [");
 	add_workspaces(&b);
-	dbx_strbuf_addf(&b, "], \"allowed_destinations\": [%s]}}", sets.s);
+	dbx_strbuf_addf(&b, "], %s\"allowed_destinations\": [%s]}}",
+			getenv("DBX_BENCH_QUIET") ? "\"log\": {\"denied\": \"off\"}, " : "",
+			sets.s);
 	add("gateway.json", b.s, b.len);
 	if (vec_world_build(&world)) {
 		vec_findings_print(&world.diag);
