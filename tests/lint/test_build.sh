@@ -37,7 +37,7 @@ without=$(would all)
 none "without libdpdk nothing of it is built" "$(printf '%s\n' "$without" | of_dpdk)"
 like "and make says so" "$without" 'left out: dbx-egress-dpdk \(no libdpdk here\)'
 for what in dbx-egressd dbx-egressctl egress_xdp.bpf.o tests/test_dp_dpdk libdbxdp.a; do
-	like "without libdpdk: $what is built" "$without" "[-]o [^ ]*/build/$what( |\$)|/build/$what[ ;]"
+	like "without libdpdk: $what is built" "$without" "[-]o [^ ]*/build/$what( |\$)|/build/${what}[ ;]"
 done
 for target in asan demo-dpdk install; do
 	none "without libdpdk: nothing of it in make $target" "$(would $target | of_dpdk)"
