@@ -9,6 +9,8 @@
 # own whose stack forwards nothing, and what passes goes on to the gateway's ws1 and ws2 as before.
 # LAB_DPDK_LCORES=2 has two lcores, each with its queues (af_packet).
 # LAB_DPDK=uplink puts the process before `wan` too, for packets that go past the stack.
+# LAB_DPDK_MORE has names of more ports, with nothing behind them.
+# LAB_DPDK_HUGE=1 takes huge pages, of which enough must be free.
 
 dpdk_pid=
 
@@ -70,26 +72,43 @@ dpdk_vdevs() {
 
 # Starts the process, and returns when it listens.
 dpdk_start() { # [OPTIONS]
-	local vdevs cpus n lcores='' uplink=() net=net_${LAB_DPDK_DRIVER:-af_packet}
+	local vdevs cpus n lcores='' more=() net=net_${LAB_DPDK_DRIVER:-af_packet} run=() memory=(--no-huge)
 	mapfile -t vdevs < <(dpdk_vdevs "$([ "$LAB_DPDK" = uplink ] && echo yes)")
-	[ "$LAB_DPDK" != uplink ] ||
-		uplink=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
+	[ "$LAB_DPDK" != uplink ] || more=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
+	for n in ${LAB_DPDK_MORE:-}; do
+		vdevs+=("--vdev=net_null_$n,no-rx=1")
+		more+=(--workload "$n=net_null_$n")
+	done
+	if [ -n "${LAB_DPDK_HUGE:-}" ]; then
+		mkdir -p "$lab/huge"
+		# Mounted where nobody else sees it; it ends with the process.
+		# shellcheck disable=SC2016 # for the inner shell
+		run=(unshare -m sh -c 'mount -t hugetlbfs -o pagesize=2M none "$0" && exec "$@"' "$lab/huge")
+		memory=(--huge-dir "$lab/huge")
+	fi
 	# Any lcore may run on any CPU: there are few, and others use them.
 	cpus=$(nproc --all)
 	for n in $(seq 0 $((${LAB_DPDK_LCORES:-1} - 1))); do
 		lcores=${lcores:+$lcores,}"$n@(0-$((cpus - 1)))"
 	done
 	rm -f "$lab/dpdk.sock"
-	(exec nsenter --net="/run/netns/$lab_prefix-dp" "$build/dbx-egress-dpdk" --no-huge --no-pci --no-shconf \
-		--file-prefix="$lab_prefix" --lcores="$lcores" "${vdevs[@]}" -- \
+	(exec nsenter --net="/run/netns/$lab_prefix-dp" "${run[@]}" "$build/dbx-egress-dpdk" "${memory[@]}" \
+		--no-pci --no-shconf --file-prefix="$lab_prefix" --lcores="$lcores" "${vdevs[@]}" -- \
 		--workload "ws1=${net}_ws1_net,host=${net}_ws1_host" \
 		--workload "ws2=${net}_ws2_net,host=${net}_ws2_host" \
-		"${uplink[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
+		"${more[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
 	dpdk_pid=$!
 	wait_for 60 test -S "$lab/dpdk.sock" && return 0
 	echo "# the process did not come up:"
 	sed 's/^/#   /' "$lab/dpdk.log"
 	return 1
+}
+
+dpdk_state() { # NAME...: what the process says of itself, not the daemon
+	"${PYTHON:-python3}" tests/netns/dpdk_wire.py state "$lab/dpdk.sock" |
+		awk -F= -v names="$*" '
+		{ v[$1] = $2 }
+		END { n = split(names, k, " "); for (i = 1; i <= n; i++) printf "%s%s", v[k[i]], i < n ? " " : "\n" }'
 }
 
 dpdk_end() { # SIGNAL
@@ -99,17 +118,50 @@ dpdk_end() { # SIGNAL
 	dpdk_pid=
 }
 
-# Runs another test of this folder in such a lab: one result for all of its.
-dpdk_suite() { # DRIVER NAME
-	local n
-	out=$(LAB_DPDK=${LAB_DPDK:-1} LAB_DPDK_DRIVER=$1 "tests/netns/test_$2.sh" 2>&1)
-	n=$(printf '%s\n' "$out" | grep -c '^ok ')
-	if printf '%s\n' "$out" | grep -q '^1\.\.0'; then
-		skip "test_$2.sh over net_$1" "$(printf '%s\n' "$out" | sed -n 's/^1\.\.0 # SKIP //p')"
-	elif printf '%s\n' "$out" | grep -q '^not ok' || [ "$n" -eq 0 ] ||
-		! printf '%s\n' "$out" | grep -q "^1\.\.$n\$"; then
-		not_ok "test_$2.sh over net_$1" "$(printf '%s\n' "$out" | grep -A 12 '^not ok' | head -80)"
+# ---- other tests of this folder, in such a lab ---------------------------------------------------
+
+DPDK_JOBS=${DPDK_JOBS:-3} # they mostly wait
+
+dpdk_suites=()
+dpdk_outputs=
+
+# Starts one, when there is room.
+dpdk_suite() { # DRIVER NAME [VARIABLE=VALUE...]
+	[ -n "$dpdk_outputs" ] || dpdk_outputs=$(mktemp -d "${TMPDIR:-/tmp}/dbx-suites.XXXXXX") || exit 1
+	trap 'rm -rf "$dpdk_outputs"' EXIT
+	while [ "$(jobs -rp | wc -l)" -ge "$DPDK_JOBS" ]; do
+		wait -n
+	done
+	{
+		SECONDS=0
+		env LAB_DPDK="${LAB_DPDK:-1}" LAB_DPDK_DRIVER="$1" "${@:3}" "tests/netns/test_$2.sh"
+		echo "# $SECONDS seconds"
+	} >"$dpdk_outputs/${#dpdk_suites[@]}" 2>&1 &
+	dpdk_suites+=("test_$2.sh over net_$1${3:+ ${*:3}}")
+}
+
+# Waits for those that were started; one result for all of each.
+dpdk_suites_end() {
+	local i
+	wait
+	for i in "${!dpdk_suites[@]}"; do
+		dpdk_suite_result "${dpdk_suites[i]}" "$(cat "$dpdk_outputs/$i")"
+	done
+	dpdk_suites=()
+}
+
+dpdk_suite_result() { # WHAT OUTPUT
+	local n why
+	n=$(printf '%s\n' "$2" | grep -c '^ok ')
+	if printf '%s\n' "$2" | grep -q '^1\.\.0'; then
+		skip "$1" "$(printf '%s\n' "$2" | sed -n 's/^1\.\.0 # SKIP //p')"
+	elif printf '%s\n' "$2" | grep -q '^not ok' || [ "$n" -eq 0 ] ||
+		! printf '%s\n' "$2" | grep -q "^1\.\.$n\$"; then
+		not_ok "$1" "$(printf '%s\n' "$2" | grep -A 12 '^not ok' | head -80; printf '%s\n' "$2" | tail -5)"
 	else
-		ok "test_$2.sh over net_$1: $n as with the kernel program"
+		ok "$1: $n as with the kernel program, $(printf '%s\n' "$2" | sed -n '$s/^# //p')"
+		while IFS='#' read -r n why; do
+			skip "$1: ${n#ok * - }" "${why# SKIP }"
+		done < <(printf '%s\n' "$2" | grep '^ok .* # SKIP ')
 	fi
 }

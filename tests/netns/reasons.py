@@ -74,6 +74,8 @@ def counted(row, before):
         return "" if now[2][key] > before[2][key] else "not counted by the resolver"
     if now[1][key] <= before[1][key]:
         return "no packet counted"
+    if row.reason in reasons_rows.SUM_ALONE:
+        return f"{now[0][key]} packets by workspace" if now[0][key] else ""
     if now[0][key] - now[1][key] != before[0][key] - before[1][key]:
         return f"{now[0][key]} packets by workspace, {now[1][key]} in sum"
     return ""

@@ -216,6 +216,12 @@ def hidden(_):
     within("ws1", "tc", "qdisc", "del", "dev", "eth0", "clsact")
 
 
+def unjudged(_):
+    """Frames that come to the stack as if dbx-egress-dpdk had sent them, without its word."""
+    python("dp", "tests/netns/inject.py", "ws1-host", "--dst-mac", mac_of("gw", "ws1"), "--count", "5",
+           "--src", OWN, "--dst", SHARED)
+
+
 def run(stage, rows):
     {"not-ready": not_ready}.get(stage, globals().get(stage))(rows)
 

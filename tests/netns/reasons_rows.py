@@ -19,6 +19,8 @@ BEFORE_SOURCE = {"truncated", "not-ip", "vlan-depth", "bad-ipv4", "bad-ipv6", "b
 NOT_ASKED = {"spoofed-source", "fragment-no-first"}
 # Allowed packets that are no use of anything allowed: counted only (ebpf/conclude.h).
 COUNTED = {"arp", "neighbour-discovery", "dns-steered", "name-handshake"}
+# Dropped where the stack takes over from dbx-egress-dpdk: counted by reason alone, of no workspace.
+SUM_ALONE = {"not-judged"}
 
 
 def row(verdict, reason, workspace=None, now="same", name=None, is_dns=False, has_record=True, vector=None,
@@ -115,6 +117,7 @@ STAGES = {
     ],
     "full": lambda: [row("DROP", "flow-table-full", 1001, ANY)],
     "hidden": lambda: [row("DROP", "vlan-hidden", None, "unknown")],
+    "unjudged": lambda: [row("DROP", "not-judged", None, "unknown", has_record=False)],
 }
 DOCUMENTS = {"empty": None, "vectors": "vectors", "driver": "vectors", "broken": "vectors"}
 

@@ -56,6 +56,8 @@ apply() { # FILE...
 	ctl apply "$@" >"$lab/apply.log" 2>&1 || not_ok "apply $*" "$(cat "$lab/apply.log")"
 }
 
+# With dbx-egress-dpdk, an interface can be attached where the process has a port of that name.
+[ -z "${LAB_DPDK:-}" ] || export LAB_DPDK_MORE=ghost
 lab_begin
 echo "$policy_free" >"$lab/np.json"
 echo "$option_free" >"$lab/opt.json"
@@ -75,7 +77,12 @@ daemon_start || { not_ok "the daemon starts"; done_testing; }
 
 # ---- attached by the document -------------------------------------------------------------------
 
-is "nothing is judged before a document or an option names an interface" "$(probe icmp ws1 203.0.113.10)" passed
+if [ -z "${LAB_DPDK:-}" ]; then
+	is "nothing is judged before a document or an option names an interface" \
+		"$(probe icmp ws1 203.0.113.10)" passed
+else
+	is "nothing passes before a document or an option names a port" "$(probe icmp ws1 203.0.113.10)" denied
+fi
 gateway ws1 >"$lab/gw1.json"
 apply "$lab/gw1.json"
 check "an interface is attached though there is no policy yet" is_attached ws1

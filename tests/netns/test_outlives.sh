@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # timeout: 400
 #
-# What the kernel holds is read with bpftool, not asked of the daemon. OUTLIVES_ROUNDS and
-# OUTLIVES_SEED choose how often, and when, it is killed in the middle of an apply.
+# What the kernel holds is read with bpftool, what dbx-egress-dpdk does from itself: neither is asked of
+# the daemon. OUTLIVES_ROUNDS and OUTLIVES_SEED choose how often, and when, it is killed in the middle of an
+# apply.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
@@ -16,8 +17,15 @@ seed=${OUTLIVES_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 
 # ---- what the kernel has ------------------------------------------------------------------------
 
-# Ids of the link, its program and its interface; then the program's maps.
+# Ids of the link, its program and its interface; then the program's maps. With dbx-egress-dpdk, the link
+# and the process: the program in the link only takes over from that, and each daemon puts its own there.
 kernel_ids() { # INTERFACE
+	if [ -n "${LAB_DPDK:-}" ]; then
+		bpftool -j link show pinned "$lab/bpf/dbx-egress/link_$1" | jq_py '"link", d["id"]'
+		in_ns gw ip -j link show "$1" | jq_py '"attached", d[0]["ifindex"], "xdp" in d[0]'
+		dpdk_state pid counters_id has_secret
+		return
+	fi
 	bpftool -j link show pinned "$lab/bpf/dbx-egress/link_$1" |
 		jq_py '"link", d["id"], "program", d["prog_id"]'
 	bpftool -j prog show pinned "$lab/bpf/dbx-egress/prog" |
@@ -28,6 +36,7 @@ kernel_ids() { # INTERFACE
 # "GENERATION CONTENT_HASH" of the active image: the header is at the start of its first chunk.
 kernel_image() {
 	local id
+	[ -z "${LAB_DPDK:-}" ] || { dpdk_state generation content_hash && return; }
 	id=$(bpftool -j map lookup pinned "$lab/bpf/dbx-egress/map_images" key 0 0 0 0 |
 		jq_py 'd["inner_map_id"] if "inner_map_id" in d else int.from_bytes(bytes(int(x, 16) for x in d["value"]), "little")')
 	bpftool -j map lookup id "$id" key 0 0 0 0 | "$PYTHON" -c '

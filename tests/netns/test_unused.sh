@@ -156,12 +156,13 @@ ended() {
 		'sum(r["packets"] for r in d["rows"] if r["verdict"] == "PASS" and str(r["rule"]).endswith(" 203.0.113.10/32"))')" $((had + 5))
 }
 
-# Everything in the kernel is lost, as by a reboot: counters begin at nothing, times are kept.
+# Everything in the kernel, and in the process, is lost, as by a reboot: counters begin at nothing, times are kept.
 rebooted() {
 	local last
 	last=$(entry 203.0.113.10/32 last_time)
 	daemon_stop
 	rm -rf "$lab/bpf/dbx-egress"
+	dpdk_end KILL
 	daemon_start || return
 	wait_for 20 ctl unused
 	is "after a reboot there is no packet" "$(entry 203.0.113.10/32 packets)" 0
