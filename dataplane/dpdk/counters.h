@@ -43,10 +43,10 @@ static inline void dpk_rows_close(struct dpk_rows *t)
 /* The key as words: what was just written in parts is slow to be read as a whole. */
 #define DPK_KEY_WORDS (sizeof(struct dbx_counter_key) / sizeof(dbx_u64))
 
-static __always_inline dbx_u32 dpk_row_hash(const dbx_u64 w[DPK_KEY_WORDS])
+static __always_inline dbx_u32 dpk_row_hash(dbx_u64 w0, dbx_u64 w1, dbx_u64 w2)
 {
-	dbx_u64 h = (w[0] ^ (w[1] << 31 | w[1] >> 33) ^ w[2] * 0x9e3779b97f4a7c15ull) *
-		    0xff51afd7ed558ccdull;
+	dbx_u64 h =
+		(w0 ^ (w1 << 31 | w1 >> 33) ^ w2 * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
 
 	return (dbx_u32)(h >> 32);
 }
@@ -122,12 +122,6 @@ static __always_inline struct dpk_owed *dpk_rows_next_owed(struct dpk_rows *t, s
 	return &o->v[o->n++];
 }
 
-static __always_inline void dpk_rows_fetch(const struct dpk_rows *t, struct dpk_owed *v)
-{
-	v->hash = dpk_row_hash(v->key);
-	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
-}
-
 /* Of one more packet, to be added to. */
 static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, struct dpk_owing *o,
 							struct dbx_counter *unkeyed,
@@ -137,22 +131,30 @@ static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, stru
 
 	memcpy(v->key, k, sizeof(v->key));
 	v->value = (struct dbx_counter){0, 0};
-	dpk_rows_fetch(t, v);
+	v->hash = dpk_row_hash(v->key[0], v->key[1], v->key[2]);
+	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
 	return &v->value;
 }
 
-/* One packet, by record_counter()'s key. */
+/* As struct dbx_counter_key ends. */
+static __always_inline dbx_u64 dpk_key_word(dbx_u8 reason, dbx_u8 verdict, dbx_u8 path)
+{
+	return (dbx_u64)reason | (dbx_u64)verdict << 16 | (dbx_u64)path << 24;
+}
+
+/* One packet. */
 static __always_inline void dpk_rows_add(struct dpk_rows *t, struct dpk_owing *o,
 					 struct dbx_counter *unkeyed, dbx_u64 workspace_id,
-					 const struct dbx_result *res, dbx_u32 bytes)
+					 dbx_u64 rule_uid, dbx_u64 key_word, dbx_u32 bytes)
 {
 	struct dpk_owed *v = dpk_rows_next_owed(t, o, unkeyed);
 
 	v->key[0] = workspace_id;
-	v->key[1] = res->rule_uid;
-	v->key[2] = (dbx_u64)res->reason | (dbx_u64)res->verdict << 16 | (dbx_u64)res->path << 24;
+	v->key[1] = rule_uid;
+	v->key[2] = key_word;
 	v->value = (struct dbx_counter){1, bytes};
-	dpk_rows_fetch(t, v);
+	v->hash = dpk_row_hash(workspace_id, rule_uid, key_word);
+	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
 }
 
 /* Row *at, or the next one that is in use; 0 = there is none. */

@@ -19,6 +19,8 @@
 
 #include <rte_hash_crc.h>
 
+#include "dataplane/dpdk/view.h"
+
 #define SEALS        (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define IMAGE_MAX    (1ull << 32)
 #define PART_MAX     (1u << 30) /* rte_hash_crc() takes 32 bits of length */
@@ -112,6 +114,12 @@ int dpk_image_map(struct dpk_image **out, int fd, uint64_t n_bytes, const char *
 	img->n_bytes = n_bytes;
 	img->n_chunks = ((const struct dbx_image_header *)p)->n_kernel_chunks;
 	img->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	rc = dpk_view_make(&img->view, img);
+	if (rc) {
+		*why = "policy image: no memory for what is looked up by it";
+		dpk_image_free(img);
+		return rc;
+	}
 	*out = img;
 	return 0;
 out:
@@ -161,7 +169,11 @@ int dpk_image_wrap(struct dpk_image **out, const void *base, uint32_t n_chunks)
 
 	if (!img)
 		return -ENOMEM;
-	*img = (struct dpk_image){base, 0, n_chunks, -1};
+	*img = (struct dpk_image){.base = base, .n_chunks = n_chunks, .fd = -1};
+	if (dpk_view_make(&img->view, img)) {
+		free(img);
+		return -ENOMEM;
+	}
 	*out = img;
 	return 0;
 }
@@ -170,6 +182,7 @@ void dpk_image_free(struct dpk_image *img)
 {
 	if (!img)
 		return;
+	dpk_view_free(&img->view);
 	if (img->n_bytes)
 		munmap((void *)img->base, img->n_bytes);
 	if (img->fd >= 0)

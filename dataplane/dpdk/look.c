@@ -15,75 +15,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/dpdk/pipe.h"
-
-/*
- * Sections as arrays: an item never crosses a chunk, and what lies in a chunk fills it, so that items
- * which follow each other do so in memory too. n: those that there are.
- */
-struct view {
-	const struct dbx_image_header *hdr;
-	const uint32_t *src4, *dst4, *src6, *dst6; /* roots */
-	const struct dbx_run32 *runs;
-	const struct dbx_run4 *runs4;
-	const struct dbx_binding *bindings;
-	const struct dbx_profile *profiles;
-	const uint16_t *cells;
-	const uint32_t *sets;
-	const struct dbx_outcome *outcomes;
-	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_cells, n_sets, n_outcomes;
-};
-
-#define FILLS(type, shift) \
-	_Static_assert(sizeof(type) << (shift) == DBX_CHUNK_BYTES, "as many as fill a chunk")
-FILLS(struct dbx_run32, DBX_RUN32_SHIFT);
-FILLS(struct dbx_run4, DBX_RUN4_SHIFT);
-FILLS(struct dbx_binding, DBX_BINDING_SHIFT);
-FILLS(struct dbx_profile, DBX_PROFILE_SHIFT);
-FILLS(uint16_t, DBX_CELL_SHIFT);
-FILLS(uint32_t, DBX_RULESET_SHIFT);
-FILLS(struct dbx_outcome, DBX_OUTCOME_SHIFT);
-
-static const void *array(const struct dpk_image *image, enum dbx_section_id id, uint32_t shift,
-			 uint32_t *n)
-{
-	const struct dbx_section *s = &dpk_image_header(image)->sec[id];
-	uint64_t max;
-
-	*n = 0;
-	if (s->chunk >= image->n_chunks)
-		return NULL;
-	max = (uint64_t)(image->n_chunks - s->chunk) << shift;
-	*n = s->n_items < max ? s->n_items : (uint32_t)max;
-	return image->base + ((uint64_t)s->chunk << DBX_CHUNK_SHIFT);
-}
-
-static const uint32_t *root(const struct dpk_image *image, enum dbx_section_id id)
-{
-	uint32_t n;
-
-	return array(image, id, 0, &n);
-}
-
-/* false: there is none that can be used. */
-static bool see(struct view *v, const struct dpk_image *m)
-{
-	v->hdr = dpk_image_header(m);
-	if (!v->hdr || v->hdr->magic != DBX_IMAGE_MAGIC || v->hdr->abi != DBX_ABI_VERSION)
-		return false;
-	v->src4 = root(m, DBX_SEC_SRC4_ROOT);
-	v->dst4 = root(m, DBX_SEC_DST4_ROOT);
-	v->src6 = root(m, DBX_SEC_SRC6_ROOT);
-	v->dst6 = root(m, DBX_SEC_DST6_ROOT);
-	v->runs = array(m, DBX_SEC_RUNS32, DBX_RUN32_SHIFT, &v->n_runs);
-	v->runs4 = array(m, DBX_SEC_DST4_RUNS, DBX_RUN4_SHIFT, &v->n_runs4);
-	v->bindings = array(m, DBX_SEC_BINDINGS, DBX_BINDING_SHIFT, &v->n_bindings);
-	v->profiles = array(m, DBX_SEC_PROFILES, DBX_PROFILE_SHIFT, &v->n_profiles);
-	v->cells = array(m, DBX_SEC_CELLS, DBX_CELL_SHIFT, &v->n_cells);
-	v->sets = array(m, DBX_SEC_RULESETS, DBX_RULESET_SHIFT, &v->n_sets);
-	v->outcomes = array(m, DBX_SEC_OUTCOMES, DBX_OUTCOME_SHIFT, &v->n_outcomes);
-	return v->src4 && v->dst4 && v->src6 && v->dst6;
-}
+#include "dataplane/dpdk/image.h"
+#include "dataplane/dpdk/view.h"
 
 /* ---- frames ---- */
 
@@ -171,7 +104,7 @@ static inline bool read_frame(struct dpk_look *l)
 static const struct dbx_run32 no_run32[1] = {{0, DBX_LEAF}};
 static const struct dbx_run4 no_run4[1];
 
-static inline void begin32(const struct view *v, struct dpk_search *s, uint32_t ref)
+static inline void begin32(const struct dpk_view *v, struct dpk_search *s, uint32_t ref)
 {
 	const uint32_t n = 1u << DBX_RUN32_SHIFT;
 
@@ -181,7 +114,7 @@ static inline void begin32(const struct view *v, struct dpk_search *s, uint32_t 
 	rte_prefetch0(s->at);
 }
 
-static inline void begin4(const struct view *v, struct dpk_search *s, uint32_t ref)
+static inline void begin4(const struct dpk_view *v, struct dpk_search *s, uint32_t ref)
 {
 	const uint32_t n = 1u << DBX_RUN4_SHIFT;
 
@@ -254,7 +187,7 @@ static inline void search4(struct dpk_search **s, unsigned int n)
 }
 
 /* A step is done: what it found, and whether it has to go on, as dbx_run32_entry(), dbx_walk6(). */
-static inline bool goes_on(const struct view *v, struct dpk_search *s)
+static inline bool goes_on(const struct dpk_view *v, struct dpk_search *s)
 {
 	uint32_t found = ((const struct dbx_run32 *)s->at)->value;
 
@@ -275,7 +208,7 @@ static inline bool goes_on(const struct view *v, struct dpk_search *s)
 	return true;
 }
 
-static void search32(const struct view *v, struct dpk_search **s, unsigned int n)
+static void search32(const struct dpk_view *v, struct dpk_search **s, unsigned int n)
 {
 	struct dpk_search none = {.at = no_run32, .room = 1};
 
@@ -292,7 +225,7 @@ static void search32(const struct view *v, struct dpk_search **s, unsigned int n
 }
 
 /* Most runs by domain have one entry. */
-static void search_short32(const struct view *v, struct dpk_search **s, unsigned int n)
+static void search_short32(const struct dpk_view *v, struct dpk_search **s, unsigned int n)
 {
 	unsigned int n_left = 0;
 
@@ -312,14 +245,94 @@ static inline uint32_t leaf(uint32_t value)
 	return value & DBX_LEAF ? value & DBX_VALUE_MASK : 0;
 }
 
-/* ---- steps ---- */
+/* ---- IPv4 without a tag: by the tables of the view ---- */
+
+#define TOP(key)    ((key) >> 16)
+#define MIDDLE(key) ((key) >> 8 & 255)
+#define LAST(key)   ((key)&255)
+
+static inline void fetch_roots4(const struct dpk_view *v, struct dpk_look *l)
+{
+	l->src.key = dbx_rd32(l->frame + l->addr_at);
+	l->dst.key = dbx_rd32(l->frame + l->addr_at + 4);
+	rte_prefetch0(&v->by_src.root[TOP(l->src.key)]);
+	rte_prefetch0(&v->by_dst.root[TOP(l->dst.key)]);
+}
+
+/* All bits when a leaf was reached: that is as random as the addresses, and no branch hangs on it. */
+static inline uint32_t is_leaf(uint32_t value)
+{
+	uint32_t mask = (uint32_t)((int32_t)value >> 31);
+
+	_Static_assert(DBX_LEAF == 1u << 31, "the sign");
+	DBX_OPAQUE(mask);
+	return mask;
+}
+
+/* The entry of the next block; behind a leaf one of block 0, which is not looked at. */
+static inline void fetch_entry(const struct dpk_trie *t, struct dpk_search *s, uint32_t at)
+{
+	s->at = &t->blocks[s->value & ~is_leaf(s->value)][at];
+	rte_prefetch0(s->at);
+}
+
+static inline void take_entry(struct dpk_search *s)
+{
+	uint32_t next = *(const uint32_t *)s->at, mask = is_leaf(s->value);
+
+	s->value = (s->value & mask) | (next & ~mask);
+}
+
+/* Those of which a table has no room for the answer are added to rest. */
+static unsigned int by_tries(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
+			     struct dpk_look **rest, unsigned int *n_rest)
+{
+	const struct dpk_trie *src = &v->by_src, *dst = &v->by_dst;
+	unsigned int k = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
+
+		s->value = src->root[TOP(s->key)];
+		d->value = dst->root[TOP(d->key)];
+		fetch_entry(src, s, MIDDLE(s->key));
+		fetch_entry(dst, d, MIDDLE(d->key));
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
+
+		take_entry(s);
+		take_entry(d);
+		fetch_entry(src, s, LAST(s->key));
+		fetch_entry(dst, d, LAST(d->key));
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
+
+		take_entry(s);
+		take_entry(d);
+		if (unlikely(s->value == DPK_TRIE_ABSENT || d->value == DPK_TRIE_ABSENT)) {
+			rest[(*n_rest)++] = l[i];
+			continue;
+		}
+		l[i]->class_id = d->value & DBX_VALUE_MASK;
+		l[i]->s = &v->sources[(s->value & DBX_VALUE_MASK) - 1];
+		if (unlikely(!(s->value & DBX_VALUE_MASK)))
+			continue;
+		rte_prefetch0(l[i]->s);
+		l[k++] = l[i];
+	}
+	return k;
+}
+
+/* ---- any other: by the image itself ---- */
 
 static inline uint32_t word(const struct dpk_look *l, unsigned int i)
 {
 	return dbx_rd32(l->frame + l->addr_at + 4 * i);
 }
 
-static inline void fetch_roots(const struct view *v, struct dpk_look *l)
+static inline void fetch_roots(const struct dpk_view *v, struct dpk_look *l)
 {
 	if (l->flags & DBX_PKT_F_IPV6) {
 		l->src.key = word(l, 0);
@@ -335,7 +348,7 @@ static inline void fetch_roots(const struct view *v, struct dpk_look *l)
 }
 
 /* Which of them goes on to a run is as random as the addresses are: no branch. */
-static inline void begin_key(const struct view *v, struct dpk_search *s, const uint32_t *root,
+static inline void begin_key(const struct dpk_view *v, struct dpk_search *s, const uint32_t *root,
 			     const uint8_t *next, uint16_t n_words, struct dpk_search **list,
 			     unsigned int *n)
 {
@@ -349,7 +362,7 @@ static inline void begin_key(const struct view *v, struct dpk_search *s, const u
 }
 
 /* Class and owner, searched: both end in value. */
-static void search_addresses(const struct view *v, struct dpk_look *const *l, unsigned int n)
+static void search_addresses(const struct dpk_view *v, struct dpk_look *const *l, unsigned int n)
 {
 	struct dpk_search *list[SEARCHES], *list4[SEARCHES];
 	unsigned int k = 0, k4 = 0;
@@ -375,7 +388,7 @@ static void search_addresses(const struct view *v, struct dpk_look *const *l, un
 }
 
 /* Who has the source address, by domain: dbx_owner_binding(). */
-static void search_owners(const struct view *v, struct dpk_look *const *l, unsigned int n)
+static void search_owners(const struct dpk_view *v, struct dpk_look *const *l, unsigned int n)
 {
 	struct dpk_search *list[SEARCHES];
 
@@ -392,52 +405,51 @@ static void search_owners(const struct view *v, struct dpk_look *const *l, unsig
 	search_short32(v, list, n);
 }
 
-/* Keeps those that have a binding. */
-static unsigned int find_bindings(const struct view *v, struct dpk_look **l, unsigned int n)
+static unsigned int by_image(const struct dpk_view *v, struct dpk_look **l, unsigned int n)
 {
 	unsigned int k = 0;
 
+	for (unsigned int i = 0; i < n; i++)
+		fetch_roots(v, l[i]);
+	search_addresses(v, l, n);
+	search_owners(v, l, n);
 	for (unsigned int i = 0; i < n; i++) {
 		uint32_t at = leaf(l[i]->src.value) - 1;
 
 		if (at >= v->n_bindings)
 			continue;
-		l[i]->b = &v->bindings[at];
-		rte_prefetch0(l[i]->b);
+		l[i]->s = &v->sources[at];
 		l[k++] = l[i];
 	}
 	return k;
 }
 
-/* Profile and cell, of those whose class there is. */
-static unsigned int find_cells(const struct view *v, struct dpk_look **l, unsigned int n,
+/* ---- what both have in common ---- */
+
+/* Cells, of those whose class there is. */
+static unsigned int find_cells(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
 			       const uint16_t **cells)
 {
+	const uint32_t n_classes = v->hdr->n_classes;
 	unsigned int k = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint32_t at = l[i]->b->profile;
-
-		if (at >= v->n_profiles || l[i]->class_id >= v->hdr->n_classes)
+		if (unlikely(!l[i]->s->p || l[i]->class_id >= n_classes))
 			continue;
-		l[i]->p = &v->profiles[at];
-		at = l[i]->p->row + l[i]->class_id;
-		if (at >= v->n_cells)
-			continue;
-		cells[k] = &v->cells[at];
+		cells[k] = &v->cells[l[i]->s->row + l[i]->class_id];
 		rte_prefetch0(cells[k]);
 		l[k++] = l[i];
 	}
 	return k;
 }
 
-static unsigned int find_sets(const struct view *v, struct dpk_look **l, unsigned int n,
+static unsigned int find_sets(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
 			      const uint16_t *const *cells, const uint32_t **sets)
 {
 	unsigned int k = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint32_t at = l[i]->p->rulesets + *cells[i];
+		uint32_t at = l[i]->s->sets + *cells[i];
 
 		if (at >= v->n_sets)
 			continue;
@@ -449,7 +461,7 @@ static unsigned int find_sets(const struct view *v, struct dpk_look **l, unsigne
 }
 
 /* By protocol and port, where the set has more than one outcome: dbx_ruleset_outcome(). */
-static void search_ports(const struct view *v, struct dpk_look *const *l, unsigned int n,
+static void search_ports(const struct dpk_view *v, struct dpk_look *const *l, unsigned int n,
 			 const uint32_t *const *sets)
 {
 	struct dpk_search *list[SEARCHES];
@@ -473,32 +485,40 @@ static void search_ports(const struct view *v, struct dpk_look *const *l, unsign
 		if (!(l[i]->dst.value & DBX_LEAF) || at >= v->n_outcomes)
 			continue;
 		l[i]->o = &v->outcomes[at];
-		rte_prefetch0(l[i]->o);
+		l[i]->verdict = &v->verdicts[at][l[i]->s->is_dry];
+		rte_prefetch0(l[i]->verdict);
 	}
 }
 
-void dpk_look_up(const struct dpk_image *image, struct dpk_look *v, unsigned int n)
+void dpk_look_up(const struct dpk_image *image, struct dpk_look *looks, unsigned int n)
 {
+	const struct dpk_view *v = image ? image->view : NULL;
+	struct dpk_look *l[DPK_BURST], *rest[DPK_BURST];
 	const uint16_t *cells[DPK_BURST];
 	const uint32_t *sets[DPK_BURST];
-	struct dpk_look *l[DPK_BURST];
-	struct view view;
-	unsigned int k = 0;
+	unsigned int k = 0, n_rest = 0;
 
 	for (unsigned int i = 0; i < n; i++)
-		v[i].o = NULL;
-	if (!see(&view, image))
+		looks[i].verdict = NULL;
+	if (!v)
 		return;
 	for (unsigned int i = 0; i < n; i++) {
-		if (!read_frame(&v[i]) || is_special(view.hdr, &v[i]))
+		struct dpk_look *one = &looks[i];
+
+		if (unlikely(!read_frame(one) || is_special(v->hdr, one)))
 			continue;
-		fetch_roots(&view, &v[i]);
-		l[k++] = &v[i];
+		if (likely(!(one->flags & DBX_PKT_F_IPV6) && !one->domain)) {
+			fetch_roots4(v, one);
+			l[k++] = one;
+		} else {
+			rest[n_rest++] = one;
+		}
 	}
-	search_addresses(&view, l, k);
-	search_owners(&view, l, k);
-	k = find_bindings(&view, l, k);
-	k = find_cells(&view, l, k, cells);
-	k = find_sets(&view, l, k, cells, sets);
-	search_ports(&view, l, k, sets);
+	k = by_tries(v, l, k, rest, &n_rest);
+	n_rest = by_image(v, rest, n_rest);
+	for (unsigned int i = 0; i < n_rest; i++)
+		l[k++] = rest[i];
+	k = find_cells(v, l, k, cells);
+	k = find_sets(v, l, k, cells, sets);
+	search_ports(v, l, k, sets);
 }

@@ -11,6 +11,8 @@
 #include "dbx/classify.h"
 
 struct dpk_image;
+struct dpk_source;
+struct dpk_verdict;
 
 #define DPK_BURST 32u
 
@@ -30,9 +32,9 @@ struct dpk_search {
  * resolver, no tunnel. Whether its frame came by the way that the binding asks for was not looked at.
  */
 struct dpk_look {
-	const struct dbx_outcome *o; /* NULL: nothing here holds, the program sees for itself */
-	const struct dbx_binding *b;
-	const struct dbx_profile *p;
+	const struct dpk_verdict *verdict; /* NULL: nothing here holds, the program sees for itself */
+	const struct dbx_outcome *o;
+	const struct dpk_source *s;
 	const uint8_t *frame;
 	uint16_t frame_bytes;
 	uint16_t dport;

@@ -30,8 +30,9 @@ struct rte_ring;
 struct dpk_image {
 	const uint8_t *base;
 	size_t n_bytes;
-	uint32_t n_chunks; /* the kernel's part */
-	int fd;            /* memfd, -1 = none */
+	uint32_t n_chunks;     /* the kernel's part */
+	int fd;                /* memfd, -1 = none */
+	struct dpk_view *view; /* NULL: nothing is looked up ahead */
 };
 
 /* What all lcores use; pointers that change are read once a burst. */

@@ -9,17 +9,19 @@
 #ifndef DBX_DPDK_QUICK_H
 #define DBX_DPDK_QUICK_H
 
-_Static_assert(XDP_PASS == XDP_DROP + 1, "one of them is made of the other");
+#include "dataplane/dpdk/view.h"
 
-/* Whether the frame came by the way that its source is bound to. */
+_Static_assert(XDP_PASS == XDP_DROP + 1, "one of them is made of the other");
+_Static_assert(!((DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED) & ~0xff),
+	       "they fit the masks");
+
+/* Whether the frame came by the way that its source is bound to: dbx_binding_fits(). */
 static __always_inline bool came_right(const struct dpk_look *l)
 {
-	const struct dbx_env env = {.port = self->port};
-	struct dbx_pkt pkt;
-
-	pkt.flags = 0;
-	memcpy(pkt.mac, l->frame + 6, sizeof(pkt.mac));
-	return dbx_binding_fits(&env, l->b, &pkt);
+	if (__builtin_expect(l->s->port && self->port != DBX_PORT_ANY && l->s->port != self->port,
+			     0))
+		return false;
+	return !(l->s->flags & DBX_BINDING_F_MAC) || !memcmp(l->s->b->mac, l->frame + 6, 6);
 }
 
 /* Parsed again, by who needs all of the packet. */
@@ -34,8 +36,8 @@ static __always_inline void fill_result(const struct dpk_look *l,
 {
 	memset(res, 0, sizeof(*res));
 	res->generation = hdr->generation;
-	dbx_result_source(res, l->b);
-	dbx_result_binding(res, l->b);
+	dbx_result_source(res, l->s->b);
+	dbx_result_binding(res, l->s->b);
 	res->class_id = l->class_id;
 }
 
@@ -50,7 +52,7 @@ static __attribute__((noinline)) int judge_ahead(struct dpk_frame *f, const stru
 
 	read_again(l, &pkt);
 	fill_result(l, hdr, &res);
-	dbx_classify_outcome(&env, hdr, l->b, l->p, l->o, &pkt, &res);
+	dbx_classify_outcome(&env, hdr, l->s->b, l->s->p, l->o, &pkt, &res);
 	memset(&way, 0, sizeof(way));
 	find_way(&env, hdr, &res, &way);
 	return act(f, &pkt, &res, &way);
@@ -62,7 +64,7 @@ static __always_inline void show_quick(const struct dpk_look *l, struct dbx_resu
 {
 	read_again(l, pkt);
 	fill_result(l, (const void *)self->base, res);
-	dbx_result_outcome(res, l->o, l->b->flags & DBX_BINDING_F_DRY_RUN);
+	dbx_result_outcome(res, l->o, l->s->flags & DBX_BINDING_F_DRY_RUN);
 }
 
 /* The first packets of flows, and those that join them. */
@@ -98,50 +100,65 @@ static __always_inline __u32 flow_hash(const struct dpk_look *l, const struct db
 }
 
 /*
- * Whether nothing but counting is left to be done of it; its result, as far as counters go. Verdicts are
- * as random as the packets: no branch hangs on them.
+ * Whether nothing but counting is left to be done of it. Verdicts are as random as the packets: no branch
+ * hangs on them. pass_needs: what of the image's flags is done to packets that pass.
  */
-static __always_inline bool is_quick(const struct dpk_look *l, __u32 image_flags,
-				     struct dbx_result *res)
+static __always_inline bool is_quick(const struct dpk_look *l, __u32 pass_needs)
 {
-	const __u8 needs_more = DBX_OUTCOME_F_WORKSPACE | DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD;
-	__u32 which, is_drop, mark, pass_needs;
+	const struct dpk_verdict *v = l->verdict;
+	const struct dpk_source *s = l->s;
 
-	if (!l->o || (l->o->flags & needs_more) || l->b->quota || l->n_tags || !came_right(l))
+	if (!v)
 		return false;
-	dbx_result_outcome(res, l->o, l->b->flags & DBX_BINDING_F_DRY_RUN);
-	is_drop = res->verdict == DBX_VERDICT_DROP;
-	which = dbx_mark_index(res);
-	mark = l->p->marks[which > 2 ? 0 : which] & (which > 2 ? 0 : ~0u);
-	pass_needs = mark | (image_flags &
-			     (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED));
-	return !((-is_drop & (l->b->flags & DBX_BINDING_F_REJECT)) | ((is_drop - 1) & pass_needs));
+	return !(v->needs_more | s->marks[v->mark_at] | (pass_needs & v->if_pass) |
+		 (s->rejects & v->if_drop) | s->has_quota | l->n_tags) &&
+	       came_right(l);
 }
 
-static __always_inline void count_quick(const struct dpk_look *l, const struct dbx_result *res)
+static __always_inline void count_quick(struct dpk_core *core, const struct dpk_look *l)
 {
-	record_total(DBX_TOTAL_REASON_BASE + (__u32)res->reason * DBX_VERDICT_MAX + res->verdict,
-		     l->frame_bytes);
-	dpk_rows_add(&self->rows, &self->owing, &self->totals[DBX_TOTAL_UNKEYED],
-		     l->b->workspace_id, res, l->frame_bytes);
+	const struct dpk_verdict *v = l->verdict;
+	struct dbx_counter *total = &core->totals[v->total];
+
+	total->packets++;
+	total->bytes += l->frame_bytes;
+	dpk_rows_add(&core->rows, &core->owing, &core->totals[DBX_TOTAL_UNKEYED],
+		     l->s->workspace_id, v->rule_uid, v->key, l->frame_bytes);
 }
 
 /* Whether it is to be told of: its slot is then on the way into the cache. */
-static __always_inline bool is_told(const struct dpk_look *l)
+static __always_inline bool is_told(struct dpk_core *core, const struct dpk_look *l)
 {
-	struct dbx_result res;
-	__u32 hash;
+	const struct dbx_result res = {
+		.verdict = l->verdict->verdict,
+		.reason = l->verdict->reason,
+		.path = l->verdict->path,
+		.product = l->s->product,
+	};
+	__u32 hash = flow_hash(l, &res);
 
-	dbx_result_outcome(&res, l->o, l->b->flags & DBX_BINDING_F_DRY_RUN);
-	res.product = l->b->product;
-	hash = flow_hash(l, &res);
-	if (event_is_lost(&self->pace, hash)) {
+	if (event_is_lost(&core->pace, hash)) {
 		record_total(DBX_TOTAL_EVENTS_LOST, l->frame_bytes);
 		return false;
 	}
-	__builtin_prefetch(&self->noted[event_slot(hash)], 1);
-	__builtin_prefetch((const __u8 *)&self->noted[event_slot(hash)] + 64);
+	__builtin_prefetch(&core->noted[event_slot(hash)], 1);
+	__builtin_prefetch((const __u8 *)&core->noted[event_slot(hash)] + 64);
 	return true;
+}
+
+/* n packets, v[which[i]], that are denied. */
+static void tell_all(struct dpk_core *core, const struct dpk_look *v, __u8 *which, unsigned int n,
+		     uint32_t ifindex)
+{
+	unsigned int n_left = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (is_told(core, &v[which[i]]))
+			which[n_left++] = which[i];
+	for (unsigned int i = 0; i < n_left; i++) {
+		core->now++;
+		tell_quick(&v[which[i]], ifindex);
+	}
 }
 
 void dpk_program_quick(struct dpk_core *core, const struct dpk_look *v, unsigned int n,
@@ -149,37 +166,32 @@ void dpk_program_quick(struct dpk_core *core, const struct dpk_look *v, unsigned
 {
 	const struct dbx_image_header *hdr = (const void *)core->base;
 	const __u32 image_flags = hdr ? hdr->name_flags : 0;
-	const bool tells = !(image_flags & DBX_IMAGE_F_QUIET);
+	const __u32 pass_needs = image_flags &
+				 (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED);
+	const __u8 tells = !(image_flags & DBX_IMAGE_F_QUIET);
 	__u8 told[DPK_BURST + 1];
-	unsigned int n_told = 0, n_left = 0;
+	unsigned int n_told = 0;
 
-	memset(done, DPK_NOT_DONE, n);
+	memset(done, DPK_NOT_DONE, DPK_BURST);
 	for (unsigned int i = 0; i < n && !core->capture; i++) {
-		struct dbx_result res;
-
-		if (!is_quick(&v[i], image_flags, &res))
+		if (!is_quick(&v[i], pass_needs))
 			continue;
-		count_quick(&v[i], &res);
-		done[i] = XDP_DROP + (res.verdict != DBX_VERDICT_DROP);
+		count_quick(core, &v[i]);
+		done[i] = XDP_DROP + (v[i].verdict->if_pass & 1);
 		told[n_told] = (__u8)i;
-		n_told += tells && res.verdict != DBX_VERDICT_PASS;
+		n_told += v[i].verdict->is_told & tells;
 	}
-	for (unsigned int i = 0; i < n_told; i++)
-		if (is_told(&v[told[i]]))
-			told[n_left++] = told[i];
+	if (n_told)
+		tell_all(core, v, told, n_told, ifindex);
 	for (unsigned int i = 0; i < n && seen; i++)
 		if (done[i] != DPK_NOT_DONE)
 			show_quick(&v[i], &seen[i].res, &seen[i].pkt);
-	for (unsigned int i = 0; i < n_left; i++) {
-		core->now++;
-		tell_quick(&v[told[i]], ifindex);
-	}
 }
 
 int dpk_program_judge(struct dpk_frame *f, const struct dpk_look *l)
 {
 	self->now++;
-	return l->o && came_right(l) ? judge_ahead(f, l) : egress_xdp(f);
+	return l->verdict && came_right(l) ? judge_ahead(f, l) : egress_xdp(f);
 }
 
 #endif

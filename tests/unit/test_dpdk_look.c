@@ -17,6 +17,7 @@
 #include "common/pkt.h"
 #include "dataplane/dpdk/image.h"
 #include "dataplane/dpdk/look.h"
+#include "dataplane/dpdk/view.h"
 
 #define BURSTS 4000
 #define FRAME  200
@@ -156,10 +157,17 @@ static bool is_for_the_image(const struct dbx_image_header *hdr, const struct db
 		 (pkt->dport == hdr->vxlan_port || pkt->dport == hdr->geneve_port));
 }
 
+struct wanted {
+	const struct dbx_outcome *o;
+	const struct dbx_binding *b;
+	const struct dbx_profile *p;
+	uint32_t class_id;
+};
+
 /* By the functions of one packet; NULL: there is none. */
 static const struct dbx_outcome *one_by_one(const struct dbx_env *env,
 					    const struct dbx_image_header *hdr,
-					    const struct dbx_pkt *pkt, struct dpk_look *l)
+					    const struct dbx_pkt *pkt, struct wanted *l)
 {
 	int is_v6 = pkt->flags & DBX_PKT_F_IPV6, unsure = 0;
 	uint32_t owner = dbx_src_owner(env, hdr, pkt->src, is_v6);
@@ -182,33 +190,34 @@ static const struct dbx_outcome *one_by_one(const struct dbx_env *env,
 static bool is_right(const struct dbx_env *env, const struct dbx_image_header *hdr,
 		     const struct dpk_look *l)
 {
-	struct dpk_look want = {0};
+	struct wanted want = {0};
 	struct dbx_pkt pkt;
 	int stop = dbx_parse(l->frame, l->frame + l->frame_bytes, &pkt);
 
 	if (!is_for_the_image(hdr, &pkt, stop)) {
 		tally.left_out++;
-		return !l->o;
+		return !l->verdict;
 	}
 	tally.looked++;
 	tally.v6 += !!(pkt.flags & DBX_PKT_F_IPV6);
 	want.o = one_by_one(env, hdr, &pkt, &want);
-	if (!want.o || l->o != want.o)
-		return l->o == want.o;
+	if (!want.o || !l->verdict)
+		return !want.o && !l->verdict;
 	tally.found++;
-	return l->b == want.b && l->p == want.p && l->class_id == want.class_id &&
-	       l->dport == pkt.dport && l->proto == pkt.proto && l->flags == pkt.flags &&
-	       l->n_tags == pkt.n_tags && l->domain == pkt.domain &&
+	return l->o == want.o && l->s->b == want.b && l->s->p == want.p &&
+	       l->class_id == want.class_id && l->dport == pkt.dport && l->proto == pkt.proto &&
+	       l->flags == pkt.flags && l->n_tags == pkt.n_tags && l->domain == pkt.domain &&
 	       dbx_rd32(l->frame + l->addr_at) == pkt.src[0];
 }
 
 static size_t compare(const struct vec_world *w)
 {
 	struct dbx_env env = {.base = w->image, .n_chunks = w->img.hdr->n_kernel_chunks};
-	struct dpk_image img = {.base = w->image, .n_chunks = env.n_chunks, .fd = -1};
+	struct dpk_image *img = NULL;
 	struct dpk_look looks[DPK_BURST];
 	size_t n_bad = 0;
 
+	assert_int_equal(dpk_image_wrap(&img, w->image, env.n_chunks), 0);
 	for (int b = 0; b < BURSTS; b++) {
 		unsigned int n = 1 + (unsigned int)rand() % DPK_BURST;
 
@@ -217,10 +226,11 @@ static size_t compare(const struct vec_world *w)
 			looks[i].frame_bytes = (uint16_t)make_frame(&env, w->img.hdr, &frames[i]);
 			looks[i].frame = frames[i];
 		}
-		dpk_look_up(&img, looks, n);
+		dpk_look_up(img, looks, n);
 		for (unsigned int i = 0; i < n; i++)
 			n_bad += !is_right(&env, w->img.hdr, &looks[i]);
 	}
+	dpk_image_free(img);
 	return n_bad;
 }
 
@@ -261,7 +271,7 @@ static void without_an_image_nothing_is_looked_up(void **state)
 	look.frame = frame;
 	look.frame_bytes = sizeof(frame);
 	dpk_look_up(NULL, &look, 1);
-	assert_null(look.o);
+	assert_null(look.verdict);
 }
 
 static int teardown(void **state)
