@@ -15,26 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "cli/out.h"
 #include "lib/file.h"
+#include "lib/when.h"
 #include "policy/read.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- words ---- */
-
-const char *dbx_propose_time(int64_t ms, char out[DBX_PROPOSE_TIME])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm = {0};
-
-	gmtime_r(&t, &tm);
-	if (!strftime(out, DBX_PROPOSE_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		out[0] = '\0';
-	return out;
-}
 
 static void proto_name(uint8_t proto, char out[8])
 {
@@ -86,14 +75,15 @@ void dbx_propose_what(const struct dbx_propose_entry *e, char *out, size_t n_out
 
 static json_t *note(const struct dbx_propose_entry *e)
 {
-	char what[400], first[DBX_PROPOSE_TIME], last[DBX_PROPOSE_TIME];
+	char what[400], first[DBX_TIME_SIZE], last[DBX_TIME_SIZE];
 	json_t *o;
 
 	dbx_propose_what(e, what, sizeof(what));
 	o = json_pack("{s:o, s:I, s:I, s:s, s:s, s:s}", "destination", dbx_json_text(what), "flows",
 		      (json_int_t)e->flows, "packets", (json_int_t)e->packets, "first_seen",
-		      dbx_propose_time(e->first_ms, first), "last_seen",
-		      dbx_propose_time(e->last_ms, last), "reason", dbx_reason_slug(e->reason));
+		      dbx_time_format(e->first_ms, DBX_TIME_S, first), "last_seen",
+		      dbx_time_format(e->last_ms, DBX_TIME_S, last), "reason",
+		      dbx_reason_slug(e->reason));
 	if (e->names > 1)
 		json_object_set_new(o, "names", json_integer((json_int_t)e->names));
 	if (e->why)

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/denials.h"
 #include "lib/vec.h"
@@ -246,17 +245,6 @@ struct denials_out {
 	bool started;
 };
 
-static void out_time(struct dbx_strbuf *b, const char *key, int64_t ms)
-{
-	time_t t = (time_t)(ms / 1000);
-	char text[32];
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	dbx_strbuf_addf(b, "\"%s\":\"%s.%03dZ\",", key, text, (int)(ms % 1000));
-}
-
 static void out_proto(struct dbx_strbuf *b, uint8_t proto)
 {
 	static const struct {
@@ -309,10 +297,11 @@ static int out_denial(void *arg, const struct dbx_denial *n)
 		return -1;
 	dbx_strbuf_add(b, o->started ? ",{" : "{");
 	o->started = true;
-	out_time(b, "time", n->last_ms);
-	out_time(b, "first_time", n->first_ms);
+	dbx_out_time_ms(b, "time", n->last_ms);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_time_ms(b, "first_time", n->first_ms);
 	dbx_strbuf_addf(b,
-			"\"workspace_id\":%" PRIu64 ",\"generation\":%" PRIu64
+			",\"workspace_id\":%" PRIu64 ",\"generation\":%" PRIu64
 			",\"reason\":\"%s\",\"verdict\":\"%s\",\"product\":\"%s\",",
 			(uint64_t)e->workspace_id, (uint64_t)e->generation,
 			dbx_reason_slug((enum dbx_reason)e->reason),
