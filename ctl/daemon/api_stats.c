@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon/denials.h"
+#include "lib/proto.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
 
@@ -245,31 +246,10 @@ struct denials_out {
 	bool started;
 };
 
-static void out_proto(struct dbx_strbuf *b, uint8_t proto)
-{
-	static const struct {
-		uint8_t proto;
-		const char *name;
-	} names[] = {{IPPROTO_TCP, "tcp"},
-		     {IPPROTO_UDP, "udp"},
-		     {IPPROTO_SCTP, "sctp"},
-		     {IPPROTO_ICMP, "icmp"},
-		     {IPPROTO_ICMPV6, "icmpv6"}};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].proto == proto) {
-			dbx_strbuf_addf(b, "\"proto\":\"%s\",", names[i].name);
-			return;
-		}
-	}
-	dbx_strbuf_addf(b, "\"proto\":\"%u\",", proto);
-}
-
 static void out_tuple(struct dbx_strbuf *b, const struct dbx_event *e)
 {
 	int family = e->flags & DBX_EVENT_F_IPV6 ? AF_INET6 : AF_INET;
-	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], proto[DBX_PROTO_SIZE];
 
 	if (!(e->flags & DBX_EVENT_F_HAS_TUPLE)) {
 		dbx_strbuf_add(b, "\"src\":null,\"dst\":null,\"proto\":null,\"port\":null,");
@@ -277,8 +257,8 @@ static void out_tuple(struct dbx_strbuf *b, const struct dbx_event *e)
 	}
 	inet_ntop(family, e->src, src, sizeof(src));
 	inet_ntop(family, e->dst, dst, sizeof(dst));
-	dbx_strbuf_addf(b, "\"src\":\"%s\",\"dst\":\"%s\",", src, dst);
-	out_proto(b, e->proto);
+	dbx_strbuf_addf(b, "\"src\":\"%s\",\"dst\":\"%s\",\"proto\":\"%s\",", src, dst,
+			dbx_proto_text(e->proto, proto));
 	if (e->flags & DBX_EVENT_F_HAS_PORTS)
 		dbx_strbuf_addf(b, "\"port\":%u,", e->dport);
 	else
