@@ -7,7 +7,6 @@
 #include "policy/explain_impl.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "lib/when.h"
 
@@ -72,16 +71,7 @@ void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_r
 
 bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r)
 {
-	const struct dbx_gateway *g = &c->m->gateway;
-	size_t i;
-
-	for (i = 0; i < g->n_private_endpoints; i++) {
-		const struct dbx_pe_address *pe = &g->private_endpoints[i];
-
-		if (strcmp(pe->rule_id, r->rule_id) == 0)
-			return !pe->has_private_required || pe->private_required;
-	}
-	return true;
+	return dbx_pe_address_is_required(dbx_model_pe_address(c->m, r->rule_id));
 }
 
 /* What makes the rule effective. */
