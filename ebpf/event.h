@@ -5,7 +5,12 @@
  *
  * Each packet that is told of is in one event, waits in a slot of `noted`, or is counted as lost: none
  * is in two of these places, and none in neither. Packets that find no slot are told of by themselves;
- * those beyond the pace of their CPU, or that find the ring full, are lost.
+ * those beyond the pace of their CPU (DBX_PACE_EVENTS between two sweeps), or that find the ring full,
+ * are lost.
+ *
+ * The tag of a slot, 16 bits of its flow's hash and never 0, lies in `pace`. Where another one stands,
+ * the slot holds another flow or none, or is about to be taken or freed: it is not looked at, and a
+ * packet of its flow is told of by itself. The tag is a hint: the slot says whose it is.
  *
  * No locks, since each field of a slot has one writer at a time. The slots of a CPU are used by the
  * packets of that CPU; `packets` and `bytes` only ever grow. The sweep alone writes told_*, by how much

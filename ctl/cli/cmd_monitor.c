@@ -17,6 +17,7 @@
 
 #include "lib/addr.h"
 #include "lib/name.h"
+#include "lib/proto.h"
 #include "policy/explain.h"
 
 struct monitor {
@@ -92,21 +93,13 @@ static void add_end(struct dbx_strbuf *b, const char *ip, const json_t *port)
 
 static void add_proto(struct dbx_strbuf *b, const json_t *x)
 {
-	static const struct {
-		int number;
-		const char *name;
-	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
-	long long n = dbx_json_int(x, "ip_proto");
+	const json_t *n = json_object_get(x, "ip_proto");
+	const char *name = dbx_proto_name(json_integer_value(n));
 
-	if (!json_is_integer(json_object_get(x, "ip_proto")))
-		return;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].number == n) {
-			dbx_strbuf_addf(b, " %s", names[i].name);
-			return;
-		}
-	}
-	dbx_strbuf_addf(b, " proto %lld", n);
+	if (name)
+		dbx_strbuf_addf(b, " %s", name);
+	else if (json_is_integer(n))
+		dbx_strbuf_addf(b, " proto %lld", (long long)json_integer_value(n));
 }
 
 /* 12:41:07.123 DROP no-match ws 1001 10.0.0.1:5000 > 192.0.2.7:443 tcp example.com rule "..." */

@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "cli/propose_docs.h"
 #include "cli/reclog.h"
+#include "lib/when.h"
 #include "policy/propose.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ static int take(void *arg, const struct dbx_reclog_entry *e)
 static void add_row(struct dbx_table *t, const struct dbx_propose_entry *e)
 {
 	static const char *const kinds[] = {"name", "storage", "address", "left out"};
-	char what[400], first[DBX_PROPOSE_TIME], last[DBX_PROPOSE_TIME];
+	char what[400], first[DBX_TIME_SIZE], last[DBX_TIME_SIZE];
 
 	dbx_propose_what(e, what, sizeof(what));
 	dbx_table_cell(t, DBX_PLAIN, "%s", e->policy_id);
@@ -100,8 +101,8 @@ static void add_row(struct dbx_table *t, const struct dbx_propose_entry *e)
 	dbx_table_cell(t, DBX_BOLD, "%s", what);
 	dbx_table_cell(t, DBX_PLAIN, "%" PRIu64, e->flows);
 	dbx_table_cell(t, DBX_PLAIN, "%" PRIu64, e->packets);
-	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_propose_time(e->first_ms, first));
-	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_propose_time(e->last_ms, last));
+	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_time_format(e->first_ms, DBX_TIME_S, first));
+	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_time_format(e->last_ms, DBX_TIME_S, last));
 	dbx_table_cell(t, DBX_PLAIN, "%s", dbx_reason_slug(e->reason));
 	dbx_table_cell(t, DBX_DIM, "%s", e->why ? e->why : "");
 }

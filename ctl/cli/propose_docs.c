@@ -15,44 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "cli/out.h"
 #include "lib/file.h"
+#include "lib/proto.h"
+#include "lib/when.h"
 #include "policy/read.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* ---- words ---- */
-
-const char *dbx_propose_time(int64_t ms, char out[DBX_PROPOSE_TIME])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm = {0};
-
-	gmtime_r(&t, &tm);
-	if (!strftime(out, DBX_PROPOSE_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		out[0] = '\0';
-	return out;
-}
-
-static void proto_name(uint8_t proto, char out[8])
-{
-	static const struct {
-		uint8_t proto;
-		const char *name;
-	} names[] = {{IPPROTO_TCP, "tcp"},
-		     {IPPROTO_UDP, "udp"},
-		     {IPPROTO_SCTP, "sctp"},
-		     {IPPROTO_ICMP, "icmp"},
-		     {IPPROTO_ICMPV6, "icmpv6"}};
-
-	snprintf(out, 8, "%u", proto);
-	for (size_t i = 0; i < COUNT(names); i++) {
-		if (names[i].proto == proto)
-			snprintf(out, 8, "%s", names[i].name);
-	}
-}
 
 static bool is_icmp(uint8_t proto)
 {
@@ -61,7 +31,7 @@ static bool is_icmp(uint8_t proto)
 
 void dbx_propose_what(const struct dbx_propose_entry *e, char *out, size_t n_out)
 {
-	char addr[DBX_ADDR_STRLEN], proto[8], port[16] = "";
+	char addr[DBX_ADDR_STRLEN], proto[DBX_PROTO_SIZE], port[16] = "";
 
 	if (e->kind == DBX_PROPOSE_STORAGE) {
 		snprintf(out, n_out, "%s %s%s%s",
@@ -76,24 +46,25 @@ void dbx_propose_what(const struct dbx_propose_entry *e, char *out, size_t n_out
 		snprintf(out, n_out, "%s", e->name);
 		return;
 	}
-	proto_name(e->proto, proto);
 	if (e->has_ports && is_icmp(e->proto))
 		snprintf(port, sizeof(port), " %u/%u", e->port >> 8, e->port & 0xff);
 	else if (e->has_ports)
 		snprintf(port, sizeof(port), " %u", e->port);
-	snprintf(out, n_out, "%s %s%s", dbx_addr_format(&e->addr, addr), proto, port);
+	snprintf(out, n_out, "%s %s%s", dbx_addr_format(&e->addr, addr),
+		 dbx_proto_text(e->proto, proto), port);
 }
 
 static json_t *note(const struct dbx_propose_entry *e)
 {
-	char what[400], first[DBX_PROPOSE_TIME], last[DBX_PROPOSE_TIME];
+	char what[400], first[DBX_TIME_SIZE], last[DBX_TIME_SIZE];
 	json_t *o;
 
 	dbx_propose_what(e, what, sizeof(what));
 	o = json_pack("{s:o, s:I, s:I, s:s, s:s, s:s}", "destination", dbx_json_text(what), "flows",
 		      (json_int_t)e->flows, "packets", (json_int_t)e->packets, "first_seen",
-		      dbx_propose_time(e->first_ms, first), "last_seen",
-		      dbx_propose_time(e->last_ms, last), "reason", dbx_reason_slug(e->reason));
+		      dbx_time_format(e->first_ms, DBX_TIME_S, first), "last_seen",
+		      dbx_time_format(e->last_ms, DBX_TIME_S, last), "reason",
+		      dbx_reason_slug(e->reason));
 	if (e->names > 1)
 		json_object_set_new(o, "names", json_integer((json_int_t)e->names));
 	if (e->why)
@@ -124,18 +95,15 @@ static json_t *storage_entry(const struct dbx_propose_entry *e)
 
 static json_t *address_entry(const struct dbx_propose_entry *e)
 {
-	char addr[DBX_ADDR_STRLEN], proto[8], label[400];
+	const char *proto = dbx_proto_name(e->proto);
+	char addr[DBX_ADDR_STRLEN], label[400];
 	json_t *o;
 
 	dbx_propose_what(e, label, sizeof(label));
 	dbx_addr_format(&e->addr, addr);
-	proto_name(e->proto, proto);
 	o = json_pack("{s:s, s:[s], s:[o]}", "label", label, "prefixes", addr, "network_policy_ids",
 		      dbx_json_text(e->policy_id));
-	if (atoi(proto))
-		json_object_set_new(o, "protocol", json_integer(e->proto));
-	else
-		json_object_set_new(o, "protocol", json_string(proto));
+	json_object_set_new(o, "protocol", proto ? json_string(proto) : json_integer(e->proto));
 	if (e->has_ports && is_icmp(e->proto))
 		json_object_set_new(o, "types", json_pack("[i]", e->port >> 8));
 	else if (e->has_ports)

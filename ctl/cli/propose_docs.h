@@ -30,7 +30,5 @@ int dbx_propose_docs_json(const struct dbx_propose_docs *d, const struct dbx_pro
 
 /* "files.example.com", "s3 bucket (us-east-1)", "203.0.113.9 tcp 5432". */
 void dbx_propose_what(const struct dbx_propose_entry *e, char *out, size_t n_out);
-#define DBX_PROPOSE_TIME 24
-const char *dbx_propose_time(int64_t ms, char out[DBX_PROPOSE_TIME]); /* UTC */
 
 #endif

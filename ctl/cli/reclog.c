@@ -190,17 +190,13 @@ static void say_gap(const struct reader *r, const json_t *page, int64_t after)
 
 static int get_page(const struct dbx_cli *cli, const struct reader *r, int64_t after, json_t **page)
 {
-	char path[128];
+	char path[128], since[DBX_TIME_SIZE];
 	int n = snprintf(path, sizeof(path), "/records?after=%" PRId64, after);
 
 	/* To the second: take_record() looks closer. */
-	if (r->since_ms > 0) {
-		time_t t = (time_t)(r->since_ms / 1000);
-		struct tm tm = {0};
-
-		gmtime_r(&t, &tm);
-		strftime(path + n, sizeof(path) - (size_t)n, "&since=%Y-%m-%dT%H:%M:%SZ", &tm);
-	}
+	if (r->since_ms > 0)
+		snprintf(path + n, sizeof(path) - (size_t)n, "&since=%s",
+			 dbx_time_format(r->since_ms, DBX_TIME_S, since));
 	return dbx_client_get(cli, path, "read records", page);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "cli/out.h"
 #include "cli/replay_run.h"
+#include "lib/proto.h"
 #include "policy/explain.h"
 
 #include <inttypes.h>
@@ -96,7 +97,7 @@ static int out_text(const struct dbx_replay_job *j, const struct pair *v, size_t
 	dbx_table_init(&t, cols, sizeof(cols) / sizeof(cols[0]));
 	for (size_t i = 0; i < n; i++) {
 		const struct dbx_replay_flow *f = v[i].after ? v[i].after : v[i].before;
-		char ends[160], proto[8];
+		char ends[160], proto[DBX_PROTO_SIZE];
 
 		count[v[i].change]++;
 		if (v[i].change == SAME || shown++ >= j->limit)
@@ -105,7 +106,7 @@ static int out_text(const struct dbx_replay_job *j, const struct pair *v, size_t
 		dbx_table_cell(&t, colours[v[i].change], "%s", change_names[v[i].change]);
 		dbx_table_cell(&t, DBX_PLAIN, "%" PRIu64, f->workspace_id);
 		dbx_table_cell(&t, DBX_PLAIN, "%s", ends);
-		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_replay_proto(f->pkt.proto, proto));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_proto_text(f->pkt.proto, proto));
 		dbx_table_cell(&t, DBX_CYAN, "%s", name_of(&v[i]));
 		dbx_table_cell(&t, DBX_PLAIN, "%s %s", verdict_of(v[i].before),
 			       reason_of(v[i].before));
@@ -138,7 +139,7 @@ static int out_json(const struct dbx_replay_job *j, const struct pair *v, size_t
 
 	for (size_t i = 0; i < n; i++) {
 		const struct dbx_replay_flow *f = v[i].after ? v[i].after : v[i].before;
-		char ends[160], proto[8];
+		char ends[160], proto[DBX_PROTO_SIZE];
 
 		count[v[i].change]++;
 		if (v[i].change == SAME || shown++ >= j->limit)
@@ -148,7 +149,7 @@ static int out_json(const struct dbx_replay_job *j, const struct pair *v, size_t
 			flows, json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "change",
 					 change_names[v[i].change], "workspace_id",
 					 (json_int_t)f->workspace_id, "flow", ends, "proto",
-					 dbx_replay_proto(f->pkt.proto, proto), "name",
+					 dbx_proto_text(f->pkt.proto, proto), "name",
 					 dbx_json_text(name_of(&v[i])), "before",
 					 side_json(v[i].before), "after", side_json(v[i].after)));
 	}

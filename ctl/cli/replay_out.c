@@ -5,6 +5,7 @@
 #include "cli/out.h"
 #include "cli/replay_run.h"
 #include "lib/addr.h"
+#include "lib/proto.h"
 #include "policy/explain.h"
 
 #include <inttypes.h>
@@ -28,25 +29,6 @@ static void addr_text(const uint32_t words[4], bool is_v6, char out[DBX_ADDR_STR
 	for (int i = 0; i < (is_v6 ? 16 : 4); i++)
 		a.a[i] = (uint8_t)(words[i / 4] >> (24 - i % 4 * 8));
 	dbx_addr_format(&a, out);
-}
-
-const char *dbx_replay_proto(uint8_t proto, char buf[8])
-{
-	switch (proto) {
-	case DBX_PROTO_TCP:
-		return "tcp";
-	case DBX_PROTO_UDP:
-		return "udp";
-	case DBX_PROTO_ICMP:
-		return "icmp";
-	case DBX_PROTO_ICMPV6:
-		return "icmpv6";
-	case DBX_PROTO_SCTP:
-		return "sctp";
-	default:
-		snprintf(buf, 8, "%u", proto);
-		return buf;
-	}
 }
 
 /* "10.0.0.1 > 192.0.2.1:443", or what there is of it. */
@@ -152,7 +134,7 @@ static int out_flows(const struct dbx_replay_job *j, const struct dbx_replay_sid
 	for (size_t i = 0; i < dbx_replay_n_flows(s->replay) && i < j->limit; i++) {
 		const struct dbx_replay_flow *f = dbx_replay_flow(s->replay, i);
 		const struct dbx_img_rule *r = dbx_replay_rule(&s->img, f->rule);
-		char ends[160], proto[8];
+		char ends[160], proto[DBX_PROTO_SIZE];
 
 		dbx_replay_ends(&f->pkt, ends);
 		if (f->workspace_id)
@@ -160,7 +142,7 @@ static int out_flows(const struct dbx_replay_job *j, const struct dbx_replay_sid
 		else
 			dbx_table_cell(&t, DBX_DIM, "-");
 		dbx_table_cell(&t, DBX_PLAIN, "%s", ends);
-		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_replay_proto(f->pkt.proto, proto));
+		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_proto_text(f->pkt.proto, proto));
 		dbx_table_cell(&t, DBX_CYAN, "%s", f->name[0] ? f->name : "-");
 		dbx_table_cell(&t, colour_of(f->verdict), "%s", dbx_verdict_name(f->verdict));
 		dbx_table_cell(&t, DBX_PLAIN, "%s", dbx_reason_slug(f->reason));

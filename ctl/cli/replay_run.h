@@ -33,7 +33,6 @@ struct dbx_replay_job {
 const struct dbx_img_rule *dbx_replay_rule(const struct dbx_image *img, uint32_t rule);
 /* "10.0.0.1 > 192.0.2.1:443", or what there is of it. */
 void dbx_replay_ends(const struct dbx_pkt *p, char out[160]);
-const char *dbx_replay_proto(uint8_t proto, char buf[8]);
 
 /* Flows and summary; an enum dbx_exit. */
 int dbx_replay_out(const struct dbx_replay_job *j, const struct dbx_replay_side *s);

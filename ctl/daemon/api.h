@@ -86,6 +86,9 @@ bool dbx_query_get(const char *query, const char *key, char *out, size_t n_out);
 
 /* "key":"value" with escapes; value NULL writes null. */
 void dbx_out_string(struct dbx_strbuf *b, const char *key, const char *value);
+/* "key":"2026-11-21T10:00:00Z", and with milliseconds; 0, not known or never, writes null. */
+void dbx_out_time(struct dbx_strbuf *b, const char *key, int64_t s);
+void dbx_out_time_ms(struct dbx_strbuf *b, const char *key, int64_t ms);
 void dbx_out_findings(struct dbx_strbuf *b, const struct dbx_diag *d); /* "findings":[...] */
 void dbx_out_apply(struct dbx_strbuf *b, const struct dbx_apply_result *res, bool dry_run);
 void dbx_out_paths(struct dbx_daemon *d,

@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/usage.h"
 #include "lib/idmap.h"
@@ -62,18 +61,6 @@ static int load(struct dbx_daemon *d, struct entries *e)
 	return rc ? rc : d->core.ops->counters(d->core.dp, add_up, e);
 }
 
-/* null for 0: not known, or never. */
-static void out_time(struct dbx_strbuf *b, const char *key, int64_t s)
-{
-	time_t t = (time_t)s;
-	char text[32] = "";
-	struct tm tm;
-
-	if (s && gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	dbx_out_string(b, key, text[0] ? text : NULL);
-}
-
 static void take_first(void *arg, const struct dbx_rule_name *r)
 {
 	*(int64_t *)arg = r->first_s;
@@ -103,9 +90,9 @@ static int out_entry(struct dbx_daemon *d, struct dbx_strbuf *b, const struct db
 	dbx_out_string(b, "pointer", full_ptr ? full_ptr : ptr);
 	dbx_strbuf_addf(b, ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",",
 			(uint64_t)passed->packets, (uint64_t)passed->bytes);
-	out_time(b, "first_time", first_s);
+	dbx_out_time(b, "first_time", first_s);
 	dbx_strbuf_addc(b, ',');
-	out_time(b, "last_time", last_s);
+	dbx_out_time(b, "last_time", last_s);
 	dbx_strbuf_addc(b, '}');
 	free(file);
 	free(full_ptr);
@@ -120,7 +107,7 @@ static int out_entries(struct dbx_daemon *d, struct dbx_strbuf *b, const struct 
 	int rc = dbx_store_hits_begin(d->core.store, &begin_s, f);
 
 	dbx_strbuf_addf(b, "{\"generation\":%" PRIu64 ",", d->core.generation);
-	out_time(b, "known_since", begin_s);
+	dbx_out_time(b, "known_since", begin_s);
 	dbx_strbuf_add(b, ",\"entries\":[");
 	for (uint32_t i = 0; i < e->n && !rc; i++) {
 		if (!is_allow(dbx_image_string(&d->core.now.img, e->rules[i].ptr)))

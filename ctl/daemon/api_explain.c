@@ -13,6 +13,7 @@
 
 #include "daemon/namer_impl.h"
 #include "lib/name.h"
+#include "lib/proto.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
 
@@ -45,25 +46,10 @@ static bool read_number(const json_t *v, int64_t lo, int64_t hi, int64_t *out)
 
 static bool read_protocol(const json_t *v, uint8_t *out)
 {
-	static const struct {
-		const char *name;
-		uint8_t proto;
-	} names[] = {{"tcp", IPPROTO_TCP},
-		     {"udp", IPPROTO_UDP},
-		     {"sctp", IPPROTO_SCTP},
-		     {"icmp", IPPROTO_ICMP},
-		     {"icmpv6", IPPROTO_ICMPV6}};
 	const char *s = json_string_value(v);
-	int64_t n;
-	size_t i;
+	int64_t n = s ? dbx_proto_number(s) : -1;
 
-	for (i = 0; s && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcasecmp(s, names[i].name) == 0) {
-			*out = names[i].proto;
-			return true;
-		}
-	}
-	if (!read_number(v, 0, 255, &n))
+	if (n < 0 && !read_number(v, 0, 255, &n))
 		return false;
 	*out = (uint8_t)n;
 	return true;

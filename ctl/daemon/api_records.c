@@ -85,18 +85,6 @@ static void out_number(struct dbx_strbuf *b, const char *key, bool is_there, int
 		dbx_strbuf_add(b, "null");
 }
 
-static void out_first_time(struct dbx_strbuf *b, const struct dbx_recstore_span *span)
-{
-	char when[DBX_RECORD_TIME_SIZE];
-
-	if (!span->first) {
-		dbx_strbuf_add(b, ",\"first_time\":null");
-		return;
-	}
-	dbx_record_time(span->first_ms, when);
-	dbx_strbuf_addf(b, ",\"first_time\":\"%sZ\"", when);
-}
-
 void dbx_api_records(struct dbx_daemon *d, const struct dbx_request *req, struct dbx_reply *reply)
 {
 	uint64_t after = 0, limit = LIMIT_DEFAULT;
@@ -125,6 +113,7 @@ void dbx_api_records(struct dbx_daemon *d, const struct dbx_request *req, struct
 	out_number(b, "next", p.is_full, p.number);
 	out_number(b, "first", span.first, span.first);
 	out_number(b, "last", span.last, span.last);
-	out_first_time(b, &span);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_time_ms(b, "first_time", span.first ? span.first_ms : 0);
 	dbx_strbuf_addc(b, '}');
 }

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/denials.h"
+#include "lib/proto.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
 
@@ -246,42 +246,10 @@ struct denials_out {
 	bool started;
 };
 
-static void out_time(struct dbx_strbuf *b, const char *key, int64_t ms)
-{
-	time_t t = (time_t)(ms / 1000);
-	char text[32];
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	dbx_strbuf_addf(b, "\"%s\":\"%s.%03dZ\",", key, text, (int)(ms % 1000));
-}
-
-static void out_proto(struct dbx_strbuf *b, uint8_t proto)
-{
-	static const struct {
-		uint8_t proto;
-		const char *name;
-	} names[] = {{IPPROTO_TCP, "tcp"},
-		     {IPPROTO_UDP, "udp"},
-		     {IPPROTO_SCTP, "sctp"},
-		     {IPPROTO_ICMP, "icmp"},
-		     {IPPROTO_ICMPV6, "icmpv6"}};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].proto == proto) {
-			dbx_strbuf_addf(b, "\"proto\":\"%s\",", names[i].name);
-			return;
-		}
-	}
-	dbx_strbuf_addf(b, "\"proto\":\"%u\",", proto);
-}
-
 static void out_tuple(struct dbx_strbuf *b, const struct dbx_event *e)
 {
 	int family = e->flags & DBX_EVENT_F_IPV6 ? AF_INET6 : AF_INET;
-	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], proto[DBX_PROTO_SIZE];
 
 	if (!(e->flags & DBX_EVENT_F_HAS_TUPLE)) {
 		dbx_strbuf_add(b, "\"src\":null,\"dst\":null,\"proto\":null,\"port\":null,");
@@ -289,8 +257,8 @@ static void out_tuple(struct dbx_strbuf *b, const struct dbx_event *e)
 	}
 	inet_ntop(family, e->src, src, sizeof(src));
 	inet_ntop(family, e->dst, dst, sizeof(dst));
-	dbx_strbuf_addf(b, "\"src\":\"%s\",\"dst\":\"%s\",", src, dst);
-	out_proto(b, e->proto);
+	dbx_strbuf_addf(b, "\"src\":\"%s\",\"dst\":\"%s\",\"proto\":\"%s\",", src, dst,
+			dbx_proto_text(e->proto, proto));
 	if (e->flags & DBX_EVENT_F_HAS_PORTS)
 		dbx_strbuf_addf(b, "\"port\":%u,", e->dport);
 	else
@@ -309,10 +277,11 @@ static int out_denial(void *arg, const struct dbx_denial *n)
 		return -1;
 	dbx_strbuf_add(b, o->started ? ",{" : "{");
 	o->started = true;
-	out_time(b, "time", n->last_ms);
-	out_time(b, "first_time", n->first_ms);
+	dbx_out_time_ms(b, "time", n->last_ms);
+	dbx_strbuf_addc(b, ',');
+	dbx_out_time_ms(b, "first_time", n->first_ms);
 	dbx_strbuf_addf(b,
-			"\"workspace_id\":%" PRIu64 ",\"generation\":%" PRIu64
+			",\"workspace_id\":%" PRIu64 ",\"generation\":%" PRIu64
 			",\"reason\":\"%s\",\"verdict\":\"%s\",\"product\":\"%s\",",
 			(uint64_t)e->workspace_id, (uint64_t)e->generation,
 			dbx_reason_slug((enum dbx_reason)e->reason),

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/usage.h"
 #include "policy/explain.h"
@@ -61,19 +60,6 @@ static int out_row(void *arg, const struct dbx_usage_row *r)
 	return 0;
 }
 
-/* null for 0. */
-static void out_time(struct dbx_strbuf *b, const char *key, int64_t s)
-{
-	time_t t = (time_t)s;
-	char text[32] = "";
-	struct tm tm;
-
-	if (s && gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	dbx_out_string(b, key, text[0] ? text : NULL);
-	dbx_strbuf_addc(b, ',');
-}
-
 /* Packets that were judged while the table of counters was full: they are nobody's. */
 static uint64_t unkeyed(struct dbx_daemon *d)
 {
@@ -103,10 +89,12 @@ void dbx_api_usage(struct dbx_daemon *d, const struct dbx_request *req, struct d
 		dbx_reply_error(reply, 500, "INTERNAL_ERROR", "%s", f.text);
 	} else {
 		dbx_strbuf_addc(b, '{');
-		out_time(b, "since", since);
-		out_time(b, "from", o.from_s);
-		out_time(b, "to", o.to_s && o.to_s < now_s ? o.to_s : o.to_s ? now_s : 0);
-		dbx_strbuf_add(b, "\"rows\":[");
+		dbx_out_time(b, "since", since);
+		dbx_strbuf_addc(b, ',');
+		dbx_out_time(b, "from", o.from_s);
+		dbx_strbuf_addc(b, ',');
+		dbx_out_time(b, "to", o.to_s < now_s ? o.to_s : now_s);
+		dbx_strbuf_add(b, ",\"rows\":[");
 		dbx_strbuf_addn(b, o.rows.s, o.rows.len);
 		dbx_strbuf_addf(b, "],\"unkeyed_packets\":%" PRIu64 ",", unkeyed(d));
 		dbx_out_string(b, "error",

@@ -11,8 +11,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/when.h"
 #include "policy/explain.h"
 #include "policy/storage_host.h"
 
@@ -32,17 +32,6 @@ static void add_text(struct dbx_strbuf *b, const char *key, const char *value)
 {
 	dbx_strbuf_addc(b, ',');
 	text(b, key, value);
-}
-
-void dbx_record_time(int64_t ms, char out[DBX_RECORD_TIME_SIZE])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm = {0};
-	size_t n;
-
-	gmtime_r(&t, &tm);
-	n = strftime(out, DBX_RECORD_TIME_SIZE - 4, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, DBX_RECORD_TIME_SIZE - n, ".%03u", (unsigned int)(ms % 1000) % 1000);
 }
 
 static struct dbx_addr addr_of(const struct dbx_event *e, const uint8_t a[16])
@@ -228,7 +217,7 @@ static void out_extension(const struct dbx_record *r, const char *src, const cha
 			  struct dbx_strbuf *b)
 {
 	const struct dbx_event *e = &r->event;
-	char first[DBX_RECORD_TIME_SIZE], last[DBX_RECORD_TIME_SIZE];
+	char first[DBX_TIME_SIZE], last[DBX_TIME_SIZE];
 
 	dbx_strbuf_add(b, ",\"x_dbx_egress\":{");
 	text(b, "network_policy_id", r->policy_id);
@@ -245,9 +234,9 @@ static void out_extension(const struct dbx_record *r, const char *src, const cha
 	add_text(b, "name", r->name);
 	dbx_strbuf_addf(b, ",\"fragment\":%s", e->flags & DBX_EVENT_F_FRAGMENT ? "true" : "false");
 	dbx_strbuf_addf(b, ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64, r->packets, r->bytes);
-	dbx_record_time(r->first_ms, first);
-	dbx_record_time(r->last_ms, last);
-	dbx_strbuf_addf(b, ",\"first_time\":\"%sZ\",\"last_time\":\"%sZ\"", first, last);
+	dbx_strbuf_addf(b, ",\"first_time\":\"%s\",\"last_time\":\"%s\"",
+			dbx_time_format(r->first_ms, DBX_TIME_MS, first),
+			dbx_time_format(r->last_ms, DBX_TIME_MS, last));
 	if (r->is_open)
 		dbx_strbuf_add(b, ",\"open\":true");
 	dbx_strbuf_addc(b, '}');
@@ -256,11 +245,10 @@ static void out_extension(const struct dbx_record *r, const char *src, const cha
 int dbx_record_line(const struct dbx_record *r, struct dbx_strbuf *b)
 {
 	const struct dbx_event *e = &r->event;
-	char src[DBX_ADDR_STRLEN], dst[DBX_ADDR_STRLEN], where[300], when[DBX_RECORD_TIME_SIZE];
+	char src[DBX_ADDR_STRLEN], dst[DBX_ADDR_STRLEN], where[300], when[DBX_TIME_SIZE];
 
 	dbx_record_addrs(r, src, dst);
 	dbx_record_destination(r, where);
-	dbx_record_time(r->first_ms, when);
 	dbx_strbuf_addc(b, '{');
 	text(b, "account_id", r->account_id);
 	if (e->workspace_id)
@@ -273,7 +261,7 @@ int dbx_record_line(const struct dbx_record *r, struct dbx_strbuf *b)
 	out_dns(r, dst, b);
 	out_ip(r, dst, b);
 	out_storage(r, b);
-	add_text(b, "event_time", when);
+	add_text(b, "event_time", dbx_time_format(r->first_ms, DBX_TIME_MS_NO_ZONE, when));
 	add_text(b, "access_type", dbx_record_access_type(r));
 	add_text(b, "network_source_type",
 		 e->workspace_id ? dbx_product_name((enum dbx_product)e->product) : NULL);

@@ -48,8 +48,5 @@ void dbx_record_destination(const struct dbx_record *r, char out[300]);
 /* Address of the event as text; "" = it has none. */
 void dbx_record_addrs(const struct dbx_record *r, char src[DBX_ADDR_STRLEN],
 		      char dst[DBX_ADDR_STRLEN]);
-#define DBX_RECORD_TIME_SIZE 28
-void dbx_record_time(int64_t ms,
-		     char out[DBX_RECORD_TIME_SIZE]); /* UTC, no zone, as the vendor's */
 
 #endif

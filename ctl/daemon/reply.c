@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/when.h"
+
 void dbx_reply_init(struct dbx_reply *r)
 {
 	*r = (struct dbx_reply){.status = 200, .content_type = "application/json"};
@@ -32,6 +34,29 @@ void dbx_out_string(struct dbx_strbuf *b, const char *key, const char *value)
 	dbx_strbuf_addf(b, "\"%s\":\"", key);
 	dbx_strbuf_add_json_escaped(b, value, strlen(value));
 	dbx_strbuf_addc(b, '"');
+}
+
+static void out_time(struct dbx_strbuf *b, const char *key, int64_t ms, enum dbx_time_form form)
+{
+	char text[DBX_TIME_SIZE] = "";
+
+	if (ms)
+		dbx_time_format(ms, form, text);
+	dbx_out_string(b, key, text[0] ? text : NULL);
+}
+
+void dbx_out_time(struct dbx_strbuf *b, const char *key, int64_t s)
+{
+	int64_t ms;
+
+	if (__builtin_mul_overflow(s, 1000, &ms))
+		ms = -1;
+	out_time(b, key, ms, DBX_TIME_S);
+}
+
+void dbx_out_time_ms(struct dbx_strbuf *b, const char *key, int64_t ms)
+{
+	out_time(b, key, ms, DBX_TIME_MS);
 }
 
 static void out_finding(struct dbx_strbuf *b, const struct dbx_finding *f)

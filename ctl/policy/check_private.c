@@ -276,8 +276,7 @@ static void check_resolver(struct dbx_check_ctx *c)
 		const struct dbx_pe_address *pe = &g->private_endpoints[i];
 		const struct dbx_pe_rule *r = dbx_model_pe_rule(c->m, pe->rule_id);
 
-		if (!r || !dbx_pe_rule_is_effective(r) ||
-		    (pe->has_private_required && !pe->private_required))
+		if (!r || !dbx_pe_rule_is_effective(r) || !dbx_pe_address_is_required(pe))
 			continue;
 		DBX_SAY(c, DBX_SEV_WARNING, "private-without-dns", &pe->where,
 			"rule %s requires its private address, but the gateway has no \"dns\": no "

@@ -22,33 +22,14 @@ void dbx_compile_marks(struct compiler *c, const struct profile *p, uint32_t mar
 		marks[i] = dbx_model_route_mark(c->m, dbx_model_route(c->m, paths[i], ncc));
 }
 
-/* ---- guards: of rules that are not effective too, or their public path would be open ---- */
-
-static int stop_at_first(void *arg, const char *name)
-{
-	(void)arg;
-	(void)name;
-	return 1;
-}
-
-static bool is_required(const struct dbx_gateway *g, const struct dbx_pe_rule *r)
-{
-	for (size_t i = 0; i < g->n_private_endpoints; i++)
-		if (!strcmp(g->private_endpoints[i].rule_id, r->rule_id))
-			return g->private_endpoints[i].private_required ||
-			       !g->private_endpoints[i].has_private_required;
-	return true;
-}
+/* ---- guards ---- */
 
 bool dbx_compile_has_guards(const struct compiler *c, const struct dbx_ncc *ncc)
 {
 	const struct dbx_model *m = c->m;
 
 	for (size_t i = 0; ncc && i < m->n_pe_rules; i++) {
-		const struct dbx_pe_rule *r = &m->pe_rules[i];
-
-		if (r->ncc_id && !strcmp(r->ncc_id, ncc->id) && is_required(&m->gateway, r) &&
-		    dbx_pe_rule_names(r, ncc->region, stop_at_first, NULL) == 1)
+		if (dbx_model_pe_guards(m, &m->pe_rules[i], ncc))
 			return true;
 	}
 	return false;

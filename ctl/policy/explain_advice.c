@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/proto.h"
 #include "lib/strbuf.h"
 
 typedef void (*advice_fn)(const struct dbx_explain_ctx *c, struct dbx_strbuf *s);
@@ -24,19 +25,15 @@ static const char *policy_id(const struct dbx_explain_ctx *c)
 /* "protocol": "tcp", "ports": [443] */
 static void add_service(const struct dbx_explain_ctx *c, struct dbx_strbuf *s)
 {
+	const char *name = dbx_proto_name(c->t.proto);
 	uint8_t p = c->t.proto;
 
-	if (p == 6 || p == 17 || p == 132)
-		dbx_strbuf_addf(s, "\"protocol\": \"%s\", \"ports\": [%u]",
-				p == 6    ? "tcp"
-				: p == 17 ? "udp"
-					  : "sctp",
-				c->t.dport);
+	if (p == 1 || p == 58)
+		dbx_strbuf_addf(s, "\"protocol\": \"%s\", \"types\": [%u]", name, c->t.dport >> 8);
+	else if (name)
+		dbx_strbuf_addf(s, "\"protocol\": \"%s\", \"ports\": [%u]", name, c->t.dport);
 	else if (p == 33 || p == 136)
 		dbx_strbuf_addf(s, "\"protocol\": %u, \"ports\": [%u]", p, c->t.dport);
-	else if (p == 1 || p == 58)
-		dbx_strbuf_addf(s, "\"protocol\": \"%s\", \"types\": [%u]",
-				p == 1 ? "icmp" : "icmpv6", c->t.dport >> 8);
 	else
 		dbx_strbuf_addf(s, "\"protocol\": %u", p);
 }

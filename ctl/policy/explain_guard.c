@@ -60,15 +60,7 @@ void dbx_explain_guard_refuses(struct dbx_explain_ctx *c, const char *step, cons
 			dbx_reason_text(DBX_REASON_PRIVATE_REQUIRED));
 }
 
-static int stop_at_first(void *arg, const char *name)
-{
-	(void)arg;
-	(void)name;
-	return 1;
-}
-
-/* A rule of the workspace's NCC whose resource is refused at its public addresses; an effective one
- * first. */
+/* An effective one first. */
 static const struct dbx_pe_rule *guarding_rule(const struct dbx_explain_ctx *c)
 {
 	const struct dbx_pe_rule *found = NULL;
@@ -77,11 +69,8 @@ static const struct dbx_pe_rule *guarding_rule(const struct dbx_explain_ctx *c)
 	for (i = 0; c->ncc && i < c->m->n_pe_rules; i++) {
 		const struct dbx_pe_rule *r = &c->m->pe_rules[i];
 
-		if (!r->ncc_id || strcmp(r->ncc_id, c->ncc->id) != 0 ||
-		    !dbx_explain_pe_is_required(c, r) ||
-		    dbx_pe_rule_names(r, c->ncc->region, stop_at_first, NULL) != 1)
-			continue;
-		if (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r)))
+		if (dbx_model_pe_guards(c->m, r, c->ncc) &&
+		    (!found || (!dbx_pe_rule_is_effective(found) && dbx_pe_rule_is_effective(r))))
 			found = r;
 	}
 	return found;

@@ -73,8 +73,6 @@ void dbx_explain_quota_step(struct dbx_explain_ctx *c);
 void dbx_explain_reject_step(struct dbx_explain_ctx *c);
 
 /* explain_pe.c */
-#define DBX_TIME_STRLEN 40
-char *dbx_explain_time(int64_t ms, char buf[DBX_TIME_STRLEN]); /* "2026-08-01 10:20 UTC" */
 /* "PENDING since ..., 3 of 14 days left, until ..." */
 void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r,
 			  struct dbx_strbuf *s);

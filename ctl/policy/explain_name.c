@@ -68,17 +68,13 @@ const struct dbx_pe_rule *dbx_explain_pe_of(const struct dbx_explain_ctx *c, con
 
 static bool private_address(const struct dbx_explain_ctx *c, struct dbx_addr *out)
 {
-	const struct dbx_gateway *g = &c->m->gateway;
-	size_t i, k;
+	const struct dbx_pe_address *pe = dbx_model_pe_address(c->m, c->pe->rule_id);
+	size_t k;
 
-	for (i = 0; i < g->n_private_endpoints; i++) {
-		const struct dbx_pe_address *pe = &g->private_endpoints[i];
-
-		for (k = 0; strcmp(pe->rule_id, c->pe->rule_id) == 0 && k < pe->n_addrs; k++) {
-			if (pe->addrs[k].is_v6 == c->t.src.is_v6) {
-				*out = pe->addrs[k];
-				return true;
-			}
+	for (k = 0; pe && k < pe->n_addrs; k++) {
+		if (pe->addrs[k].is_v6 == c->t.src.is_v6) {
+			*out = pe->addrs[k];
+			return true;
 		}
 	}
 	return false;

@@ -7,36 +7,11 @@
 #include "policy/explain_impl.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
+
+#include "lib/when.h"
 
 #define DAY_MS      INT64_C(86400000)
 #define EXPIRE_DAYS INT64_C(14) /* egress-model 2.4 */
-#define DAYS_OF_ERA 146097      /* 400 years */
-
-/* Year, month and day of the n-th day since 1970-01-01, by eras that begin on a first of March. */
-static void civil(int64_t day, int64_t *year, int *month, int *dom)
-{
-	int64_t z = day + 719468, era = (z >= 0 ? z : z - DAYS_OF_ERA + 1) / DAYS_OF_ERA;
-	int64_t doe = z - era * DAYS_OF_ERA;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / (DAYS_OF_ERA - 1)) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
-
-	*dom = (int)(doy - (153 * m + 2) / 5 + 1);
-	*month = (int)(m < 10 ? m + 3 : m - 9);
-	*year = yoe + era * 400 + (*month <= 2);
-}
-
-char *dbx_explain_time(int64_t ms, char buf[DBX_TIME_STRLEN])
-{
-	int64_t day = ms / DAY_MS, year;
-	int month, dom, minutes = (int)(ms % DAY_MS / 60000);
-
-	civil(day, &year, &month, &dom);
-	snprintf(buf, DBX_TIME_STRLEN, "%04" PRId64 "-%02d-%02d %02d:%02d UTC", year, month, dom,
-		 minutes / 60, minutes % 60);
-	return buf;
-}
 
 static bool is_waiting(const struct dbx_pe_rule *r)
 {
@@ -58,12 +33,12 @@ static int64_t expiry_start(const struct dbx_pe_rule *r)
 static void add_days_left(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r,
 			  struct dbx_strbuf *s)
 {
-	int64_t start = expiry_start(r), end = start + EXPIRE_DAYS * DAY_MS;
-	char text[DBX_TIME_STRLEN];
+	int64_t start = expiry_start(r), end;
+	char text[DBX_TIME_SIZE];
 
-	if (start <= 0)
+	if (start <= 0 || __builtin_add_overflow(start, EXPIRE_DAYS * DAY_MS, &end) ||
+	    !*dbx_time_format(end, DBX_TIME_MINUTE, text))
 		return;
-	dbx_explain_time(end, text);
 	if (c->q->now_ms <= 0)
 		dbx_strbuf_addf(s, ", expires %s", text);
 	else if (c->q->now_ms >= end)
@@ -77,7 +52,7 @@ void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_r
 			  struct dbx_strbuf *s)
 {
 	int64_t since = r->updated_time_ms > 0 ? r->updated_time_ms : r->creation_time_ms;
-	char text[DBX_TIME_STRLEN];
+	char text[DBX_TIME_SIZE];
 
 	if (r->deactivated && r->deactivated_at_ms > 0)
 		since = r->deactivated_at_ms;
@@ -87,8 +62,8 @@ void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_r
 		return;
 	if (r->state == DBX_PE_ESTABLISHED && !r->deactivated)
 		dbx_strbuf_add(s, " but not enabled");
-	if (since > 0)
-		dbx_strbuf_addf(s, " since %s", dbx_explain_time(since, text));
+	if (since > 0 && *dbx_time_format(since, DBX_TIME_MINUTE, text))
+		dbx_strbuf_addf(s, " since %s", text);
 	add_days_left(c, r, s);
 	if (r->error_message && r->error_message[0])
 		dbx_strbuf_addf(s, ", \"%s\"", r->error_message);
@@ -96,16 +71,7 @@ void dbx_explain_pe_state(const struct dbx_explain_ctx *c, const struct dbx_pe_r
 
 bool dbx_explain_pe_is_required(const struct dbx_explain_ctx *c, const struct dbx_pe_rule *r)
 {
-	const struct dbx_gateway *g = &c->m->gateway;
-	size_t i;
-
-	for (i = 0; i < g->n_private_endpoints; i++) {
-		const struct dbx_pe_address *pe = &g->private_endpoints[i];
-
-		if (strcmp(pe->rule_id, r->rule_id) == 0)
-			return !pe->has_private_required || pe->private_required;
-	}
-	return true;
+	return dbx_pe_address_is_required(dbx_model_pe_address(c->m, r->rule_id));
 }
 
 /* What makes the rule effective. */

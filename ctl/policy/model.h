@@ -554,6 +554,10 @@ const char *dbx_model_scope_ncc(const struct dbx_model *m, const struct dbx_ncc 
 
 /* Effective = ESTABLISHED, not deactivated, and for S3 enabled (egress-model 2.4). */
 bool dbx_pe_rule_is_effective(const struct dbx_pe_rule *r);
+/* What the gateway document says of a rule, or NULL; and whether the private addresses are required, as
+ * they are where it says nothing. */
+const struct dbx_pe_address *dbx_model_pe_address(const struct dbx_model *m, const char *rule_id);
+bool dbx_pe_address_is_required(const struct dbx_pe_address *a);
 
 /*
  * The names that a rule or a storage destination stands for (egress-model 6), canonical, one per
@@ -563,6 +567,12 @@ typedef int (*dbx_name_fn)(void *arg, const char *name);
 int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_name_fn add,
 		      void *arg);
 int dbx_storage_names(const struct dbx_storage_dest *d, dbx_name_fn add, void *arg);
+/*
+ * Of this NCC, required, and with names: the public addresses of what it stands for are refused. So
+ * they are while it is not effective, or the public path would be open then.
+ */
+bool dbx_model_pe_guards(const struct dbx_model *m, const struct dbx_pe_rule *r,
+			 const struct dbx_ncc *ncc);
 /* The same name in the private DNS zone of the rule's service; false: there is none, out untouched. */
 bool dbx_pe_rule_private_name(const struct dbx_pe_rule *r, const char *name,
 			      char out[DBX_NAME_SIZE]);

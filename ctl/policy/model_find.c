@@ -237,6 +237,22 @@ bool dbx_pe_rule_is_effective(const struct dbx_pe_rule *r)
 	       (r->flavour != DBX_PE_AWS_S3 || r->enabled);
 }
 
+const struct dbx_pe_address *dbx_model_pe_address(const struct dbx_model *m, const char *rule_id)
+{
+	const struct dbx_gateway *g = &m->gateway;
+
+	for (size_t i = 0; i < g->n_private_endpoints; i++) {
+		if (!strcmp(g->private_endpoints[i].rule_id, rule_id))
+			return &g->private_endpoints[i];
+	}
+	return NULL;
+}
+
+bool dbx_pe_address_is_required(const struct dbx_pe_address *a)
+{
+	return !a || !a->has_private_required || a->private_required;
+}
+
 /* "S3" is every "S3/<region>" of an AWS feed. */
 static bool is_service_of(const struct dbx_feed *f, const struct dbx_tag *t, const char *name,
 			  size_t len)

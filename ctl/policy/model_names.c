@@ -217,3 +217,18 @@ int dbx_pe_rule_names(const struct dbx_pe_rule *r, const char *ncc_region, dbx_n
 		return s3_rule_names(r, ncc_region, add, arg);
 	return 0;
 }
+
+static int stop_at_first(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return 1;
+}
+
+bool dbx_model_pe_guards(const struct dbx_model *m, const struct dbx_pe_rule *r,
+			 const struct dbx_ncc *ncc)
+{
+	return r->ncc_id && !strcmp(r->ncc_id, ncc->id) &&
+	       dbx_pe_address_is_required(dbx_model_pe_address(m, r->rule_id)) &&
+	       dbx_pe_rule_names(r, ncc->region, stop_at_first, NULL) == 1;
+}

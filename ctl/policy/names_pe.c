@@ -120,25 +120,17 @@ static int add_name(void *arg, const char *name)
 	return put(a, &pe);
 }
 
-static const struct dbx_pe_address *address_of(const struct dbx_gateway *g, const char *rule_id)
-{
-	for (size_t i = 0; i < g->n_private_endpoints; i++)
-		if (!strcmp(g->private_endpoints[i].rule_id, rule_id))
-			return &g->private_endpoints[i];
-	return NULL;
-}
-
 static void add_pe_rule(struct dbx_names *n, const struct dbx_model *m, struct dbx_names_ncc *c,
 			const struct dbx_ncc *ncc, const struct dbx_pe_rule *r)
 {
-	const struct dbx_pe_address *at = address_of(&m->gateway, r->rule_id);
+	const struct dbx_pe_address *at = dbx_model_pe_address(m, r->rule_id);
 	struct adding a = {
 		.n = n,
 		.c = c,
 		.rule = r,
 		.at = at,
 		.is_effective = dbx_pe_rule_is_effective(r),
-		.is_required = !at || !at->has_private_required || at->private_required,
+		.is_required = dbx_pe_address_is_required(at),
 	};
 	struct dbx_strbuf text;
 

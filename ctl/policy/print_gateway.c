@@ -7,28 +7,16 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "lib/proto.h"
 #include "policy/print_log.h"
 #include "policy/print_names.h"
 #include "policy/print_paths.h"
 
 json_t *dbx_pr_protocol(uint16_t proto)
 {
-	switch (proto) {
-	case DBX_PROTO_ANY:
-		return json_string("any");
-	case IPPROTO_TCP:
-		return json_string("tcp");
-	case IPPROTO_UDP:
-		return json_string("udp");
-	case IPPROTO_SCTP:
-		return json_string("sctp");
-	case IPPROTO_ICMP:
-		return json_string("icmp");
-	case IPPROTO_ICMPV6:
-		return json_string("icmpv6");
-	default:
-		return json_integer(proto);
-	}
+	const char *name = proto == DBX_PROTO_ANY ? "any" : dbx_proto_name(proto);
+
+	return name ? json_string(name) : json_integer(proto);
 }
 
 void dbx_pr_ports(struct dbx_pr *p, json_t *o, const char *key, int shift,

@@ -13,34 +13,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "lib/proto.h"
 
 /* ---- protocol ---- */
 
 int dbx_rd_protocol(struct dbx_rd *r, const json_t *v, const struct dbx_rd_at *at, void *dst)
 {
-	static const struct dbx_rd_value names[] = {
-		{"tcp", IPPROTO_TCP},   {"udp", IPPROTO_UDP},       {"sctp", IPPROTO_SCTP},
-		{"icmp", IPPROTO_ICMP}, {"icmpv6", IPPROTO_ICMPV6}, {"any", DBX_PROTO_ANY},
-	};
 	static const char accepted[] = "tcp, udp, sctp, icmp, icmpv6, any, or a number of 0 to 255";
 	const char *s = json_string_value(v);
 	char q[RD_QUOTE_SIZE], *end;
-	json_int_t n = -1;
+	json_int_t n = s ? dbx_proto_number(s) : -1;
 
 	if (!s && !json_is_integer(v)) {
 		dbx_rd_error(r, at, "wrong-type",
 			     "read protocol: neither text nor a number; accepted: %s", accepted);
 		return 0;
 	}
-	for (size_t i = 0; s && i < COUNT(names); i++) {
-		if (!strcmp(s, names[i].text)) {
-			*(uint16_t *)dst = (uint16_t)names[i].value;
-			return 0;
-		}
+	if (s && !strcmp(s, "any")) {
+		*(uint16_t *)dst = DBX_PROTO_ANY;
+		return 0;
 	}
 	if (!s) {
 		n = json_integer_value(v);
+	} else if (n >= 0) {
+		n = strcmp(s, dbx_proto_name(n)) ? -1 : n; /* in small letters alone */
 	} else if (s[0] >= '0' && s[0] <= '9' && strlen(s) <= 3) {
 		n = strtol(s, &end, 10);
 		n = *end ? -1 : n;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
+#include "lib/proto.h"
 
 uint64_t dbx_rule_uid(const char *policy_id, const char *text)
 {
@@ -46,32 +47,20 @@ void dbx_ruletext_storage(struct dbx_strbuf *b, const struct dbx_storage_dest *d
 			name ? name : "", part ? " " : "", part ? part : "");
 }
 
-static void add_protocol(struct dbx_strbuf *b, uint16_t proto)
-{
-	static const struct {
-		uint16_t proto;
-		const char *name;
-	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].proto == proto) {
-			dbx_strbuf_addf(b, " %s", names[i].name);
-			return;
-		}
-	}
-	dbx_strbuf_addf(b, " protocol %u", proto);
-}
-
 /* " tcp 443,8443-8451"; long lists end in "...". */
 static void add_ports(struct dbx_strbuf *b, uint16_t proto, const struct dbx_port_range *ports,
 		      size_t n)
 {
 	const int shift = proto == 1 || proto == 58 ? 8 : 0; /* ICMP: types */
+	const char *name = dbx_proto_name(proto);
 	const size_t start = b->len;
 
 	if (proto == DBX_PROTO_ANY)
 		return;
-	add_protocol(b, proto);
+	if (name)
+		dbx_strbuf_addf(b, " %s", name);
+	else
+		dbx_strbuf_addf(b, " protocol %u", proto);
 	for (size_t i = 0; i < n; i++) {
 		unsigned int lo = (unsigned int)ports[i].lo >> shift;
 		unsigned int hi = (unsigned int)ports[i].hi >> shift;

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,12 +25,11 @@
 #include <bpf/libbpf.h>
 #include <jansson.h>
 
+#include "bench/wire.h"
 #include "common/bench.h"
 #include "common/nsbox.h"
-#include "common/pkt.h"
 #include "dataplane/dp_xdp.h"
 
-#define N_ADDRS   (1u << 20)
 #define N_PACKETS 1000000u
 #define ROUNDS    9
 #define WARM      3 /* rounds after which the daemon has all of its memory */
@@ -42,14 +40,7 @@
 #define DIR       "/run/nsbox"
 #define SETTLE_S  20
 
-struct wire {
-	uint64_t n_sent, n_seen;
-	uint32_t out_ifindex;
-};
-
 static const char *build;
-static struct bpf_object *obj;
-static struct wire *wire;
 static int ns_here, ns_workload;
 static pid_t daemon_pid;
 static char invalid[256];
@@ -68,17 +59,6 @@ static void die(const char *what)
 	fprintf(stderr, "bench_events: %s: %s\n", what, strerror(errno));
 	stop();
 	exit(1);
-}
-
-static void *section(const char *name)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-	void *p = mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(map), 0);
-
-	if (p == MAP_FAILED)
-		die(name);
-	return p;
 }
 
 /* ---- the daemon ---- */
@@ -222,21 +202,6 @@ static struct counts settled(void)
 			n_same = 0;
 	}
 	return c;
-}
-
-static void make_frame(struct pkt *p)
-{
-	struct pkt_ip4 ip = PKT_IP4_INIT;
-	uint8_t mac[6] = {2};
-
-	pkt_addr_parse("10.66.1.10", &ip.src);
-	pkt_addr_parse("198.51.100.1", &ip.dst);
-	pkt_begin(p);
-	pkt_eth(p, mac, mac, PKT_AUTO);
-	pkt_ip4(p, &ip);
-	pkt_udp(p, 17, 40000, 443, PKT_AUTO);
-	pkt_fill(p, 18);
-	pkt_end(p);
 }
 
 /* Of this CPU for this thread alone: what else runs on the machine is not the variant's. */

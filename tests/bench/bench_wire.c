@@ -19,23 +19,17 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
+#include "bench/wire.h"
 #include "common/bench.h"
 #include "common/nsbox.h"
-#include "common/pkt.h"
 #include "dataplane/dp_xdp.h"
 
-#define N_ADDRS    (1u << 20)
 #define N_PREFIXES 100000u
 #define N_PACKETS  1000000u
 #define ROUNDS     5
 #define ATTEMPTS   4
 #define FLOWS      8192u
 #define NFT_FILE   "/run/nsbox/set.nft"
-
-struct wire {
-	uint64_t n_sent, n_seen;
-	uint32_t out_ifindex;
-};
 
 enum variant { FLOOR, TRIE, PRODUCT, NFT, N_VARIANTS };
 static const char *const names[] = {"XDP, drops all (floor)", "XDP, LPM_TRIE", "dbx-egress",
@@ -44,25 +38,12 @@ static const char *const names[] = {"XDP, drops all (floor)", "XDP, LPM_TRIE", "
 static const struct dbx_dp_ops *const ops = &dbx_dp_xdp;
 static struct dbx_dp_error err;
 static struct dbx_dp *dp;
-static struct bpf_object *obj;
-static struct wire *wire;
 static int ns_here, ns_workload;
 
 static void die(const char *what)
 {
 	fprintf(stderr, "bench_wire: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static void *section(const char *name)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-	void *p = mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(map), 0);
-
-	if (p == MAP_FAILED)
-		die(name);
-	return p;
 }
 
 static int prog_fd(const char *name)
@@ -249,21 +230,6 @@ static double measure(enum variant v, const struct pkt *p)
 	fprintf(stderr, "# not counted: %s: %llu of %u packets were refused\n", names[v],
 		(unsigned long long)seen, N_PACKETS);
 	return -1;
-}
-
-static void make_frame(struct pkt *p)
-{
-	struct pkt_ip4 ip = PKT_IP4_INIT;
-	uint8_t mac[6] = {2};
-
-	pkt_addr_parse("10.66.1.10", &ip.src);
-	pkt_addr_parse("192.0.2.1", &ip.dst);
-	pkt_begin(p);
-	pkt_eth(p, mac, mac, PKT_AUTO);
-	pkt_ip4(p, &ip);
-	pkt_udp(p, 17, 40000, 443, PKT_AUTO);
-	pkt_fill(p, 18);
-	pkt_end(p);
 }
 
 /* Bars: total time against nftables, and against XDP with LPM_TRIE. */

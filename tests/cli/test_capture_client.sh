@@ -5,32 +5,10 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
-
-ctl=$(realpath "${DBX_BUILD:-build}/dbx-egressctl")
-python=${PYTHON:-python3}
-work=$(mktemp -d "${TMPDIR:-/tmp}/dbx-capture.XXXXXX")
-daemon=
-finish() {
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-export DBX_EGRESS_SOCKET=$work/sock
+. tests/cli/lib.sh
 
 serve() { # MODE
-	local end=$((SECONDS + 30))
-	if [ -n "$daemon" ]; then
-		kill "$daemon"
-		wait "$daemon" 2>/dev/null
-	fi
-	rm -f "$work/ready"
-	"$python" tests/cli/fake_packets.py "$work/sock" "$1" >"$work/ready" &
-	daemon=$!
-	until [ -s "$work/ready" ]; do
-		[ $SECONDS -lt $end ] || break
-		sleep 0.05
-	done
+	daemon_start fake_packets.py "$1"
 }
 
 # Each block of the file, whole, by its type; then how many packets, interfaces, and the longest comment.

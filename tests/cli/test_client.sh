@@ -4,32 +4,15 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
+. tests/cli/lib.sh
 
-ctl=$(realpath "${DBX_BUILD:-build}/dbx-egressctl")
-here=$PWD
-work=$(mktemp -d "${TMPDIR:-/tmp}/dbx-client.XXXXXX")
-daemon=
-finish() {
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-	rm -rf "$work"
-}
-trap finish EXIT
 cd "$work" || exit 2
-export DBX_EGRESS_SOCKET=$work/sock
 esc=$(printf '\033')
 
 serve() { # MODE
-	if [ -n "$daemon" ]; then
-		kill "$daemon"
-		wait "$daemon" 2>/dev/null
-	fi
-	rm -f ready log
-	"${PYTHON:-python3}" "$here/tests/cli/fake_daemon.py" "$work/sock" "$1" "$work/log" >ready &
-	daemon=$!
-	for _ in $(seq 100); do
-		[ -s ready ] && return
-		sleep 0.05
-	done
+	daemon_stop
+	rm -f log
+	daemon_start fake_daemon.py "$1" "$work/log"
 }
 
 echo '{"network_policy_id":"np","egress":{"network_access":{"restriction_mode":"FULL_ACCESS"}}}' >np.json

@@ -6,24 +6,16 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
 
 build=$(realpath "${DBX_BUILD:-build}")
-ctl=$build/dbx-egressctl
 [ -x "$build/dbx-egressd" ] || skip_all "dbx-egressd is not built"
 docs=$PWD/tests/golden
 feeds=$PWD/rules/feeds
-work=$(mktemp -d "${TMPDIR:-/tmp}/dbx-daemon.XXXXXX")
-daemon=
-finish() {
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-	rm -rf "$work"
-}
-trap finish EXIT
+. tests/cli/lib.sh
 cd "$work" || exit 2
-export DBX_EGRESS_SOCKET=$work/sock
 cp -r "$docs/old" "$docs/new" .
 # Warnings of the documents are a matter of the goldens.
 ctl_out() { "$ctl" "$@" 2>/dev/null; }
 json() { # EXPRESSION ON d: of the JSON on standard input
-	"${PYTHON:-python3}" -c "import json,sys; d=json.load(sys.stdin); print($1)"
+	"$python" -c "import json,sys; d=json.load(sys.stdin); print($1)"
 }
 
 start() {

@@ -5,33 +5,14 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
+. tests/cli/lib.sh
 
-ctl=$(realpath "${DBX_BUILD:-build}/dbx-egressctl")
-python=${PYTHON:-python3}
-here=$PWD
-work=$(mktemp -d "${TMPDIR:-/tmp}/dbx-monitor.XXXXXX")
-daemon=
-finish() {
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-export DBX_EGRESS_SOCKET=$work/sock
 esc=$(printf '\033')
 
 serve() { # MODE
-	if [ -n "$daemon" ]; then
-		kill "$daemon"
-		wait "$daemon" 2>/dev/null
-	fi
-	rm -f "$work/ready" "$work/log"
-	"$python" "$here/tests/cli/fake_records.py" "$work/sock" "$1" "$work/log" "$work/kept" >"$work/ready" &
-	daemon=$!
-	for _ in $(seq 400); do
-		[ -s "$work/ready" ] && return
-		sleep 0.05
-	done
+	daemon_stop
+	rm -f "$work/log"
+	daemon_start fake_records.py "$1" "$work/log" "$work/kept"
 }
 
 monitor() { # EXIT WHAT ARGUMENTS: standard output in $shown, errors in $out

@@ -5,42 +5,18 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/tap.sh
+. tests/cli/lib.sh
 
-ctl=$(realpath "${DBX_BUILD:-build}/dbx-egressctl")
-python=${PYTHON:-python3}
-here=$PWD
-work=$(mktemp -d "${TMPDIR:-/tmp}/dbx-top.XXXXXX")
-daemon=
 mux= # socket of the tmux that runs
 n_mux=0
-finish() {
+finish_top() {
 	[ -z "$mux" ] || tmux -S "$mux" kill-server 2>/dev/null
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-	rm -rf "$work"
+	finish
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
-export DBX_EGRESS_SOCKET=$work/sock
+trap finish_top EXIT
 
 serve() {
-	rm -f "$work/ready"
-	"$python" "$here/tests/cli/fake_counters.py" "$work/sock" "$work/log" >"$work/ready" &
-	daemon=$!
-	wait_for test -s "$work/ready"
-}
-
-unserve() {
-	kill "$daemon"
-	wait "$daemon" 2>/dev/null
-	daemon=
-}
-
-wait_for() { # COMMAND
-	local end=$((SECONDS + 30))
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
+	daemon_start fake_counters.py "$work/log"
 }
 
 # ---- text ----
@@ -236,7 +212,7 @@ fits() { # LINES
 daemon_comes_and_goes() {
 	in_tmux 110 40 "$ctl top -i 1"
 	sees "with a daemon" '^1001 '
-	unserve
+	daemon_stop
 	sees "without: told" '^cannot show counters: no connection to the daemon'
 	sees "what was known stays" '^1001 '
 	serve

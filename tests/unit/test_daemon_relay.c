@@ -19,36 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/relay.h"
-
-static struct dbx_flow_key key_of(const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	struct dbx_flow_key k = {.sport = sport, .dport = dport, .proto = IPPROTO_UDP};
-	uint32_t *const at[2] = {k.src, k.dst};
-	const char *const text[2] = {src, dst};
-	uint32_t a[4];
-
-	for (int i = 0; i < 2; i++) {
-		bool v6 = strchr(text[i], ':');
-
-		assert_int_equal(inet_pton(v6 ? AF_INET6 : AF_INET, text[i], a), 1);
-		at[i][2] = 0xffff;
-		for (int w = 0; v6 && w < 4; w++)
-			at[i][w] = ntohl(a[w]);
-		if (!v6)
-			at[i][3] = ntohl(a[0]);
-	}
-	return k;
-}
-
-/* RFC 1071: the sum over data with its checksum is all ones. */
-static uint16_t ones(const uint8_t *p, size_t n, uint32_t s)
-{
-	for (size_t i = 0; i < n; i++)
-		s += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)s;
-}
+#include "unit/rawcase.h"
 
 static const uint8_t udp4[] = {
 	0x45, 0,  0, 31, 0,   0, 0x40, 0,  63,   17,   0, 0, /* its checksum is looked at apart */
@@ -57,7 +28,7 @@ static const uint8_t udp4[] = {
 
 static void test_datagram(void **state)
 {
-	struct dbx_flow_key k = key_of("10.66.1.10", 40000, "203.0.113.10", 443);
+	struct dbx_flow_key k = key_of(IPPROTO_UDP, "10.66.1.10", 40000, "203.0.113.10", 443);
 	uint8_t p[DBX_RELAY_BYTES];
 
 	(void)state;
@@ -72,8 +43,9 @@ static void test_datagram(void **state)
 static void test_lengths(void **state)
 {
 	static uint8_t data[DBX_QUIC_BYTES + 1];
-	struct dbx_flow_key v[2] = {key_of("10.66.1.10", 40000, "203.0.113.10", 443),
-				    key_of("fd66:1::10", 40000, "2001:db8:a::10", 443)};
+	struct dbx_flow_key v[2] = {
+		key_of(IPPROTO_UDP, "10.66.1.10", 40000, "203.0.113.10", 443),
+		key_of(IPPROTO_UDP, "fd66:1::10", 40000, "2001:db8:a::10", 443)};
 	uint8_t p[DBX_RELAY_BYTES];
 	size_t n, i;
 
@@ -100,7 +72,7 @@ static void test_lengths(void **state)
 static void test_refusal(void **state)
 {
 	static const uint8_t data[1200] = {0xc3};
-	struct dbx_flow_key k = key_of("10.66.1.10", 40000, "203.0.113.10", 443);
+	struct dbx_flow_key k = key_of(IPPROTO_UDP, "10.66.1.10", 40000, "203.0.113.10", 443);
 	uint8_t p[DBX_RELAY_BYTES], whole[DBX_RELAY_BYTES];
 	size_t quoted = 28 + DBX_RELAY_QUOTE;
 
@@ -114,7 +86,7 @@ static void test_refusal(void **state)
 	assert_memory_equal(p + 28, whole, quoted);
 	assert_int_equal(ones(p, 20, 0), 0xffff);
 	assert_int_equal(ones(p + 20, 8 + quoted, 0), 0xffff);
-	k = key_of("fd66:1::10", 40000, "2001:db8:a::10", 443);
+	k = key_of(IPPROTO_UDP, "fd66:1::10", 40000, "2001:db8:a::10", 443);
 	dbx_relay_build(&k, data, 10, whole);
 	assert_int_equal(dbx_relay_build_refusal(&k, data, 10, p), 48 + 58);
 	assert_memory_equal(p + 40, "\1\4", 2);
@@ -154,7 +126,7 @@ static void real(const char *client, const char *server)
 	int fd_c = bound(client, &c, &n_c), fd_s = bound(server, &s, &n_s);
 	struct pollfd v[2] = {{fd_s, POLLIN, 0}, {fd_c, 0, 0}};
 	struct dbx_relay *r = dbx_relay_new();
-	struct dbx_flow_key k = key_of(client, port_of(&c), server, port_of(&s));
+	struct dbx_flow_key k = key_of(IPPROTO_UDP, client, port_of(&c), server, port_of(&s));
 	char buf[64];
 
 	assert_true(fd_c >= 0 && fd_s >= 0 && r);

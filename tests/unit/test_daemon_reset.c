@@ -19,35 +19,7 @@
 
 #include "common/gen.h"
 #include "daemon/reset.h"
-
-static struct dbx_flow_key key_of(const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	struct dbx_flow_key k = {.sport = sport, .dport = dport, .proto = IPPROTO_TCP};
-	uint32_t *const at[2] = {k.src, k.dst};
-	const char *const text[2] = {src, dst};
-	uint8_t a[16];
-
-	for (int i = 0; i < 2; i++) {
-		bool v6 = strchr(text[i], ':');
-
-		assert_int_equal(inet_pton(v6 ? AF_INET6 : AF_INET, text[i], a), 1);
-		at[i][2] = v6 ? 0 : 0xffff;
-		for (int w = v6 ? 0 : 3, b = 0; w < 4; w++, b += 4)
-			at[i][w] = (uint32_t)a[b] << 24 | (uint32_t)a[b + 1] << 16 |
-				   (uint32_t)a[b + 2] << 8 | a[b + 3];
-	}
-	return k;
-}
-
-/* RFC 1071, in words as they lie: the sum over data with its checksum is all ones. */
-static uint16_t ones_sum(const uint8_t *p, size_t n, uint32_t s)
-{
-	for (size_t i = 0; i < n; i++)
-		s += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)s;
-}
+#include "unit/rawcase.h"
 
 /* RFC 9293 section 3.1 and RFC 8200 section 8.1: pseudo-header, then the segment. */
 static uint16_t tcp_sum(const uint8_t *packet, bool v6)
@@ -64,7 +36,7 @@ static uint16_t tcp_sum(const uint8_t *packet, bool v6)
 		pseudo[9] = IPPROTO_TCP;
 		pseudo[11] = 20;
 	}
-	return ones_sum(packet + (v6 ? 40 : 20), 20, ones_sum(pseudo, n, 0));
+	return ones(packet + (v6 ? 40 : 20), 20, ones(pseudo, n, 0));
 }
 
 /* Header with its checksum; addresses; ports, sequence number; no ACK, RST alone, checksum. */
@@ -75,7 +47,7 @@ static const char want4[] = "\x45\0\0\x28\0\0\x40\0\x40\x06\x4e\x94"
 
 static void test_v4(void **state)
 {
-	struct dbx_flow_key k = key_of("192.0.2.1", 49152, "198.51.100.7", 443);
+	struct dbx_flow_key k = key_of(IPPROTO_TCP, "192.0.2.1", 49152, "198.51.100.7", 443);
 	uint8_t p[DBX_RESET_BYTES];
 
 	(void)state;
@@ -83,13 +55,13 @@ static void test_v4(void **state)
 	assert_int_equal(dbx_reset_build(&k, 0xdeadbeef, p), 40);
 	assert_int_equal(sizeof(want4), 40);
 	assert_memory_equal(p, want4, sizeof(want4));
-	assert_int_equal(ones_sum(p, 20, 0), 0xffff);
+	assert_int_equal(ones(p, 20, 0), 0xffff);
 	assert_int_equal(tcp_sum(p, false), 0xffff);
 }
 
 static void test_v6(void **state)
 {
-	struct dbx_flow_key k = key_of("2001:db8::1", 49152, "2001:db8:ffff::7", 8443);
+	struct dbx_flow_key k = key_of(IPPROTO_TCP, "2001:db8::1", 49152, "2001:db8:ffff::7", 8443);
 	uint8_t p[DBX_RESET_BYTES], addr[16];
 
 	(void)state;
@@ -135,7 +107,7 @@ static void test_checksums(void **state)
 		seq = i < 4000 ? words[gen_below(&r, 6)] : gen_below(&r, 0xffffffff);
 		assert_int_equal(dbx_reset_build(&k, seq, p), v6 ? 60 : 40);
 		if (!v6)
-			assert_int_equal(ones_sum(p, 20, 0), 0xffff);
+			assert_int_equal(ones(p, 20, 0), 0xffff);
 		assert_int_equal(tcp_sum(p, v6), 0xffff);
 	}
 }
@@ -172,8 +144,8 @@ static struct pair connect_pair(bool v6)
 	assert_int_equal(connect(p.client, a, n), 0);
 	p.server = accept(listener, NULL, NULL);
 	assert_true(p.server >= 0);
-	p.key = key_of(v6 ? "::1" : "127.0.0.1", port_of(p.client), v6 ? "::1" : "127.0.0.1",
-		       port_of(listener));
+	p.key = key_of(IPPROTO_TCP, v6 ? "::1" : "127.0.0.1", port_of(p.client),
+		       v6 ? "::1" : "127.0.0.1", port_of(listener));
 	close(listener);
 	return p;
 }

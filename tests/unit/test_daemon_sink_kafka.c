@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/sink.h"
 #include "lib/file.h"
+#include "unit/sinkcase.h"
 
 #ifndef DBX_NO_RDKAFKA
 #include "common/mockkafka.h"
@@ -78,23 +78,6 @@ static int put(struct dbx_sink *s, unsigned int i)
 	s->written += !rc;
 	s->lost += rc != 0;
 	return rc;
-}
-
-static uint64_t number(const struct dbx_sink *s, const char *key)
-{
-	struct dbx_strbuf b;
-	char quoted[64];
-	const char *at;
-	uint64_t n;
-
-	dbx_strbuf_init(&b);
-	s->ops->status(s, &b);
-	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
-	at = strstr(b.s, quoted);
-	assert_non_null(at);
-	n = strtoull(at + strlen(quoted), NULL, 10);
-	dbx_strbuf_fini(&b);
-	return n;
 }
 
 /* Ticks until the condition holds; rc is that of the last tick. */

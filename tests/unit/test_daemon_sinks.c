@@ -26,9 +26,9 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
-#include "daemon/sink.h"
 #include "lib/file.h"
 #include "lib/hash.h"
+#include "unit/sinkcase.h"
 
 static char dir[32], path[64];
 
@@ -105,23 +105,6 @@ static void read_all(struct dbx_strmap *ids)
 	}
 }
 
-static uint64_t status_number(const struct dbx_sink *s, const char *key)
-{
-	struct dbx_strbuf b;
-	char quoted[64];
-	const char *at;
-	uint64_t n;
-
-	dbx_strbuf_init(&b);
-	s->ops->status(s, &b);
-	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
-	at = strstr(b.s, quoted);
-	assert_non_null(at);
-	n = strtoull(at + strlen(quoted), NULL, 10);
-	dbx_strbuf_fini(&b);
-	return n;
-}
-
 /* ---- the file ---- */
 
 static void test_torn_tails(void **state)
@@ -149,8 +132,8 @@ static void test_torn_tails(void **state)
 		s = dbx_sink_file_open(&o, 0);
 		assert_non_null(s);
 		assert_int_equal(s->ops->tick(s, 1), 0);
-		assert_int_equal(status_number(s, "repaired"), cases[i].repaired);
-		assert_int_equal(status_number(s, "bytes"), strlen(cases[i].after));
+		assert_int_equal(number(s, "repaired"), cases[i].repaired);
+		assert_int_equal(number(s, "bytes"), strlen(cases[i].after));
 		s->ops->close(s);
 		assert_int_equal(dbx_file_read(path, 0, &text, &len), 0);
 		assert_string_equal(text, cases[i].after);
@@ -227,14 +210,14 @@ static void test_rotation_by_age(void **state)
 	o.keep = 2;
 	s = dbx_sink_file_open(&o, 0);
 	assert_int_equal(s->ops->tick(s, 1000000), 0); /* empty: nothing to rotate */
-	assert_int_equal(status_number(s, "rotations"), 0);
+	assert_int_equal(number(s, "rotations"), 0);
 	for (unsigned int i = 0; i < 5; i++) {
 		int64_t now = 2000000 + i * 60000;
 
 		assert_int_equal(s->ops->tick(s, now), 0);
 		assert_int_equal(put(s, 1, i), 0);
 		assert_int_equal(s->ops->tick(s, now + 59999), 0);
-		assert_int_equal(status_number(s, "rotations"), i); /* not before its time */
+		assert_int_equal(number(s, "rotations"), i); /* not before its time */
 	}
 	s->ops->close(s);
 	read_all(&ids); /* two are kept beside the one that is written */
@@ -255,8 +238,8 @@ static void test_rotation_under_load(void **state)
 	s = dbx_sink_file_open(&o, 0);
 	for (unsigned int i = 0; i < 20000; i++)
 		assert_int_equal(put(s, 1, i), 0);
-	assert_true(status_number(s, "rotations") > 100);
-	assert_true(status_number(s, "bytes") <= 65536);
+	assert_true(number(s, "rotations") > 100);
+	assert_true(number(s, "bytes") <= 65536);
 	s->ops->close(s);
 	read_all(&ids);
 	assert_int_equal(ids.n, 20000);
@@ -342,7 +325,7 @@ static void test_kill_9(void **state)
 		expected = is_torn();
 		s = dbx_sink_file_open(&o, 0);
 		assert_int_equal(put(s, round, 70000), 0);
-		assert_int_equal(status_number(s, "repaired"), expected);
+		assert_int_equal(number(s, "repaired"), expected);
 		s->ops->close(s);
 	}
 	read_all(&ids);

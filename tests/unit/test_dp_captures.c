@@ -15,12 +15,11 @@
 
 #include "common/gen_kernel.h"
 #include "common/gen_pcap.h"
-
-static struct bpfrun *kernel;
+#include "unit/runcase.h"
 
 static void run(const char *dir)
 {
-	struct gen_pair pair = gen_kernel_pair(kernel);
+	struct gen_pair pair = gen_kernel_pair(prog);
 	struct gen_pcap_tally t;
 
 	assert_int_equal(gen_pcap_run(&pair, dir, &t), 0);
@@ -47,19 +46,6 @@ static void test_more_captures(void **state)
 		skip();
 	snprintf(dir, sizeof(dir), "%s/pcap", data);
 	run(dir);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return bpfrun_open(&kernel, NULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	bpfrun_close(&kernel);
-	return 0;
 }
 
 int main(void)

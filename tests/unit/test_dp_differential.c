@@ -15,6 +15,7 @@
 #include "common/gen.h"
 #include "common/gen_big.h"
 #include "common/gen_kernel.h"
+#include "unit/runcase.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define MODELS       25
@@ -26,11 +27,9 @@
 #define RUN_PACKETS  20000
 #endif
 
-static struct bpfrun *kernel;
-
 static void test_fixed_seed(void **state)
 {
-	struct gen_pair pair = gen_kernel_pair(kernel);
+	struct gen_pair pair = gen_kernel_pair(prog);
 
 	(void)state;
 	assert_int_equal(gen_diff_run(&pair, 20260822, MODELS), 0);
@@ -38,7 +37,7 @@ static void test_fixed_seed(void **state)
 
 static void test_fresh_seed(void **state)
 {
-	struct gen_pair pair = gen_kernel_pair(kernel);
+	struct gen_pair pair = gen_kernel_pair(prog);
 
 	(void)state;
 	assert_int_equal(gen_diff_run(&pair, gen_seed("test_dp_differential"), MODELS), 0);
@@ -46,7 +45,7 @@ static void test_fresh_seed(void **state)
 
 static void run_big(int (*make)(struct vec_world *w), uint64_t seed, size_t n)
 {
-	struct gen_pair pair = gen_kernel_pair(kernel);
+	struct gen_pair pair = gen_kernel_pair(prog);
 	struct vec_world w;
 
 	assert_int_equal(make(&w), 0);
@@ -64,19 +63,6 @@ static void test_runs_at_the_edge_of_the_layout(void **state)
 {
 	(void)state;
 	run_big(gen_big_runs, 65536, RUN_PACKETS);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return bpfrun_open(&kernel, NULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	bpfrun_close(&kernel);
-	return 0;
 }
 
 int main(void)

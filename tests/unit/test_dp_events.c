@@ -17,33 +17,18 @@
 
 #include <bpf/bpf.h>
 
-#include "common/bpfrun.h"
 #include "common/pkt.h"
 #include "common/tinyimg.h"
 #include "dbx/program.h"
+#include "unit/runcase.h"
 
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
-
-static struct bpfrun *r;
 
 struct sums {
 	uint64_t events, packets, bytes;
 	struct dbx_event last;
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	return bpfrun_open(&r, NULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	bpfrun_close(&r);
-	return 0;
-}
 
 static void use(enum dbx_verdict verdict, uint32_t flags, uint32_t sample)
 {
@@ -60,7 +45,7 @@ static void use(enum dbx_verdict verdict, uint32_t flags, uint32_t sample)
 	hdr->name_flags = flags;
 	hdr->sample_per_million = sample;
 	tinyimg_seal(image, n);
-	assert_int_equal(bpfrun_set_image(r, image, n), 0);
+	assert_int_equal(bpfrun_set_image(prog, image, n), 0);
 	free(image);
 }
 
@@ -88,7 +73,7 @@ static void frame(struct pkt *p, uint32_t nth, uint16_t sport, int tcp_flags)
 
 static void send(const struct pkt *p, uint32_t n)
 {
-	assert_int_equal(bpfrun_enforce(r, p->b, p->n, 0, n, NULL, NULL), 0);
+	assert_int_equal(bpfrun_enforce(prog, p->b, p->n, 0, n, NULL, NULL), 0);
 }
 
 static void add(void *arg, const struct dbx_event *e)
@@ -105,7 +90,7 @@ static struct sums take(void)
 {
 	struct sums s = {0};
 
-	assert_int_equal(bpfrun_events(r, add, &s), 0);
+	assert_int_equal(bpfrun_events(prog, add, &s), 0);
 	return s;
 }
 
@@ -113,7 +98,7 @@ static uint32_t sweep(void)
 {
 	uint32_t n_left;
 
-	assert_int_equal(bpfrun_sweep(r, &n_left), 0);
+	assert_int_equal(bpfrun_sweep(prog, &n_left), 0);
 	return n_left;
 }
 
@@ -121,7 +106,7 @@ static struct dbx_counter total(unsigned int index)
 {
 	struct dbx_counter v[DBX_TOTAL_MAX];
 
-	assert_int_equal(bpfrun_totals(r, v), 0);
+	assert_int_equal(bpfrun_totals(prog, v), 0);
 	return v[index];
 }
 

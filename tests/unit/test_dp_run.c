@@ -20,28 +20,13 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
-#include "common/bpfrun.h"
 #include "common/pkt.h"
 #include "common/tinyimg.h"
 #include "dataplane/dp_xdp.h"
 #include "policy/judge.h"
+#include "unit/runcase.h"
 
 #define N_RANDOM 200000u
-
-static struct bpfrun *r;
-
-static int setup(void **state)
-{
-	(void)state;
-	return bpfrun_open(&r, NULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	bpfrun_close(&r);
-	return 0;
-}
 
 static void use_image(const struct tinyimg *t)
 {
@@ -49,7 +34,7 @@ static void use_image(const struct tinyimg *t)
 	void *image = tinyimg_new(t, &n);
 
 	assert_non_null(image);
-	assert_int_equal(bpfrun_set_image(r, image, n), 0);
+	assert_int_equal(bpfrun_set_image(prog, image, n), 0);
 	free(image);
 }
 
@@ -81,7 +66,7 @@ static uint64_t total_of(enum dbx_reason reason, enum dbx_verdict verdict)
 {
 	struct dbx_counter v[DBX_TOTAL_MAX];
 
-	assert_int_equal(bpfrun_totals(r, v), 0);
+	assert_int_equal(bpfrun_totals(prog, v), 0);
 	return v[DBX_TOTAL_REASON_BASE + reason * DBX_VERDICT_MAX + verdict].packets;
 }
 
@@ -94,11 +79,11 @@ static void test_without_an_image_all_is_dropped(void **state)
 
 	(void)state;
 	arp_frame(&p);
-	assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, &action), 0);
+	assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &res, NULL, &action), 0);
 	assert_int_equal(action, XDP_DROP);
 	assert_int_equal(res.reason, DBX_REASON_NO_IMAGE);
 	udp_frame(&p);
-	assert_int_equal(bpfrun_enforce(r, p.b, p.n, 0, 3, &action, NULL), 0);
+	assert_int_equal(bpfrun_enforce(prog, p.b, p.n, 0, 3, &action, NULL), 0);
 	assert_int_equal(action, XDP_DROP);
 	assert_int_equal(total_of(DBX_REASON_NO_IMAGE, DBX_VERDICT_DROP), 3);
 }
@@ -119,9 +104,9 @@ static void test_verdicts_actions_and_counters(void **state)
 		t.verdict = (uint8_t)v;
 		t.reason = v == DBX_VERDICT_PASS ? DBX_REASON_LISTED_TAG : DBX_REASON_NO_MATCH;
 		use_image(&t);
-		assert_int_equal(bpfrun_enforce(r, p.b, p.n, 0, 10 + v, &action, NULL), 0);
+		assert_int_equal(bpfrun_enforce(prog, p.b, p.n, 0, 10 + v, &action, NULL), 0);
 		assert_int_equal(action, v == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS);
-		assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, &action), 0);
+		assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &res, NULL, &action), 0);
 		assert_int_equal(action, v == DBX_VERDICT_DROP ? XDP_DROP : XDP_PASS);
 		assert_int_equal(res.verdict, v);
 		assert_int_equal(res.reason, t.reason);
@@ -133,13 +118,13 @@ static void test_verdicts_actions_and_counters(void **state)
 		key.verdict = (uint8_t)v;
 		key.reason = v == DBX_VERDICT_PASS ? DBX_REASON_LISTED_TAG : DBX_REASON_NO_MATCH;
 		key.path = v == DBX_VERDICT_DROP ? DBX_PATH_NONE : DBX_PATH_NAT;
-		assert_int_equal(bpfrun_counter(r, &key, &c), 0);
+		assert_int_equal(bpfrun_counter(prog, &key, &c), 0);
 		assert_int_equal(c.packets, 10 + v);
 		assert_int_equal(c.bytes, (10 + v) * p.n);
 		assert_int_equal(total_of(key.reason, v), 10 + v);
 	}
-	assert_int_equal(bpfrun_sweep(r, &n_left), 0);
-	assert_int_equal(bpfrun_totals(r, totals), 0);
+	assert_int_equal(bpfrun_sweep(prog, &n_left), 0);
+	assert_int_equal(bpfrun_totals(prog, totals), 0);
 	assert_int_equal(totals[DBX_TOTAL_EVENTS].packets, 2 + 2);
 	assert_int_equal(totals[DBX_TOTAL_TOLD].packets, 10 + 12);
 	assert_int_equal(totals[DBX_TOTAL_TOLD].bytes, (10 + 12) * p.n);
@@ -161,8 +146,8 @@ static void test_event_says_what_was_denied(void **state)
 	(void)state;
 	use_image(&t);
 	udp_frame(&p);
-	assert_int_equal(bpfrun_enforce(r, p.b, p.n, 0, 1, NULL, NULL), 0);
-	assert_int_equal(bpfrun_events(r, keep_event, &e), 0);
+	assert_int_equal(bpfrun_enforce(prog, p.b, p.n, 0, 1, NULL, NULL), 0);
+	assert_int_equal(bpfrun_events(prog, keep_event, &e), 0);
 	pkt_addr_parse("10.66.1.10", &addr);
 	assert_memory_equal(e.src, addr.a, 4);
 	pkt_addr_parse("203.0.113.7", &addr);
@@ -191,7 +176,7 @@ static void test_counts_stay_exact_when_the_table_is_full(void **state)
 	(void)state;
 	use_image(&t);
 	for (;; key.rule_uid++) {
-		int rc = bpf_map_update_elem(bpfrun_map_fd(r, DBX_MAP_COUNTERS), &key, zero, 0);
+		int rc = bpf_map_update_elem(bpfrun_map_fd(prog, DBX_MAP_COUNTERS), &key, zero, 0);
 
 		if (rc == -E2BIG)
 			break;
@@ -199,8 +184,8 @@ static void test_counts_stay_exact_when_the_table_is_full(void **state)
 	}
 	assert_true(key.rule_uid >= DBX_COUNTERS_MAX);
 	udp_frame(&p);
-	assert_int_equal(bpfrun_enforce(r, p.b, p.n, 0, 100, NULL, NULL), 0);
-	assert_int_equal(bpfrun_totals(r, totals), 0);
+	assert_int_equal(bpfrun_enforce(prog, p.b, p.n, 0, 100, NULL, NULL), 0);
+	assert_int_equal(bpfrun_totals(prog, totals), 0);
 	assert_int_equal(totals[DBX_TOTAL_UNKEYED].packets, 100);
 	assert_int_equal(total_of(DBX_REASON_NO_MATCH, DBX_VERDICT_DROP), 100);
 }
@@ -217,11 +202,11 @@ static void test_source_bound_to_an_interface(void **state)
 	(void)state;
 	use_image(&t);
 	udp_frame(&p);
-	assert_int_equal(bpfrun_frame(r, p.b, p.n, dbx_port_hash("ws1"), &res, NULL, NULL), 0);
+	assert_int_equal(bpfrun_frame(prog, p.b, p.n, dbx_port_hash("ws1"), &res, NULL, NULL), 0);
 	assert_int_equal(res.verdict, DBX_VERDICT_PASS);
-	assert_int_equal(bpfrun_frame(r, p.b, p.n, dbx_port_hash("ws2"), &res, NULL, NULL), 0);
+	assert_int_equal(bpfrun_frame(prog, p.b, p.n, dbx_port_hash("ws2"), &res, NULL, NULL), 0);
 	assert_int_equal(res.reason, DBX_REASON_SPOOFED_SOURCE);
-	assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, NULL), 0);
+	assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &res, NULL, NULL), 0);
 	assert_int_equal(res.reason, DBX_REASON_SPOOFED_SOURCE);
 }
 
@@ -245,8 +230,8 @@ static void test_damaged_image_denies(void **state)
 			hdr->abi++;
 		else
 			hdr->sec[i].chunk = 4711;
-		assert_int_equal(bpfrun_set_image(r, hdr, n), 0);
-		assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, NULL), 0);
+		assert_int_equal(bpfrun_set_image(prog, hdr, n), 0);
+		assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &res, NULL, NULL), 0);
 		if (i < 0)
 			assert_int_equal(res.reason, DBX_REASON_BAD_IMAGE);
 		if (i != DBX_SEC_DST4_ROOT && i != DBX_SEC_DST4_RUNS && i != DBX_SEC_DST6_ROOT &&
@@ -296,7 +281,7 @@ static void test_no_packet_sees_two_generations(void **state)
 	struct tinyimg t[2] = {
 		{.generation = 1, .verdict = DBX_VERDICT_PASS, .reason = DBX_REASON_FULL_ACCESS},
 		{.generation = 2, .verdict = DBX_VERDICT_DROP, .reason = DBX_REASON_NO_MATCH}};
-	struct flipper f = {.images_fd = bpfrun_map_fd(r, DBX_MAP_IMAGES)};
+	struct flipper f = {.images_fd = bpfrun_map_fd(prog, DBX_MAP_IMAGES)};
 	uint32_t i, seen[3] = {0}, n_mixed = 0;
 	struct dbx_result res;
 	pthread_t thread;
@@ -311,7 +296,7 @@ static void test_no_packet_sees_two_generations(void **state)
 	for (i = 0;
 	     i < 5000000 && (i < 200000 || __atomic_load_n(&f.n_flips, __ATOMIC_RELAXED) < 100);
 	     i++) {
-		assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &res, NULL, NULL), 0);
+		assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &res, NULL, NULL), 0);
 		n_mixed += res.generation < 1 || res.generation > 2 ||
 			   (res.generation == 1) != (res.verdict == DBX_VERDICT_PASS);
 		seen[res.generation <= 2 ? res.generation : 0]++;
@@ -458,11 +443,11 @@ static uint32_t run_random(uint64_t from, uint32_t n, uint64_t by_reason[DBX_REA
 	img.base = image;
 	img.hdr = image;
 	assert_non_null(frags);
-	assert_int_equal(bpfrun_set_image(r, image, img.n_bytes), 0);
+	assert_int_equal(bpfrun_set_image(prog, image, img.n_bytes), 0);
 	for (i = 0; i < n; i++) {
 		random_frame(&p);
 		dbx_judge_frame(&img, frags, p.b, p.n, 0, &host_pkt, &host);
-		assert_int_equal(bpfrun_frame(r, p.b, p.n, 0, &kernel, &kernel_pkt, &action), 0);
+		assert_int_equal(bpfrun_frame(prog, p.b, p.n, 0, &kernel, &kernel_pkt, &action), 0);
 		by_reason[kernel.reason]++;
 		if (!memcmp(&host, &kernel, sizeof(host)) &&
 		    !memcmp(&host_pkt, &kernel_pkt, sizeof(host_pkt)) &&
@@ -511,10 +496,10 @@ static void test_lengths_that_the_kernel_refuses(void **state)
 	uint8_t frame[5000] = {0};
 
 	(void)state;
-	assert_int_equal(bpfrun_frame(r, frame, 13, 0, NULL, NULL, NULL), -ERANGE);
-	assert_int_equal(bpfrun_frame(r, frame, 14, 0, NULL, NULL, NULL), 0);
-	assert_int_equal(bpfrun_frame(r, frame, BPFRUN_FRAME_MAX, 0, NULL, NULL, NULL), 0);
-	assert_int_equal(bpfrun_frame(r, frame, 5000, 0, NULL, NULL, NULL), -ERANGE);
+	assert_int_equal(bpfrun_frame(prog, frame, 13, 0, NULL, NULL, NULL), -ERANGE);
+	assert_int_equal(bpfrun_frame(prog, frame, 14, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(bpfrun_frame(prog, frame, BPFRUN_FRAME_MAX, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(bpfrun_frame(prog, frame, 5000, 0, NULL, NULL, NULL), -ERANGE);
 }
 
 int main(void)

@@ -40,7 +40,8 @@ static const char gateway[] =
 	" {\"rule_id\": \"pe-rejected\", \"addresses\": [\"10.9.0.3\"]},"
 	" {\"rule_id\": \"pe-gone\", \"addresses\": [\"10.9.0.4\"]},"
 	" {\"rule_id\": \"pe-off\", \"addresses\": [\"10.9.0.5\"]},"
-	" {\"rule_id\": \"pe-public\", \"addresses\": [\"10.9.0.6\"], \"private_required\": false}],"
+	" {\"rule_id\": \"pe-public\", \"addresses\": [\"10.9.0.6\"], \"private_required\": false},"
+	" {\"rule_id\": \"pe-far\", \"addresses\": [\"10.9.0.7\"]}],"
 	"\"paths\": ["
 	" {\"path\": \"nat\", \"interface\": \"up0\", \"next_hops\": [\"192.0.2.1\"],"
 	"  \"source_addresses\": [\"203.0.113.5\", \"2001:db8:5::5\"]},"
@@ -79,6 +80,8 @@ static const char ncc[] =
 	     "\"deactivated_at\": 1785664800000") ","                        //
 	RULE("pe-off", "off", "\"connection_state\": \"EXPIRED\"") ","       //
 	RULE("pe-public", "public", "\"connection_state\": \"PENDING\"") "," //
+	RULE("pe-far", "far",
+	     "\"connection_state\": \"REJECTED\", \"updated_time\": 9223372036854775807") "," //
 	RULE("pe-nowhere", "nowhere", "\"connection_state\": \"CREATING\"") "]}}}";
 
 #define BIND(ws, np)                                                                      \
@@ -194,6 +197,8 @@ static void test_a_rule_does_not_work(void **state)
 		      "create private endpoint rule pe-gone anew");
 	endpoint_says("10.9.0.5", BASE, "(EXPIRED since 2026-08-01 10:00 UTC)",
 		      "delete private endpoint rule pe-off");
+	/* A time that no calendar has is not said, nor are 14 days added to it. */
+	endpoint_says("10.9.0.7", BASE, "(REJECTED)", "delete private endpoint rule pe-far");
 }
 
 /* The resolver refuses the name, with or without a private address to judge at. */

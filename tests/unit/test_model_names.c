@@ -216,13 +216,50 @@ static void test_other_rules(void **state)
 	assert_string_equal(text, "");
 }
 
+/* Required unless the gateway document says no; whatever the rule's state is. */
+static void test_guards(void **state)
+{
+	static char *domains[] = {(char *)"a.example.com"};
+	struct dbx_pe_rule rule = {.rule_id = (char *)"r",
+				   .ncc_id = (char *)"n",
+				   .flavour = DBX_PE_AZURE_SERVICE,
+				   .state = DBX_PE_PENDING,
+				   .domain_names = domains,
+				   .n_domain_names = 1};
+	struct dbx_pe_address at[2] = {{.rule_id = (char *)"other", .has_private_required = true},
+				       {.rule_id = (char *)"r"}};
+	struct dbx_ncc ncc = {.id = (char *)"n"}, other = {.id = (char *)"m"};
+	struct dbx_model m = {.gateway = {.private_endpoints = at}};
+
+	(void)state;
+	assert_null(dbx_model_pe_address(&m, "r"));
+	assert_true(dbx_pe_address_is_required(NULL));
+	assert_true(dbx_model_pe_guards(&m, &rule, &ncc));
+	m.gateway.n_private_endpoints = 2;
+	assert_ptr_equal(dbx_model_pe_address(&m, "r"), &at[1]);
+	assert_null(dbx_model_pe_address(&m, "R"));
+	assert_true(dbx_model_pe_guards(&m, &rule, &ncc));
+	at[1].has_private_required = true;
+	assert_false(dbx_pe_address_is_required(&at[1]));
+	assert_false(dbx_model_pe_guards(&m, &rule, &ncc));
+	at[1].private_required = true;
+	assert_true(dbx_model_pe_guards(&m, &rule, &ncc));
+	assert_false(dbx_model_pe_guards(&m, &rule, &other));
+	rule.state = DBX_PE_ESTABLISHED;
+	assert_true(dbx_model_pe_guards(&m, &rule, &ncc));
+	rule.n_domain_names = 0;
+	assert_false(dbx_model_pe_guards(&m, &rule, &ncc)); /* what could be refused has no name */
+	rule.n_domain_names = 1;
+	rule.ncc_id = NULL;
+	assert_false(dbx_model_pe_guards(&m, &rule, &ncc));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_storage),
-		cmocka_unit_test(test_azure_resources),
-		cmocka_unit_test(test_private_names),
-		cmocka_unit_test(test_other_rules),
+		cmocka_unit_test(test_storage),       cmocka_unit_test(test_azure_resources),
+		cmocka_unit_test(test_private_names), cmocka_unit_test(test_other_rules),
+		cmocka_unit_test(test_guards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

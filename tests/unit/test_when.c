@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "lib/when.h"
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define NOW     INT64_C(1795255200000) /* 2026-11-21T10:00:00Z */
+#define NOW     INT64_C(1795255200000)   /* 2026-11-21T10:00:00Z */
+#define END     INT64_C(253402300800000) /* 10000-01-01, the first that has no four digits */
 
 static void times(void **state)
 {
@@ -100,9 +102,73 @@ static void neither(void **state)
 	assert_int_equal(dbx_time_parse("7d", &ms), -EINVAL);
 }
 
+static void written(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *s[4]; /* by form */
+	} t[] = {
+		{0,
+		 {"1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000",
+		  "1970-01-01 00:00 UTC"}},
+		{1,
+		 {"1970-01-01T00:00:00Z", "1970-01-01T00:00:00.001Z", "1970-01-01T00:00:00.001",
+		  "1970-01-01 00:00 UTC"}},
+		{NOW + 123,
+		 {"2026-11-21T10:00:00Z", "2026-11-21T10:00:00.123Z", "2026-11-21T10:00:00.123",
+		  "2026-11-21 10:00 UTC"}},
+		{INT64_C(1709251199999),
+		 {"2024-02-29T23:59:59Z", "2024-02-29T23:59:59.999Z", "2024-02-29T23:59:59.999",
+		  "2024-02-29 23:59 UTC"}},
+		{END - 1,
+		 {"9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999",
+		  "9999-12-31 23:59 UTC"}},
+	};
+	char out[DBX_TIME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		for (enum dbx_time_form f = DBX_TIME_S; f <= DBX_TIME_MINUTE; f++) {
+			assert_ptr_equal(dbx_time_format(t[i].ms, f, out), out);
+			assert_string_equal(out, t[i].s[f]);
+		}
+	}
+}
+
+/* Each day of two times 400 years, after which the calendar begins anew. */
+static void written_and_read(void **state)
+{
+	char out[DBX_TIME_SIZE];
+	int64_t ms, read;
+
+	(void)state;
+	for (int day = 0; day < 2 * 146097; day++) {
+		ms = day * INT64_C(86400000) + day * INT64_C(7919) % 86400000;
+		if (dbx_time_parse(dbx_time_format(ms, DBX_TIME_MS, out), &read) || read != ms)
+			fail_msg("%lld: %s", (long long)ms, out);
+	}
+}
+
+static void out_of_range(void **state)
+{
+	static const int64_t none[] = {
+		INT64_MIN, INT64_MIN + 1, -1000, -1, END, END + 1, INT64_MAX - 1, INT64_MAX,
+	};
+	char out[DBX_TIME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(none); i++) {
+		for (enum dbx_time_form f = DBX_TIME_S; f <= DBX_TIME_MINUTE; f++) {
+			memset(out, 'x', sizeof(out));
+			assert_string_equal(dbx_time_format(none[i], f, out), "");
+		}
+	}
+}
+
 /* The machine's own time zone does not matter. */
 static void zone(void **state)
 {
+	char out[DBX_TIME_SIZE];
 	int64_t ms;
 
 	(void)state;
@@ -112,6 +178,7 @@ static void zone(void **state)
 	assert_true(ms == NOW);
 	assert_int_equal(dbx_time_parse("2026-07-21", &ms), 0);
 	assert_true(ms % 86400000 == 0);
+	assert_string_equal(dbx_time_format(NOW, DBX_TIME_S, out), "2026-11-21T10:00:00Z");
 }
 
 int main(void)
@@ -120,6 +187,9 @@ int main(void)
 		cmocka_unit_test(times),
 		cmocka_unit_test(spans),
 		cmocka_unit_test(neither),
+		cmocka_unit_test(written),
+		cmocka_unit_test(written_and_read),
+		cmocka_unit_test(out_of_range),
 		cmocka_unit_test(zone),
 	};
 
