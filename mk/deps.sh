@@ -8,7 +8,7 @@ set -eu
 build="build-essential pkg-config git clang llvm libbpf-dev libelf-dev zlib1g-dev libnl-3-dev
 	libnl-route-3-dev libjansson-dev libevent-dev libsqlite3-dev libsystemd-dev
 	libnftables-dev libcurl4-gnutls-dev libpcap-dev libldns-dev libssl-dev librdkafka-dev
-	libncurses-dev libdpdk-dev dpdk"
+	libncurses-dev libdpdk-dev dpdk dpdk-dev"
 tests="libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3
 	python3-jsonschema valgrind bpftool prometheus tshark"
 lab="iproute2 iputils-ping curl nginx-light netcat-openbsd socat tcpdump tmux ethtool nftables iperf3
