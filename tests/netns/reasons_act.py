@@ -161,16 +161,18 @@ def odd_packets():
 
 
 def over_quota():
-    """Neither faster than the shortest ring on the way takes, nor before the neighbour is known."""
+    """Bytes are those of a flow that was let in before there were too many; not faster than the shortest
+    ring on the way takes, nor before the neighbour is known."""
     within("ws2", "ping", "-c", "1", "-W", "5", "10.66.2.1")
     python("ws2", "-c", f"""
 import socket, time
 s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+s[1].sendto(b"x", ("{OPEN}", 999))
+for i in range(400):
+    s[0].sendto(b"x", ("{OPEN}", 1000 + i))
 for i in range(120):
     s[1].sendto(bytes(1400), ("{OPEN}", 999))
     time.sleep(0.002)
-for i in range(400):
-    s[0].sendto(b"x", ("{OPEN}", 1000 + i))
 """)
 
 

@@ -15,7 +15,7 @@ done
 for suite in names retry race; do
 	dpdk_suite af_packet $suite LAB_DPDK_LCORES=2
 done
-for suite in private clients companion quic http; do
+for suite in private clients companion capture quic http; do
 	dpdk_suite af_packet $suite
 done
 dpdk_suites_end
