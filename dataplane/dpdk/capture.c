@@ -103,21 +103,36 @@ void dpk_capture_tend(struct dpk_control *c)
 	dpk_pipe_set_capture(c->lcores->pipe, NULL); /* without memory: the next time */
 }
 
+/* The lcore that has the oldest one. */
+static struct dpk_sampler *oldest(struct dpk_control *c, uint64_t id)
+{
+	struct dpk_sampler *best = NULL;
+	uint64_t least = ~0ull, t;
+
+	for (unsigned int i = 0; i < c->sh->n_cores; i++) {
+		struct dpk_sampler *s = dpk_core_sampler(c->sh->cores[i]);
+
+		t = dpk_sampler_next(s, id);
+		if (t < least) {
+			least = t;
+			best = s;
+		}
+	}
+	return best;
+}
+
 size_t dpk_capture_take(struct dpk_control *c, const struct dpk_connection *k, uint8_t *out,
 			size_t room)
 {
-	unsigned int n_taken = 0;
+	struct dpk_sampler *s;
 	size_t n = 0, one;
 
-	for (unsigned int i = 0; i < c->sh->n_cores && n_taken < DBX_WIRE_BATCH; i++) {
-		struct dpk_sampler *s = dpk_core_sampler(c->sh->cores[i]);
-
-		for (; n_taken < DBX_WIRE_BATCH; n_taken++) {
-			one = dpk_sampler_take(s, k->capture_id, out + n, room - n);
-			if (!one)
-				break;
-			n += one;
-		}
+	for (unsigned int i = 0; i < DBX_WIRE_BATCH; i++) {
+		s = oldest(c, k->capture_id);
+		one = s ? dpk_sampler_take(s, out + n, room - n) : 0;
+		if (!one)
+			break;
+		n += one;
 	}
 	return n;
 }

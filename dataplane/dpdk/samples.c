@@ -69,24 +69,40 @@ long dpk_sampler_put(struct dpk_sampler *s, const uint8_t *frame)
 	return 0;
 }
 
-size_t dpk_sampler_take(struct dpk_sampler *s, uint64_t id, uint8_t *out, size_t room)
+static const struct dpk_sample *peek(struct dpk_sampler *s)
 {
 	struct rte_ring_zc_data z;
-	const struct dpk_sample *slot;
-	size_t n = 0;
 
-	while (!n && rte_ring_dequeue_zc_bulk_elem_start(s->ring, SLOT_BYTES, 1, &z, NULL)) {
-		slot = z.ptr1;
-		if (slot->id == id) {
-			n = DBX_WIRE_SAMPLE_BYTES(slot->head.n_bytes);
-			if (n > room) {
-				rte_ring_dequeue_zc_elem_finish(s->ring, 0);
-				return 0;
-			}
-			memcpy(out, &slot->head, n);
-		}
-		rte_ring_dequeue_zc_elem_finish(s->ring, 1);
+	return rte_ring_dequeue_zc_bulk_elem_start(s->ring, SLOT_BYTES, 1, &z, NULL) ? z.ptr1
+										     : NULL;
+}
+
+uint64_t dpk_sampler_next(struct dpk_sampler *s, uint64_t id)
+{
+	const struct dpk_sample *slot;
+	uint64_t time_ns = ~0ull;
+
+	while (time_ns == ~0ull && (slot = peek(s))) {
+		if (slot->id == id)
+			time_ns = slot->head.event.time_ns;
+		rte_ring_dequeue_zc_elem_finish(s->ring, slot->id != id);
 	}
+	return time_ns;
+}
+
+size_t dpk_sampler_take(struct dpk_sampler *s, uint8_t *out, size_t room)
+{
+	const struct dpk_sample *slot = peek(s);
+	size_t n;
+
+	if (!slot)
+		return 0;
+	n = DBX_WIRE_SAMPLE_BYTES(slot->head.n_bytes);
+	if (n > room)
+		n = 0;
+	else
+		memcpy(out, &slot->head, n);
+	rte_ring_dequeue_zc_elem_finish(s->ring, n != 0);
 	return n;
 }
 

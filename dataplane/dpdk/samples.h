@@ -48,8 +48,10 @@ long dpk_sampler_put(struct dpk_sampler *s, const uint8_t *frame);
 
 /* ---- by the one reader ---- */
 
-/* The next sample of capture `id` as it goes over the wire, if room does; its size, or 0. */
-size_t dpk_sampler_take(struct dpk_sampler *s, uint64_t id, uint8_t *out, size_t room);
+/* When the next sample of capture `id` was judged; those of others are forgotten. ~0: there is none. */
+uint64_t dpk_sampler_next(struct dpk_sampler *s, uint64_t id);
+/* That sample as it goes over the wire; its size, or 0: there is none, or too little room. */
+size_t dpk_sampler_take(struct dpk_sampler *s, uint8_t *out, size_t room);
 int dpk_sampler_waits(const struct dpk_sampler *s);
 /* Adds what the lcore has counted for capture `id`. */
 void dpk_sampler_loss(const struct dpk_sampler *s, uint64_t id, uint64_t *limited, uint64_t *lost);
