@@ -17,6 +17,7 @@
 
 #include "dataplane/dpdk/image.h"
 #include "dataplane/dpdk/view.h"
+#include "dataplane/dpdk/walk.h"
 
 /* ---- frames ---- */
 
@@ -245,80 +246,48 @@ static inline uint32_t leaf(uint32_t value)
 	return value & DBX_LEAF ? value & DBX_VALUE_MASK : 0;
 }
 
-/* ---- IPv4 without a tag: by the tables of the view ---- */
+/* ---- without a tag: by the tables of the view ---- */
 
-#define TOP(key)    ((key) >> 16)
-#define MIDDLE(key) ((key) >> 8 & 255)
-#define LAST(key)   ((key)&255)
-
-static inline void fetch_roots4(const struct dpk_view *v, struct dpk_look *l)
+static inline void put_keys(const struct dpk_look *l, unsigned int n_words, struct dpk_walk *src,
+			    struct dpk_walk *dst, unsigned int i)
 {
-	l->src.key = dbx_rd32(l->frame + l->addr_at);
-	l->dst.key = dbx_rd32(l->frame + l->addr_at + 4);
-	rte_prefetch0(&v->by_src.root[TOP(l->src.key)]);
-	rte_prefetch0(&v->by_dst.root[TOP(l->dst.key)]);
+	const uint8_t *a = l->frame + l->addr_at;
+
+	for (unsigned int word = 0; word < n_words; word++) {
+		src->key[word][i] = dbx_rd32(a + 4 * word);
+		dst->key[word][i] = dbx_rd32(a + 4 * (n_words + word));
+	}
 }
 
-/* All bits when a leaf was reached: that is as random as the addresses, and no branch hangs on it. */
-static inline uint32_t is_leaf(uint32_t value)
+/*
+ * Of one family. Keys that are not set lead somewhere, which nobody looks at. Those of which a table has
+ * no room for the answer are added to rest.
+ */
+static unsigned int by_tries(const struct dpk_view *v, bool is_v6, struct dpk_look **l,
+			     unsigned int n, struct dpk_look **rest, unsigned int *n_rest)
 {
-	uint32_t mask = (uint32_t)((int32_t)value >> 31);
-
-	_Static_assert(DBX_LEAF == 1u << 31, "the sign");
-	DBX_OPAQUE(mask);
-	return mask;
-}
-
-/* The entry of the next block; behind a leaf one of block 0, which is not looked at. */
-static inline void fetch_entry(const struct dpk_trie *t, struct dpk_search *s, uint32_t at)
-{
-	s->at = &t->blocks[s->value & ~is_leaf(s->value)][at];
-	rte_prefetch0(s->at);
-}
-
-static inline void take_entry(struct dpk_search *s)
-{
-	uint32_t next = *(const uint32_t *)s->at, mask = is_leaf(s->value);
-
-	s->value = (s->value & mask) | (next & ~mask);
-}
-
-/* Those of which a table has no room for the answer are added to rest. */
-static unsigned int by_tries(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
-			     struct dpk_look **rest, unsigned int *n_rest)
-{
-	const struct dpk_trie *src = &v->by_src, *dst = &v->by_dst;
+	const unsigned int n_words = is_v6 ? 4 : 1;
+	struct dpk_walk src, dst;
 	unsigned int k = 0;
 
+	for (unsigned int i = 0; i < n; i++)
+		put_keys(l[i], n_words, &src, &dst, i);
+	for (unsigned int word = 0; word < n_words; word++)
+		for (unsigned int i = n; i < DPK_BURST; i++)
+			src.key[word][i] = dst.key[word][i] = 0;
+	dpk_walk(is_v6 ? &v->by_src6 : &v->by_src4, is_v6 ? &v->by_dst6 : &v->by_dst4, n_words,
+		 &src, &dst, n);
 	for (unsigned int i = 0; i < n; i++) {
-		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
+		uint32_t s = src.value[i], d = dst.value[i];
 
-		s->value = src->root[TOP(s->key)];
-		d->value = dst->root[TOP(d->key)];
-		fetch_entry(src, s, MIDDLE(s->key));
-		fetch_entry(dst, d, MIDDLE(d->key));
-	}
-	for (unsigned int i = 0; i < n; i++) {
-		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
-
-		take_entry(s);
-		take_entry(d);
-		fetch_entry(src, s, LAST(s->key));
-		fetch_entry(dst, d, LAST(d->key));
-	}
-	for (unsigned int i = 0; i < n; i++) {
-		struct dpk_search *s = &l[i]->src, *d = &l[i]->dst;
-
-		take_entry(s);
-		take_entry(d);
-		if (unlikely(s->value == DPK_TRIE_ABSENT || d->value == DPK_TRIE_ABSENT)) {
+		if (unlikely(s == DPK_TRIE_ABSENT || d == DPK_TRIE_ABSENT)) {
 			rest[(*n_rest)++] = l[i];
 			continue;
 		}
-		l[i]->class_id = d->value & DBX_VALUE_MASK;
-		l[i]->s = &v->sources[(s->value & DBX_VALUE_MASK) - 1];
-		if (unlikely(!(s->value & DBX_VALUE_MASK)))
+		if (unlikely(s == DBX_LEAF))
 			continue;
+		l[i]->class_id = d & DBX_VALUE_MASK;
+		l[i]->s = &v->sources[(s & DBX_VALUE_MASK) - 1];
 		rte_prefetch0(l[i]->s);
 		l[k++] = l[i];
 	}
@@ -490,35 +459,44 @@ static void search_ports(const struct dpk_view *v, struct dpk_look *const *l, un
 	}
 }
 
+/* Packets that need no more than a look, by family, and those with a tag. */
+static void sort_packets(const struct dpk_view *v, struct dpk_look *looks, unsigned int n,
+			 struct dpk_look *(*l)[DPK_BURST], unsigned int *k)
+{
+	_Static_assert(DBX_PKT_F_IPV6 == 1, "the number of a family");
+	for (unsigned int i = 0; i < n; i++) {
+		struct dpk_look *one = &looks[i];
+		unsigned int which;
+
+		one->verdict = NULL;
+		if (unlikely(!read_frame(one) || is_special(v->hdr, one)))
+			continue;
+		which = one->domain ? 2 : one->flags & DBX_PKT_F_IPV6;
+		l[which][k[which]++] = one;
+	}
+}
+
 void dpk_look_up(const struct dpk_image *image, struct dpk_look *looks, unsigned int n)
 {
 	const struct dpk_view *v = image ? image->view : NULL;
-	struct dpk_look *l[DPK_BURST], *rest[DPK_BURST];
+	struct dpk_look *l[3][DPK_BURST], *all[DPK_BURST];
 	const uint16_t *cells[DPK_BURST];
 	const uint32_t *sets[DPK_BURST];
-	unsigned int k = 0, n_rest = 0;
+	unsigned int k[3] = {0}, n_all = 0;
 
-	for (unsigned int i = 0; i < n; i++)
-		looks[i].verdict = NULL;
-	if (!v)
+	if (!v) {
+		for (unsigned int i = 0; i < n; i++)
+			looks[i].verdict = NULL;
 		return;
-	for (unsigned int i = 0; i < n; i++) {
-		struct dpk_look *one = &looks[i];
-
-		if (unlikely(!read_frame(one) || is_special(v->hdr, one)))
-			continue;
-		if (likely(!(one->flags & DBX_PKT_F_IPV6) && !one->domain)) {
-			fetch_roots4(v, one);
-			l[k++] = one;
-		} else {
-			rest[n_rest++] = one;
-		}
 	}
-	k = by_tries(v, l, k, rest, &n_rest);
-	n_rest = by_image(v, rest, n_rest);
-	for (unsigned int i = 0; i < n_rest; i++)
-		l[k++] = rest[i];
-	k = find_cells(v, l, k, cells);
-	k = find_sets(v, l, k, cells, sets);
-	search_ports(v, l, k, sets);
+	sort_packets(v, looks, n, l, k);
+	for (unsigned int i = 0; i < 2; i++)
+		k[i] = k[i] ? by_tries(v, i, l[i], k[i], l[2], &k[2]) : 0;
+	k[2] = k[2] ? by_image(v, l[2], k[2]) : 0;
+	for (unsigned int i = 0; i < 3; i++)
+		for (unsigned int j = 0; j < k[i]; j++)
+			all[n_all++] = l[i][j];
+	n = find_cells(v, all, n_all, cells);
+	n = find_sets(v, all, n, cells, sets);
+	search_ports(v, all, n, sets);
 }

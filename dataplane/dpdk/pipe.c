@@ -22,6 +22,7 @@
 #include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 
+#include "dataplane/dpdk/walk.h"
 #include "dbx/hello.h"
 #include "dbx/shim.h"
 
@@ -85,6 +86,7 @@ int dpk_pipe_open(struct dpk_pipe **out, const struct dpk_pipe_opts *o)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
+	dpk_walk_wide(true);
 	p->sh.n_cores = o->n_cores;
 	p->sh.wake_fd = -1;
 	n_bytes = rte_rcu_qsbr_get_memsize(o->n_cores + 1);
@@ -318,6 +320,8 @@ static void take_frames(struct rte_mbuf **m, unsigned int n, struct dpk_look *lo
 		looks[i].frame = rte_pktmbuf_mtod(m[i], const uint8_t *);
 		looks[i].frame_bytes = m[i]->data_len;
 		rte_prefetch0(looks[i].frame);
+		/* where the transport header of IPv6 goes on, if the frame does */
+		rte_prefetch0(looks[i].frame + (m[i]->data_len > 64 ? 64 : 0));
 	}
 }
 

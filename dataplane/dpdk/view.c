@@ -142,16 +142,25 @@ static int make_verdicts(struct dpk_view *v)
 	return 0;
 }
 
-/* ---- what a run says of the 65,536 addresses of a root's entry ---- */
+/* ---- what a run says of a word of the address ---- */
 
+/* From start on. value: DBX_LEAF | what the table has, or the run that the next word is searched in. */
 struct span {
-	uint32_t start; /* the low 16 bits, of the address */
-	uint32_t value;
+	uint32_t start, value;
 };
 
 struct spans {
 	struct span *v;
 	uint32_t n, max;
+};
+
+struct maker {
+	const struct dpk_view *v;
+	struct dbx_env env;
+	struct dpk_trie *t;
+	bool is_src, is_v6;
+	uint32_t *made; /* by run: the entry that leads to it, 0 = none yet */
+	bool is_out_of_memory;
 };
 
 static int add_span(struct spans *s, uint32_t start, uint32_t value)
@@ -165,8 +174,20 @@ static int add_span(struct spans *s, uint32_t start, uint32_t value)
 		s->v = v;
 		s->max += 1024;
 	}
-	v[s->n++] = (struct span){start & 0xffff, value};
+	v[s->n++] = (struct span){start, value};
 	return 0;
+}
+
+/* Of an owner: index + 1 of its binding in domain 0. */
+static uint32_t leaf_of(const struct maker *m, uint32_t value)
+{
+	const struct dbx_binding *b;
+
+	value &= DBX_VALUE_MASK;
+	if (!m->is_src)
+		return DBX_LEAF | value;
+	b = dbx_owner_binding(&m->env, m->v->hdr, value, 0);
+	return DBX_LEAF | (b ? (uint32_t)(b - m->v->bindings) + 1 : 0);
 }
 
 /* Entries of the run at ref, no more than its chunk has. */
@@ -179,49 +200,42 @@ static uint32_t entries(uint32_t ref, uint32_t n_items, uint32_t shift, uint32_t
 	return last < room ? last + 1 : room;
 }
 
-static int read_run4(const struct dpk_view *v, uint32_t ref, struct spans *s)
+static int read_run4(const struct maker *m, uint32_t ref, uint32_t base, struct spans *s)
 {
-	const struct dbx_run4 *r = &v->runs4[ref];
+	const struct dbx_run4 *r = m->v->runs4 + ref;
 	uint32_t n;
 	int rc = 0;
 
-	if (ref >= v->n_runs4)
-		return add_span(s, 0, 0);
-	n = entries(ref, v->n_runs4, DBX_RUN4_SHIFT, r->start);
+	if (ref >= m->v->n_runs4)
+		return add_span(s, base, DBX_LEAF);
+	n = entries(ref, m->v->n_runs4, DBX_RUN4_SHIFT, r->start);
 	for (uint32_t i = 0; i < n && !rc; i++)
-		rc = add_span(s, i ? r[i].start : 0, r[i].class_id);
+		rc = add_span(s, i ? base | r[i].start : base, leaf_of(m, r[i].class_id));
 	return rc;
 }
 
-/* Index + 1 of an owner's binding in domain 0. */
-static uint32_t binding_of(const struct dbx_env *env, const struct dpk_view *v, uint32_t owner)
+/* again: the second part of a long run, which begins at start. is_last: no word is behind this one. */
+static int read_run32(const struct maker *m, uint32_t ref, uint32_t start, bool is_again,
+		      bool is_last, struct spans *s)
 {
-	const struct dbx_binding *b = dbx_owner_binding(env, v->hdr, owner, 0);
-
-	return b ? (uint32_t)(b - v->bindings) + 1 : 0;
-}
-
-/* again: the second part of a long run, which begins at start. */
-static int read_run32(const struct dbx_env *env, const struct dpk_view *v, uint32_t ref,
-		      uint32_t start, bool is_again, struct spans *s)
-{
-	const struct dbx_run32 *r = &v->runs[ref & DBX_REF_MASK];
+	const struct dbx_run32 *r;
 	uint32_t n;
 	int rc = 0;
 
 	ref &= DBX_REF_MASK;
-	if (ref >= v->n_runs)
-		return add_span(s, start, 0);
-	n = entries(ref, v->n_runs, DBX_RUN32_SHIFT, r->start);
+	if (ref >= m->v->n_runs)
+		return add_span(s, start, DBX_LEAF);
+	r = &m->v->runs[ref];
+	n = entries(ref, m->v->n_runs, DBX_RUN32_SHIFT, r->start);
 	for (uint32_t i = 0; i < n && !rc; i++) {
 		uint32_t value = r[i].value, at = i ? r[i].start : start;
 
 		if (value & DBX_LEAF)
-			rc = add_span(s, at, binding_of(env, v, value & DBX_VALUE_MASK));
+			rc = add_span(s, at, leaf_of(m, value));
 		else if ((value & DBX_SAME) && !is_again)
-			rc = read_run32(env, v, value, at, true, s);
+			rc = read_run32(m, value, at, true, is_last, s);
 		else
-			rc = add_span(s, at, 0);
+			rc = add_span(s, at, is_last ? DBX_LEAF : value & DBX_REF_MASK);
 	}
 	return rc;
 }
@@ -246,41 +260,73 @@ static uint32_t new_block(struct dpk_trie *t)
 	return n;
 }
 
-/* The last span that begins at or before `at`; those before *j do not. */
-static uint32_t value_at(const struct spans *s, uint32_t *j, uint32_t at)
+static uint32_t next_word(struct maker *m, uint32_t ref, unsigned int word);
+
+/* Whatever the other `bits` of this word are, the next one is searched in the run. */
+static uint32_t skip_to(struct maker *m, uint32_t ref, unsigned int word, unsigned int bits)
 {
-	while (*j + 1 < s->n && s->v[*j + 1].start <= at)
-		(*j)++;
-	return DBX_LEAF | s->v[*j].value;
+	uint32_t entry = next_word(m, ref, word + 1);
+
+	for (; bits && !(entry & DBX_LEAF); bits -= 8) {
+		uint32_t k = new_block(m->t);
+
+		if (!k)
+			return DPK_TRIE_ABSENT;
+		for (unsigned int i = 0; i < 256; i++)
+			m->t->blocks[k][i] = entry;
+		entry = k;
+	}
+	return entry;
 }
 
-/* The 256 addresses from `at` on. */
-static uint32_t last_block(struct dpk_trie *t, const struct spans *s, uint32_t j, uint32_t at)
+/*
+ * The entry for the 2^bits keys from base on. j: the last span that is known to begin at or before base.
+ * Each call goes 8 bits on, or to the next word: at most 14 deep.
+ */
+static uint32_t entry_of(struct maker *m, const struct spans *s, uint32_t j, uint32_t base,
+			 unsigned int bits, unsigned int word)
 {
-	uint32_t k = new_block(t);
+	uint64_t end = base + (1ull << bits);
+	uint32_t k;
 
+	while (j + 1 < s->n && s->v[j + 1].start <= base)
+		j++;
+	if (j + 1 >= s->n || s->v[j + 1].start >= end || !bits)
+		return s->v[j].value & DBX_LEAF ? s->v[j].value
+						: skip_to(m, s->v[j].value, word, bits);
+	k = new_block(m->t);
 	if (!k)
 		return DPK_TRIE_ABSENT;
-	for (uint32_t i = 0; i < 256; i++)
-		t->blocks[k][i] = value_at(s, &j, at + i);
-	return k;
-}
-
-static uint32_t middle_block(struct dpk_trie *t, const struct spans *s)
-{
-	uint32_t k = new_block(t), j = 0;
-
-	if (!k)
-		return DPK_TRIE_ABSENT;
+	bits -= 8;
 	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t value = value_at(s, &j, i << 8);
-		bool is_one = j + 1 == s->n || s->v[j + 1].start > (i << 8 | 255);
+		uint32_t at = base + (i << bits), entry;
 
-		if (!is_one)
-			value = last_block(t, s, j, i << 8);
-		t->blocks[k][i] = value;
+		while (j + 1 < s->n && s->v[j + 1].start <= at)
+			j++;
+		entry = entry_of(m, s, j, at, bits, word);
+		m->t->blocks[k][i] = entry; /* which the call may have moved */
 	}
 	return k;
+}
+
+/* The run of a whole word; many words may lead to one run. */
+static uint32_t next_word(struct maker *m, uint32_t ref, unsigned int word)
+{
+	struct spans s = {0};
+	uint32_t entry;
+
+	if (ref < m->v->n_runs && m->made[ref])
+		return m->made[ref];
+	if (read_run32(m, ref, 0, false, word == 3, &s)) {
+		m->is_out_of_memory = true;
+		entry = DPK_TRIE_ABSENT;
+	} else {
+		entry = entry_of(m, &s, 0, 0, 32, word);
+	}
+	free(s.v);
+	if (ref < m->v->n_runs)
+		m->made[ref] = entry;
+	return entry;
 }
 
 /* What lcores read is moved to where huge pages are. */
@@ -296,51 +342,52 @@ static int settle(struct dpk_trie *t)
 	return v ? 0 : -ENOMEM;
 }
 
-typedef int (*read_fn)(const struct dbx_env *env, const struct dpk_view *v, uint32_t top,
-		       struct spans *s);
-
-static int read_src(const struct dbx_env *env, const struct dpk_view *v, uint32_t top,
-		    struct spans *s)
+/* What the root's entry says of its 65,536 keys. */
+static int read_entry(const struct maker *m, uint32_t value, uint32_t base, struct spans *s)
 {
-	uint32_t value = v->src4[top];
-
 	if (value & DBX_LEAF)
-		return add_span(s, 0, binding_of(env, v, value & DBX_VALUE_MASK));
-	return read_run32(env, v, value, 0, false, s);
+		return add_span(s, base, leaf_of(m, value));
+	if (!m->is_src && !m->is_v6)
+		return read_run4(m, value, base, s);
+	return read_run32(m, value, base, false, !m->is_v6, s);
 }
 
-static int read_dst(const struct dbx_env *env, const struct dpk_view *v, uint32_t top,
-		    struct spans *s)
+static int fill_trie(struct maker *m, const uint32_t *root)
 {
-	uint32_t value = v->dst4[top];
-
-	(void)env;
-	if (value & DBX_LEAF)
-		return add_span(s, 0, value & DBX_VALUE_MASK);
-	return read_run4(v, value, s);
-}
-
-static int make_trie(struct dpk_trie *t, const struct dpk_image *m, const struct dpk_view *v,
-		     read_fn read)
-{
-	const struct dbx_env env = {.base = m->base, .n_chunks = m->n_chunks};
+	struct dpk_trie *t = m->t;
 	struct spans s = {0};
 	int rc = 0;
 
-	t->root = dpk_memory_get(ROOT_BYTES);
-	if (!t->root)
-		return -ENOMEM;
 	new_block(t); /* 0, which nothing refers to, and which is read where there is no next one */
 	if (!t->n_blocks)
 		return -ENOMEM;
 	memset(t->blocks[0], 0, sizeof(*t->blocks));
 	for (uint32_t i = 0; i < DBX_ROOT_ENTRIES && !rc; i++) {
 		s.n = 0;
-		rc = read(&env, v, i, &s);
+		rc = read_entry(m, root[i], i << 16, &s);
 		if (!rc)
-			t->root[i] = s.n == 1 ? DBX_LEAF | s.v[0].value : middle_block(t, &s);
+			t->root[i] = entry_of(m, &s, 0, i << 16, 16, 0);
 	}
 	free(s.v);
+	return m->is_out_of_memory ? -ENOMEM : rc;
+}
+
+static int make_trie(struct dpk_trie *t, const struct dpk_image *image, const struct dpk_view *v,
+		     const uint32_t *root, bool is_src)
+{
+	struct maker m = {
+		.v = v,
+		.env = {.base = image->base, .n_chunks = image->n_chunks},
+		.t = t,
+		.is_src = is_src,
+		.is_v6 = root == v->src6 || root == v->dst6,
+		.made = calloc(v->n_runs + 1u, sizeof(*m.made)),
+	};
+	int rc;
+
+	t->root = dpk_memory_get(ROOT_BYTES);
+	rc = t->root && m.made ? fill_trie(&m, root) : -ENOMEM;
+	free(m.made);
 	if (!rc)
 		return settle(t);
 	free(t->blocks);
@@ -370,8 +417,10 @@ int dpk_view_make(struct dpk_view **out, const struct dpk_image *image)
 	}
 	rc = make_sources(v);
 	rc = rc ? rc : make_verdicts(v);
-	rc = rc ? rc : make_trie(&v->by_src, image, v, read_src);
-	rc = rc ? rc : make_trie(&v->by_dst, image, v, read_dst);
+	rc = rc ? rc : make_trie(&v->by_src4, image, v, v->src4, true);
+	rc = rc ? rc : make_trie(&v->by_dst4, image, v, v->dst4, false);
+	rc = rc ? rc : make_trie(&v->by_src6, image, v, v->src6, true);
+	rc = rc ? rc : make_trie(&v->by_dst6, image, v, v->dst6, false);
 	if (rc)
 		dpk_view_free(&v);
 	*out = v;
@@ -386,8 +435,10 @@ void dpk_view_free(struct dpk_view **vp)
 		return;
 	dpk_memory_put(v->sources, (v->n_bindings + 1) * sizeof(*v->sources));
 	dpk_memory_put(v->verdicts, (v->n_outcomes + 1) * sizeof(*v->verdicts));
-	free_trie(&v->by_src);
-	free_trie(&v->by_dst);
+	free_trie(&v->by_src4);
+	free_trie(&v->by_dst4);
+	free_trie(&v->by_src6);
+	free_trie(&v->by_dst6);
 	free(v);
 	*vp = NULL;
 }

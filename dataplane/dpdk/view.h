@@ -46,8 +46,9 @@ struct dpk_verdict {
 };
 
 /*
- * An IPv4 table: 16, 8 and 8 bits of the address choose an entry each. DBX_LEAF | value, or the number of
- * the next block. Block 0 is not used. DPK_TRIE_ABSENT: the table has no room, see the image.
+ * A table of addresses: the first 16 bits choose an entry of the root, then each 8 bits one of a block.
+ * DBX_LEAF | value, or the number of the next block. Block 0 is not used. DPK_TRIE_ABSENT: the table has
+ * no room, see the image.
  */
 #define DPK_TRIE_ABSENT     (DBX_LEAF | DBX_VALUE_MASK)
 #define DPK_TRIE_BLOCKS_MAX 131072u /* 128 MiB */
@@ -75,7 +76,7 @@ struct dpk_view {
 	struct dpk_source *sources;        /* n_bindings of them */
 	struct dpk_verdict (*verdicts)[2]; /* by outcome, and whether the source is in dry-run */
 	/* index + 1 of the binding that an address has in domain 0, 0 = none; class of an address */
-	struct dpk_trie by_src, by_dst;
+	struct dpk_trie by_src4, by_dst4, by_src6, by_dst6;
 };
 
 /* 0 or -ENOMEM. *view: NULL when nothing can be looked up by it: the image is not one of this program. */

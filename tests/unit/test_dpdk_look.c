@@ -18,6 +18,7 @@
 #include "dataplane/dpdk/image.h"
 #include "dataplane/dpdk/look.h"
 #include "dataplane/dpdk/view.h"
+#include "dataplane/dpdk/walk.h"
 
 #define BURSTS 4000
 #define FRAME  200
@@ -241,7 +242,10 @@ static void check(int (*make)(struct vec_world *w), size_t n_owned_min)
 	assert_int_equal(make(&w), 0);
 	srand(1);
 	memset(&tally, 0, sizeof(tally));
+	dpk_walk_wide(false);
 	assert_int_equal(compare(&w), 0);
+	if (dpk_walk_wide(true))
+		assert_int_equal(compare(&w), 0);
 	printf("%zu looked up (%zu IPv6), %zu of them owned, %zu with an outcome; %zu left out\n",
 	       tally.looked, tally.v6, tally.owned, tally.found, tally.left_out);
 	assert_true(tally.owned >= n_owned_min && tally.found >= n_owned_min / 2);
