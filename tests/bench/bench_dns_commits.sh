@@ -95,8 +95,8 @@ counter() { # SECTION NAME: of the daemon's status
 
 # Names that nobody has asked for, each run others.
 fresh() { # COUNT
-	run=$((run + 1))
-	seq "$1" | sed "s/.*/r$run-&.once.bench.test A/" >"$lab/once"
+	nth=$((nth + 1))
+	seq "$1" | sed "s/.*/r$nth-&.once.bench.test A/" >"$lab/once"
 }
 
 # Queries a second, or 0 when the counts do not add up.
@@ -188,7 +188,7 @@ lookups() {
 }
 
 lab_begin
-run=0
+nth=0
 configs
 documents
 start 1 net upstream unbound -c "$lab/upstream.conf"
