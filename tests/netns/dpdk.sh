@@ -72,12 +72,12 @@ dpdk_vdevs() {
 
 # Starts the process, and returns when it listens.
 dpdk_start() { # [OPTIONS]
-	local vdevs cpus n lcores='' more=() net=net_${LAB_DPDK_DRIVER:-af_packet} run=() memory=(--no-huge)
+	local vdevs cpus n lcores='' extra_ports=() net=net_${LAB_DPDK_DRIVER:-af_packet} run=() memory=(--no-huge)
 	mapfile -t vdevs < <(dpdk_vdevs "$([ "$LAB_DPDK" = uplink ] && echo yes)")
-	[ "$LAB_DPDK" != uplink ] || more=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
+	[ "$LAB_DPDK" != uplink ] || extra_ports=(--uplink "wan=${net}_wan_net,host=${net}_wan_host")
 	for n in ${LAB_DPDK_MORE:-}; do
 		vdevs+=("--vdev=net_null_$n,no-rx=1")
-		more+=(--workload "$n=net_null_$n")
+		extra_ports+=(--workload "$n=net_null_$n")
 	done
 	if [ -n "${LAB_DPDK_HUGE:-}" ]; then
 		mkdir -p "$lab/huge"
@@ -96,7 +96,7 @@ dpdk_start() { # [OPTIONS]
 		--no-pci --no-shconf --file-prefix="$lab_prefix" --lcores="$lcores" "${vdevs[@]}" -- \
 		--workload "ws1=${net}_ws1_net,host=${net}_ws1_host" \
 		--workload "ws2=${net}_ws2_net,host=${net}_ws2_host" \
-		"${more[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
+		"${extra_ports[@]}" --socket "$lab/dpdk.sock" "$@") >>"$lab/dpdk.log" 2>&1 &
 	dpdk_pid=$!
 	wait_for 60 test -S "$lab/dpdk.sock" && return 0
 	echo "# the process did not come up:"
@@ -133,9 +133,9 @@ dpdk_suite() { # DRIVER NAME [VARIABLE=VALUE...]
 		wait -n
 	done
 	{
-		SECONDS=0
+		local begin=$SECONDS
 		env LAB_DPDK="${LAB_DPDK:-1}" LAB_DPDK_DRIVER="$1" "${@:3}" "tests/netns/test_$2.sh"
-		echo "# $SECONDS seconds"
+		echo "# $((SECONDS - begin)) seconds"
 	} >"$dpdk_outputs/${#dpdk_suites[@]}" 2>&1 &
 	dpdk_suites+=("test_$2.sh over net_$1${3:+ ${*:3}}")
 }
