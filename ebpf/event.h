@@ -173,6 +173,18 @@ static __always_inline struct dbx_noted *noted_at(__u32 hash)
 	return bpf_map_lookup_elem(&noted, &index);
 }
 
+/* Whether it is of the flow in the slot, n or none: then it waits there. */
+static __always_inline int event_waits(struct dbx_noted *n, __u32 hash,
+				       const struct dbx_result *res, const struct dbx_pkt *pkt,
+				       __u32 ifindex, __u64 what, __u32 bytes)
+{
+	if (!n || n->hash != hash || !event_is_of(&n->event, res, pkt, ifindex, what))
+		return 0;
+	n->bytes += bytes;
+	n->packets++;
+	return 1;
+}
+
 /*
  * 0: the packet waits in its flow's slot, or there is no more to be told of now; else the hash of its
  * flow, to be given to event_tell(). In a flood of flows nearly all packets end without a look at a slot.
@@ -191,11 +203,8 @@ __attribute__((noinline)) int event_join(const struct dbx_result *res, const str
 	what = event_what(res, pkt);
 	hash = event_hash(pkt, what);
 	n = p && p->tags[event_slot(hash)] == event_tag(hash) ? noted_at(hash) : 0;
-	if (n && n->hash == hash && event_is_of(&n->event, res, pkt, ifindex, what)) {
-		n->bytes += bytes;
-		n->packets++;
+	if (event_waits(n, hash, res, pkt, ifindex, what, bytes))
 		return 0;
-	}
 	if (p && p->n - p->base < DBX_PACE_EVENTS)
 		return hash;
 	record_total(DBX_TOTAL_EVENTS_LOST, bytes);

@@ -77,26 +77,33 @@ static __attribute__((noinline)) void tell_quick(const struct dpk_look *l, uint3
 	event_note(&res, &pkt, ifindex, l->frame_bytes);
 }
 
-/* What event_join() would have its flow's slot by. */
-static __always_inline __u32 flow_hash(const struct dpk_look *l, const struct dbx_result *res)
+/* As far as events are compared by. */
+static __always_inline void show_flow(const struct dpk_look *l, __u64 generation,
+				      struct dbx_result *res, struct dbx_pkt *pkt)
 {
 	const __u8 *a = l->frame + l->addr_at;
-	struct dbx_pkt pkt;
 
-	pkt.flags = l->flags;
-	pkt.frag = DBX_FRAG_NONE;
-	pkt.proto = l->proto;
-	pkt.dport = l->dport;
+	res->generation = generation;
+	res->workspace_id = l->s->workspace_id;
+	res->rule_uid = l->verdict->rule_uid;
+	res->verdict = l->verdict->verdict;
+	res->reason = l->verdict->reason;
+	res->path = l->verdict->path;
+	res->product = l->s->product;
+	pkt->flags = l->flags;
+	pkt->frag = DBX_FRAG_NONE;
+	pkt->proto = l->proto;
+	pkt->dport = l->dport;
+	pkt->domain = l->domain;
 	if (l->flags & DBX_PKT_F_IPV6) {
 		for (int i = 0; i < 4; i++) {
-			pkt.src[i] = dbx_rd32(a + 4 * i);
-			pkt.dst[i] = dbx_rd32(a + 16 + 4 * i);
+			pkt->src[i] = dbx_rd32(a + 4 * i);
+			pkt->dst[i] = dbx_rd32(a + 16 + 4 * i);
 		}
 	} else {
-		pkt.src[0] = dbx_rd32(a);
-		pkt.dst[0] = dbx_rd32(a + 4);
+		pkt->src[0] = dbx_rd32(a);
+		pkt->dst[0] = dbx_rd32(a + 4);
 	}
-	return event_hash(&pkt, event_what(res, &pkt));
 }
 
 /*
@@ -126,38 +133,56 @@ static __always_inline void count_quick(struct dpk_core *core, const struct dpk_
 		     l->s->workspace_id, v->rule_uid, v->key, l->frame_bytes);
 }
 
-/* Whether it is to be told of: its slot is then on the way into the cache. */
-static __always_inline bool is_told(struct dpk_core *core, const struct dpk_look *l)
-{
-	const struct dbx_result res = {
-		.verdict = l->verdict->verdict,
-		.reason = l->verdict->reason,
-		.path = l->verdict->path,
-		.product = l->s->product,
-	};
-	__u32 hash = flow_hash(l, &res);
+/* A denial that more is to be done of than to count it as lost, and the hash of its flow. */
+struct note {
+	__u32 hash;
+	__u32 i;
+};
 
-	if (event_is_lost(&core->pace, hash)) {
-		record_total(DBX_TOTAL_EVENTS_LOST, l->frame_bytes);
-		return false;
+/* Of these, v[which[..]], the slots are then on the way into the cache. Returns how many there are. */
+static unsigned int find_slots(struct dpk_core *core, const struct dpk_look *v, const __u8 *which,
+			       unsigned int n, struct note *notes)
+{
+	unsigned int k = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct dpk_look *l = &v[which[i]];
+		struct dbx_result res;
+		struct dbx_pkt pkt;
+		__u32 hash;
+
+		show_flow(l, 0, &res, &pkt);
+		hash = event_hash(&pkt, event_what(&res, &pkt));
+		if (event_is_lost(&core->pace, hash)) {
+			record_total(DBX_TOTAL_EVENTS_LOST, l->frame_bytes);
+			continue;
+		}
+		__builtin_prefetch(&core->noted[event_slot(hash)], 1);
+		__builtin_prefetch((const __u8 *)&core->noted[event_slot(hash)] + 64, 1);
+		notes[k++] = (struct note){hash, which[i]};
 	}
-	__builtin_prefetch(&core->noted[event_slot(hash)], 1);
-	__builtin_prefetch((const __u8 *)&core->noted[event_slot(hash)] + 64);
-	return true;
+	return k;
 }
 
-/* n packets, v[which[i]], that are denied. */
-static void tell_all(struct dpk_core *core, const struct dpk_look *v, __u8 *which, unsigned int n,
-		     uint32_t ifindex)
+static void tell_all(struct dpk_core *core, const struct dpk_look *v, const __u8 *which,
+		     unsigned int n, uint32_t ifindex)
 {
-	unsigned int n_left = 0;
+	const __u64 generation = ((const struct dbx_image_header *)core->base)->generation;
+	struct note notes[DPK_BURST];
 
-	for (unsigned int i = 0; i < n; i++)
-		if (is_told(core, &v[which[i]]))
-			which[n_left++] = which[i];
-	for (unsigned int i = 0; i < n_left; i++) {
+	n = find_slots(core, v, which, n, notes);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct dpk_look *l = &v[notes[i].i];
+		struct dbx_noted *slot = &core->noted[event_slot(notes[i].hash)];
+		struct dbx_result res;
+		struct dbx_pkt pkt;
+
+		show_flow(l, generation, &res, &pkt);
+		if (event_waits(slot, notes[i].hash, &res, &pkt, ifindex, event_what(&res, &pkt),
+				l->frame_bytes))
+			continue;
 		core->now++;
-		tell_quick(&v[which[i]], ifindex);
+		tell_quick(l, ifindex);
 	}
 }
 
