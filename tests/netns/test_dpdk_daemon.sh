@@ -11,11 +11,12 @@ cd "$(dirname "$0")/../.." || exit 2
 for why in "$(lab_lacks)" "$(dpdk_lacks)"; do
 	[ -z "$why" ] || skip_all "$why"
 done
-# Of reasons, those of fragments want a driver that hands them over as they are.
-dpdk_suite pcap reasons
+# The longest first. Of reasons, those of fragments want a driver that hands them over as they are.
 dpdk_suite af_packet updates
+dpdk_suite af_packet daemon_links
+dpdk_suite pcap reasons
 dpdk_suite af_packet outlives OUTLIVES_ROUNDS=10
-for suite in daemon_links monitor usage records unused; do
+for suite in monitor usage records unused; do
 	dpdk_suite af_packet $suite
 done
 dpdk_suites_end
