@@ -7,6 +7,7 @@
  * anew; the time of the last one is in the state, and outlives that.
  */
 #include "daemon/api.h"
+#include "daemon/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -139,7 +140,8 @@ void dbx_api_entries(struct dbx_daemon *d, const struct dbx_request *req, struct
 	dbx_usage_sample(d->core.usage, dbx_now_ms() / 1000, &f);
 	rc = load(d, &e);
 	if (rc)
-		dbx_fail_set(&f, rc, DBX_FAIL_INTERNAL, "reading the counters: %s", strerror(-rc));
+		dbx_fail_set(&f, rc, DBX_FAIL_INTERNAL, "reading the counters: %s",
+			     dbx_process_why(rc));
 	else
 		rc = out_entries(d, &reply->body, &e, &f);
 	if (rc) {

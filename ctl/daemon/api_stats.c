@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon/denials.h"
+#include "daemon/process.h"
 #include "lib/proto.h"
 #include "lib/vec.h"
 #include "policy/explain.h"
@@ -217,7 +218,7 @@ void dbx_api_stats(struct dbx_daemon *d, const struct dbx_request *req, struct d
 		rc = d->core.ops->counters(d->core.dp, collect, &rows);
 	if (rc) {
 		dbx_reply_error(reply, 500, "INTERNAL_ERROR", "reading the counters: %s",
-				strerror(-rc));
+				dbx_process_why(rc));
 		goto out;
 	}
 	if (rows.list.n)

@@ -4,8 +4,10 @@
  */
 #include "daemon/process.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/fib.h"
 #include "daemon/log.h"
@@ -22,6 +24,11 @@ static struct dbx_dp_process *ask(struct dbx_daemon *d)
 		p = NULL;
 	}
 	return p;
+}
+
+const char *dbx_process_why(int rc)
+{
+	return rc == -ENOTCONN ? "the DPDK process does not answer" : strerror(-rc);
 }
 
 void dbx_process_watch(struct dbx_daemon *d)

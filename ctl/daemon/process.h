@@ -12,4 +12,7 @@ void dbx_process_watch(struct dbx_daemon *d);
 /* "process":{...}; null where the data plane is in the kernel. */
 void dbx_out_process(struct dbx_daemon *d, struct dbx_strbuf *b);
 
+/* Why a request to the data plane failed, for people. */
+const char *dbx_process_why(int rc);
+
 #endif

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/process.h"
 #include "lib/vec.h"
 
 #define SAMPLE_S 10
@@ -208,7 +209,7 @@ static int take(struct dbx_usage *u, struct sample *s, struct dbx_fail *f)
 		rc = u->ops->counters(u->dp, push_passed, &s->now);
 	if (rc)
 		return dbx_fail_set(f, rc, DBX_FAIL_INTERNAL, "usage: reading the counters: %s",
-				    strerror(-rc));
+				    dbx_process_why(rc));
 	snprintf(s->epoch, sizeof(s->epoch), "%s/%" PRIu64, u->boot_id, state.counters_id);
 	s->is_new_epoch = strcmp(s->epoch, u->epoch) != 0;
 	sort(&s->now);

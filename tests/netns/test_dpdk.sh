@@ -151,6 +151,8 @@ ok "status says that it does not answer" $?
 wait_for 20 eval 'curl -sm 10 --unix-socket "$lab/socket" http://localhost/metrics |
 	grep -qx "dbx_egress_data_plane_answers 0"'
 ok "and so do the metrics" $?
+exits "counters cannot be read" 1 ctl stats
+like "and it says why" "$out" 'reading the counters: the DPDK process does not answer'
 sed 's/good/moved/' "$lab/docs/np-one.json" >"$lab/np-one.json"
 exits "nothing can be applied" 1 ctl apply "$lab/np-one.json"
 like "and it says why" "$out" 'DPDK process'
