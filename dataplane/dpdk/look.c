@@ -267,6 +267,7 @@ static unsigned int by_tries(const struct dpk_view *v, bool is_v6, struct dpk_lo
 			     unsigned int n, struct dpk_look **rest, unsigned int *n_rest)
 {
 	const unsigned int n_words = is_v6 ? 4 : 1;
+	uint32_t rules[DPK_BURST];
 	struct dpk_walk src, dst;
 	unsigned int k = 0;
 
@@ -275,8 +276,7 @@ static unsigned int by_tries(const struct dpk_view *v, bool is_v6, struct dpk_lo
 	for (unsigned int word = 0; word < n_words; word++)
 		for (unsigned int i = n; i < DPK_BURST; i++)
 			src.key[word][i] = dst.key[word][i] = 0;
-	dpk_walk(is_v6 ? &v->by_src6 : &v->by_src4, is_v6 ? &v->by_dst6 : &v->by_dst4, n_words,
-		 &src, &dst, n);
+	dpk_walk(v, is_v6, &src, &dst, rules, n);
 	for (unsigned int i = 0; i < n; i++) {
 		uint32_t s = src.value[i], d = dst.value[i];
 
@@ -284,11 +284,11 @@ static unsigned int by_tries(const struct dpk_view *v, bool is_v6, struct dpk_lo
 			rest[(*n_rest)++] = l[i];
 			continue;
 		}
-		if (unlikely(s == DBX_LEAF))
+		if (unlikely(!rules[i]))
 			continue;
 		l[i]->class_id = d & DBX_VALUE_MASK;
 		l[i]->s = &v->sources[(s & DBX_VALUE_MASK) - 1];
-		rte_prefetch0(l[i]->s);
+		l[i]->dst.value = rules[i];
 		l[k++] = l[i];
 	}
 	return k;
@@ -385,53 +385,21 @@ static unsigned int by_image(const struct dpk_view *v, struct dpk_look **l, unsi
 	for (unsigned int i = 0; i < n; i++) {
 		uint32_t at = leaf(l[i]->src.value) - 1;
 
-		if (at >= v->n_bindings)
+		if (at >= v->n_bindings || v->rows[at] == DPK_NO_ROW ||
+		    l[i]->class_id >= v->hdr->n_classes)
 			continue;
 		l[i]->s = &v->sources[at];
-		l[k++] = l[i];
+		l[i]->dst.value = v->rules[v->rows[at] + l[i]->class_id];
+		if (l[i]->dst.value)
+			l[k++] = l[i];
 	}
 	return k;
 }
 
 /* ---- what both have in common ---- */
 
-/* Cells, of those whose class there is. */
-static unsigned int find_cells(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
-			       const uint16_t **cells)
-{
-	const uint32_t n_classes = v->hdr->n_classes;
-	unsigned int k = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (unlikely(!l[i]->s->p || l[i]->class_id >= n_classes))
-			continue;
-		cells[k] = &v->cells[l[i]->s->row + l[i]->class_id];
-		rte_prefetch0(cells[k]);
-		l[k++] = l[i];
-	}
-	return k;
-}
-
-static unsigned int find_sets(const struct dpk_view *v, struct dpk_look **l, unsigned int n,
-			      const uint16_t *const *cells, const uint32_t **sets)
-{
-	unsigned int k = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		uint32_t at = l[i]->s->sets + *cells[i];
-
-		if (at >= v->n_sets)
-			continue;
-		sets[k] = &v->sets[at];
-		rte_prefetch0(sets[k]);
-		l[k++] = l[i];
-	}
-	return k;
-}
-
 /* By protocol and port, where the set has more than one outcome: dbx_ruleset_outcome(). */
-static void search_ports(const struct dpk_view *v, struct dpk_look *const *l, unsigned int n,
-			 const uint32_t *const *sets)
+static void search_ports(const struct dpk_view *v, struct dpk_look *const *l, unsigned int n)
 {
 	struct dpk_search *list[SEARCHES];
 	unsigned int k = 0;
@@ -439,7 +407,6 @@ static void search_ports(const struct dpk_view *v, struct dpk_look *const *l, un
 	for (unsigned int i = 0; i < n; i++) {
 		struct dpk_search *s = &l[i]->dst;
 
-		s->value = *sets[i];
 		s->key = (uint32_t)l[i]->proto << 16 | l[i]->dport;
 		s->n_words = 0;
 		s->is_again = false;
@@ -480,8 +447,6 @@ void dpk_look_up(const struct dpk_image *image, struct dpk_look *looks, unsigned
 {
 	const struct dpk_view *v = image ? image->view : NULL;
 	struct dpk_look *l[3][DPK_BURST], *all[DPK_BURST];
-	const uint16_t *cells[DPK_BURST];
-	const uint32_t *sets[DPK_BURST];
 	unsigned int k[3] = {0}, n_all = 0;
 
 	if (!v) {
@@ -496,7 +461,5 @@ void dpk_look_up(const struct dpk_image *image, struct dpk_look *looks, unsigned
 	for (unsigned int i = 0; i < 3; i++)
 		for (unsigned int j = 0; j < k[i]; j++)
 			all[n_all++] = l[i][j];
-	n = find_cells(v, all, n_all, cells);
-	n = find_sets(v, all, n, cells, sets);
-	search_ports(v, all, n, sets);
+	search_ports(v, all, n_all);
 }

@@ -64,26 +64,63 @@ static bool open_sections(struct dpk_view *v, const struct dpk_image *m)
 	v->runs4 = array(m, DBX_SEC_DST4_RUNS, DBX_RUN4_SHIFT, &v->n_runs4);
 	v->bindings = array(m, DBX_SEC_BINDINGS, DBX_BINDING_SHIFT, &v->n_bindings);
 	v->profiles = array(m, DBX_SEC_PROFILES, DBX_PROFILE_SHIFT, &v->n_profiles);
-	v->cells = array(m, DBX_SEC_CELLS, DBX_CELL_SHIFT, &v->n_cells);
-	v->sets = array(m, DBX_SEC_RULESETS, DBX_RULESET_SHIFT, &v->n_sets);
 	v->outcomes = array(m, DBX_SEC_OUTCOMES, DBX_OUTCOME_SHIFT, &v->n_outcomes);
 	return v->src4 && v->dst4 && v->src6 && v->dst6;
 }
 
+/* ---- rules ---- */
+
+/* The rule sets of a profile, in the order of classes. false: the image lacks its row. */
+static bool fill_rules(const struct dpk_image *m, const struct dpk_view *v,
+		       const struct dbx_profile *p, uint32_t *out)
+{
+	uint32_t n_cells, n_sets;
+	const uint16_t *cells = array(m, DBX_SEC_CELLS, DBX_CELL_SHIFT, &n_cells);
+	const uint32_t *sets = array(m, DBX_SEC_RULESETS, DBX_RULESET_SHIFT, &n_sets);
+
+	if ((uint64_t)p->row + v->hdr->n_classes > n_cells)
+		return false;
+	for (uint32_t i = 0; i < v->hdr->n_classes; i++) {
+		uint32_t at = p->rulesets + cells[p->row + i];
+
+		out[i] = at < n_sets ? sets[at] : 0;
+	}
+	return true;
+}
+
+/* rows: by profile. */
+static int make_rules(const struct dpk_image *m, struct dpk_view *v, uint32_t *rows)
+{
+	const uint64_t n = (uint64_t)v->n_profiles * v->hdr->n_classes;
+
+	if (n > DPK_RULES_MAX)
+		return -E2BIG;
+	v->n_rules = n;
+	v->rules = dpk_memory_get((n + 1) * sizeof(*v->rules));
+	if (!v->rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < v->n_profiles; i++) {
+		rows[i] = i * v->hdr->n_classes;
+		if (!fill_rules(m, v, &v->profiles[i], v->rules + rows[i]))
+			rows[i] = DPK_NO_ROW;
+	}
+	return 0;
+}
+
 /* ---- sources ---- */
 
-static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, struct dpk_source *s)
+static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, uint32_t row,
+			struct dpk_source *s)
 {
-	const struct dbx_profile *p = b->profile < v->n_profiles ? &v->profiles[b->profile] : NULL;
+	const struct dbx_profile *p = row != DPK_NO_ROW ? &v->profiles[b->profile] : NULL;
 
 	s->b = b;
-	if (!p || (uint64_t)p->row + v->hdr->n_classes > v->n_cells)
+	s->row = row;
+	if (!p)
 		return;
 	s->p = p;
 	s->workspace_id = b->workspace_id;
 	s->port = b->port;
-	s->row = p->row;
-	s->sets = p->rulesets;
 	memcpy(s->marks, p->marks, sizeof(p->marks));
 	s->flags = b->flags;
 	s->is_dry = !!(b->flags & DBX_BINDING_F_DRY_RUN);
@@ -92,14 +129,23 @@ static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, s
 	s->has_quota = b->quota != 0;
 }
 
-static int make_sources(struct dpk_view *v)
+static int make_sources(const struct dpk_image *m, struct dpk_view *v)
 {
-	v->sources = dpk_memory_get((v->n_bindings + 1) * sizeof(*v->sources));
-	if (!v->sources)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < v->n_bindings; i++)
-		fill_source(v, &v->bindings[i], &v->sources[i]);
-	return 0;
+	uint32_t *rows = calloc(v->n_profiles + 1u, sizeof(*rows));
+	int rc = rows ? make_rules(m, v, rows) : -ENOMEM;
+
+	v->sources = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->sources));
+	v->rows = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->rows));
+	if (!rc && (!v->sources || !v->rows))
+		rc = -ENOMEM;
+	for (uint32_t i = 0; i < v->n_bindings && !rc; i++) {
+		const struct dbx_binding *b = &v->bindings[i];
+
+		v->rows[i] = b->profile < v->n_profiles ? rows[b->profile] : DPK_NO_ROW;
+		fill_source(v, b, v->rows[i], &v->sources[i]);
+	}
+	free(rows);
+	return rc;
 }
 
 /* ---- outcomes ---- */
@@ -415,7 +461,7 @@ int dpk_view_make(struct dpk_view **out, const struct dpk_image *image)
 		free(v);
 		return 0;
 	}
-	rc = make_sources(v);
+	rc = make_sources(image, v);
 	rc = rc ? rc : make_verdicts(v);
 	rc = rc ? rc : make_trie(&v->by_src4, image, v, v->src4, true);
 	rc = rc ? rc : make_trie(&v->by_dst4, image, v, v->dst4, false);
@@ -424,7 +470,7 @@ int dpk_view_make(struct dpk_view **out, const struct dpk_image *image)
 	if (rc)
 		dpk_view_free(&v);
 	*out = v;
-	return rc;
+	return rc == -E2BIG ? 0 : rc; /* too large: all is judged by the image itself */
 }
 
 void dpk_view_free(struct dpk_view **vp)
@@ -433,7 +479,9 @@ void dpk_view_free(struct dpk_view **vp)
 
 	if (!v)
 		return;
-	dpk_memory_put(v->sources, (v->n_bindings + 1) * sizeof(*v->sources));
+	dpk_memory_put(v->rules, (v->n_rules + 1) * sizeof(*v->rules));
+	dpk_memory_put(v->rows, (v->n_bindings + 1u) * sizeof(*v->rows));
+	dpk_memory_put(v->sources, (v->n_bindings + 1u) * sizeof(*v->sources));
 	dpk_memory_put(v->verdicts, (v->n_outcomes + 1) * sizeof(*v->verdicts));
 	free_trie(&v->by_src4);
 	free_trie(&v->by_dst4);

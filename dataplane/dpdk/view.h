@@ -9,6 +9,7 @@
 #define DBX_DPDK_VIEW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dbx/image.h"
@@ -21,8 +22,7 @@ struct dpk_source {
 	const struct dbx_profile *p; /* NULL: cannot be used, the program sees for itself */
 	uint64_t workspace_id;
 	uint64_t port;
-	uint32_t row;      /* of cells; a cell of each class is there */
-	uint32_t sets;     /* rule sets are counted from here */
+	uint32_t row;      /* rules[row + class] */
 	uint32_t marks[4]; /* by dpk_verdict.mark_at */
 	uint8_t flags;     /* DBX_BINDING_F_* */
 	uint8_t product;
@@ -44,6 +44,9 @@ struct dpk_verdict {
 	uint8_t is_told; /* 1: unless the image is quiet */
 	uint8_t zero[4];
 };
+
+#define DPK_NO_ROW    0xffffffffu
+#define DPK_RULES_MAX (1ull << 28) /* 1 GiB */
 
 /*
  * A table of addresses: the first 16 bits choose an entry of the root, then each 8 bits one of a block.
@@ -69,11 +72,12 @@ struct dpk_view {
 	const struct dbx_run4 *runs4;
 	const struct dbx_binding *bindings;
 	const struct dbx_profile *profiles;
-	const uint16_t *cells;
-	const uint32_t *sets;
 	const struct dbx_outcome *outcomes;
-	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_cells, n_sets, n_outcomes;
-	struct dpk_source *sources;        /* n_bindings of them */
+	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_outcomes;
+	struct dpk_source *sources; /* n_bindings of them */
+	uint32_t *rows;             /* of these, by themselves; DPK_NO_ROW: cannot be used */
+	uint32_t *rules;            /* the rule set of each profile and class; 0: none */
+	size_t n_rules;
 	struct dpk_verdict (*verdicts)[2]; /* by outcome, and whether the source is in dry-run */
 	/* index + 1 of the binding that an address has in domain 0, 0 = none; class of an address */
 	struct dpk_trie by_src4, by_dst4, by_src6, by_dst6;

@@ -23,6 +23,21 @@ static inline unsigned int shift_of(unsigned int level)
 	return 24 - 8 * ((level + 2) % 4);
 }
 
+static inline const struct dpk_trie *src_of(const struct dpk_view *v, bool is_v6)
+{
+	return is_v6 ? &v->by_src6 : &v->by_src4;
+}
+
+static inline const struct dpk_trie *dst_of(const struct dpk_view *v, bool is_v6)
+{
+	return is_v6 ? &v->by_dst6 : &v->by_dst4;
+}
+
+static inline unsigned int levels_of(bool is_v6)
+{
+	return is_v6 ? 14 : 2;
+}
+
 static inline uint32_t leaf_mask(uint32_t value)
 {
 	uint32_t mask = (uint32_t)((int32_t)value >> 31);
@@ -72,9 +87,39 @@ static uint32_t take(struct dpk_walk *w, const uint32_t *const *at, unsigned int
 	return leaves;
 }
 
-static void walk(const struct dpk_trie *src, const struct dpk_trie *dst, unsigned int n_levels,
-		 struct dpk_walk *by_src, struct dpk_walk *by_dst, unsigned int n)
+/* Entry i of the sources, and where its rule set for the class is: one that says "none" if nowhere. */
+static void fetch_rules(const struct dpk_view *v, const struct dpk_walk *src,
+			const struct dpk_walk *dst, const uint32_t **at, unsigned int n)
 {
+	static const uint32_t none;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t source = (src->value[i] & DBX_VALUE_MASK) - 1;
+		uint32_t class_id = dst->value[i] & DBX_VALUE_MASK;
+		uint32_t row = source < v->n_bindings ? v->rows[source] : DPK_NO_ROW;
+
+		at[i] = row != DPK_NO_ROW && class_id < v->hdr->n_classes
+				? &v->rules[row + class_id]
+				: &none;
+		rte_prefetch0(at[i]);
+	}
+}
+
+static void find_rules(const struct dpk_view *v, const struct dpk_walk *src,
+		       const struct dpk_walk *dst, uint32_t *rules, unsigned int n)
+{
+	const uint32_t *at[DPK_BURST];
+
+	fetch_rules(v, src, dst, at, n);
+	for (unsigned int i = 0; i < n; i++)
+		rules[i] = *at[i];
+}
+
+static void walk(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
+		 struct dpk_walk *by_dst, uint32_t *rules, unsigned int n)
+{
+	const struct dpk_trie *src = src_of(v, is_v6), *dst = dst_of(v, is_v6);
+	const unsigned int n_levels = levels_of(is_v6);
 	const uint32_t *at[2][DPK_BURST];
 	uint32_t leaves = 0;
 
@@ -88,6 +133,7 @@ static void walk(const struct dpk_trie *src, const struct dpk_trie *dst, unsigne
 		leaves = take(by_src, at[0], n);
 		leaves &= take(by_dst, at[1], n);
 	}
+	find_rules(v, by_src, by_dst, rules, n);
 }
 
 /* ---- 16 keys at a time ---- */
@@ -132,10 +178,32 @@ static WIDE inline __m512i byte_of(const struct dpk_walk *w, unsigned int level,
 				_mm512_set1_epi32(255));
 }
 
-/* All of both tables a step at a time: what they wait for, they wait for together. */
-static WIDE void walk_wide(const struct dpk_trie *src, const struct dpk_trie *dst,
-			   unsigned int n_levels, struct dpk_walk *by_src, struct dpk_walk *by_dst)
+/* As fetch_rules() and find_rules(). */
+static WIDE inline void rules_wide(const struct dpk_view *v, __m512i source, __m512i class_id,
+				   uint32_t *rules)
 {
+	const __m512i mask = _mm512_set1_epi32((int)DBX_VALUE_MASK);
+	const __m512i no_row = _mm512_set1_epi32((int)DPK_NO_ROW);
+	__m512i row, rule;
+	__mmask16 has;
+
+	source = _mm512_sub_epi32(_mm512_and_si512(source, mask), _mm512_set1_epi32(1));
+	class_id = _mm512_and_si512(class_id, mask);
+	has = _mm512_cmplt_epu32_mask(source, _mm512_set1_epi32((int)v->n_bindings)) &
+	      _mm512_cmplt_epu32_mask(class_id, _mm512_set1_epi32((int)v->hdr->n_classes));
+	row = _mm512_mask_i32gather_epi32(no_row, has, source, v->rows, 4);
+	has &= _mm512_cmpneq_epi32_mask(row, no_row);
+	rule = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), has,
+					   _mm512_add_epi32(row, class_id), v->rules, 4);
+	_mm512_storeu_si512(rules, rule);
+}
+
+/* All of both tables a step at a time: what they wait for, they wait for together. */
+static WIDE void walk_wide(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
+			   struct dpk_walk *by_dst, uint32_t *rules)
+{
+	const struct dpk_trie *src = src_of(v, is_v6), *dst = dst_of(v, is_v6);
+	const unsigned int n_levels = levels_of(is_v6);
 	__m512i s0 = root_of(src, by_src, 0), s1 = root_of(src, by_src, LANES);
 	__m512i d0 = root_of(dst, by_dst, 0), d1 = root_of(dst, by_dst, LANES);
 
@@ -154,6 +222,8 @@ static WIDE void walk_wide(const struct dpk_trie *src, const struct dpk_trie *ds
 	_mm512_store_si512((void *)&by_src->value[LANES], s1);
 	_mm512_store_si512((void *)&by_dst->value[0], d0);
 	_mm512_store_si512((void *)&by_dst->value[LANES], d1);
+	rules_wide(v, s0, d0, rules);
+	rules_wide(v, s1, d1, rules + LANES);
 }
 
 static bool can_be_wide(void)
@@ -161,10 +231,10 @@ static bool can_be_wide(void)
 	return __builtin_cpu_supports("avx512f");
 }
 #else
-static void walk_wide(const struct dpk_trie *src, const struct dpk_trie *dst, unsigned int n_levels,
-		      struct dpk_walk *by_src, struct dpk_walk *by_dst)
+static void walk_wide(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
+		      struct dpk_walk *by_dst, uint32_t *rules)
 {
-	walk(src, dst, n_levels, by_src, by_dst, DPK_BURST);
+	walk(v, is_v6, by_src, by_dst, rules, DPK_BURST);
 }
 
 static bool can_be_wide(void)
@@ -183,13 +253,11 @@ bool dpk_walk_wide(bool on)
 	return is_wide;
 }
 
-void dpk_walk(const struct dpk_trie *src, const struct dpk_trie *dst, unsigned int n_words,
-	      struct dpk_walk *by_src, struct dpk_walk *by_dst, unsigned int n)
+void dpk_walk(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
+	      struct dpk_walk *by_dst, uint32_t rules[DPK_BURST], unsigned int n)
 {
-	const unsigned int n_levels = 4 * n_words - 2;
-
 	if (is_wide)
-		walk_wide(src, dst, n_levels, by_src, by_dst);
+		walk_wide(v, is_v6, by_src, by_dst, rules);
 	else
-		walk(src, dst, n_levels, by_src, by_dst, n);
+		walk(v, is_v6, by_src, by_dst, rules, n);
 }

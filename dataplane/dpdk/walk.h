@@ -16,9 +16,12 @@ struct dpk_walk {
 	uint32_t value[DPK_BURST];  /* what is found: DBX_LEAF | value, DPK_TRIE_ABSENT */
 } __attribute__((aligned(64)));
 
-/* n <= DPK_BURST keys of n_words words each, in both; keys behind them are read too, and mean nothing. */
-void dpk_walk(const struct dpk_trie *src, const struct dpk_trie *dst, unsigned int n_words,
-	      struct dpk_walk *by_src, struct dpk_walk *by_dst, unsigned int n);
+/*
+ * n <= DPK_BURST keys of one family in both. rules[i]: the rule set that decides, 0 = none. Keys behind
+ * them are read too, and mean nothing.
+ */
+void dpk_walk(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
+	      struct dpk_walk *by_dst, uint32_t rules[DPK_BURST], unsigned int n);
 
 /* For tests: false: as on a processor without AVX-512; returns what holds from now on. */
 bool dpk_walk_wide(bool on);
