@@ -213,10 +213,14 @@ static WIDE void walk_wide(const struct dpk_view *v, bool is_v6, struct dpk_walk
 
 		if (!(ls0 | ls1 | ld0 | ld1))
 			break;
-		s0 = step(src, s0, byte_of(by_src, level, 0), ls0);
-		s1 = step(src, s1, byte_of(by_src, level, LANES), ls1);
-		d0 = step(dst, d0, byte_of(by_dst, level, 0), ld0);
-		d1 = step(dst, d1, byte_of(by_dst, level, LANES), ld1);
+		if (ls0)
+			s0 = step(src, s0, byte_of(by_src, level, 0), ls0);
+		if (ls1)
+			s1 = step(src, s1, byte_of(by_src, level, LANES), ls1);
+		if (ld0)
+			d0 = step(dst, d0, byte_of(by_dst, level, 0), ld0);
+		if (ld1)
+			d1 = step(dst, d1, byte_of(by_dst, level, LANES), ld1);
 	}
 	_mm512_store_si512((void *)&by_src->value[0], s0);
 	_mm512_store_si512((void *)&by_src->value[LANES], s1);
