@@ -94,6 +94,7 @@ static void start_eal(void)
 			       "--log-level",
 			       "4",
 			       "--force-max-simd-bitwidth=512",
+			       "--no-shconf",
 			       "--file-prefix",
 			       prefix,
 			       NULL};
