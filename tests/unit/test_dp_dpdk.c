@@ -3,48 +3,13 @@
  * test_dp_dpdk.c -- the driver of dbx-egress-dpdk keeps the promises of dp.h: what the process was
  * told, it is told again when another one takes its place.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "dpdkcase.h"
 
-#include <errno.h>
 #include <net/if.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/fakedpdk.h"
 #include "common/tinyimg.h"
-#include "dataplane/dp_dpdk.h"
-
-static const struct dbx_dp_ops *const ops = &dbx_dp_dpdk;
-static struct fakedpdk fake;
-static struct dbx_dp_opts opts;
-static struct dbx_dp_state st;
-static struct dbx_dp_error err;
-static struct dbx_dp *dp;
-
-static int set_up(void **state)
-{
-	(void)state;
-	fakedpdk_start(&fake);
-	opts = (struct dbx_dp_opts){.socket_path = fake.path};
-	dp = NULL;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	ops->close(&dp);
-	fakedpdk_stop(&fake);
-	return 0;
-}
 
 static void open_it(void)
 {
@@ -52,44 +17,26 @@ static void open_it(void)
 	assert_int_equal(ops->open(&dp, &opts, &st, &err), 0);
 }
 
-static void ignore_event(void *arg, const struct dbx_event *e)
-{
-	(void)arg, (void)e;
-}
-
 /* What the event loop does, until the condition holds; false after 20 s. */
-#define EVENTUALLY(condition)                                                          \
-	({                                                                             \
-		bool ok_ = false;                                                      \
-		for (int i_ = 0; i_ < 2000 && !ok_; i_++) {                            \
-			struct pollfd p_ = {ops->event_fd(dp), POLLIN, 0};             \
-			poll(&p_, 1, 10);                                              \
-			assert_int_equal(ops->poll_events(dp, ignore_event, NULL), 0); \
-			pthread_mutex_lock(&fake.lock);                                \
-			ok_ = (condition);                                             \
-			pthread_mutex_unlock(&fake.lock);                              \
-		}                                                                      \
-		ok_;                                                                   \
+#define EVENTUALLY(condition)                               \
+	({                                                  \
+		bool ok_ = false;                           \
+		for (int i_ = 0; i_ < 2000 && !ok_; i_++) { \
+			turn_events();                      \
+			pthread_mutex_lock(&fake.lock);     \
+			ok_ = (condition);                  \
+			pthread_mutex_unlock(&fake.lock);   \
+		}                                           \
+		ok_;                                        \
 	})
 
-static bool is_connected(void)
-{
-	struct dbx_counter v[DBX_TOTAL_MAX];
-
-	return ops->totals(dp, v) == 0;
-}
-
-/* is_connected() asks the fake, which must not be locked then. */
+/* The fake is asked, which must not be locked then. */
 static bool eventually_connected(void)
 {
 	int i;
 
-	for (i = 0; i < 2000 && !is_connected(); i++) {
-		struct pollfd p = {ops->event_fd(dp), POLLIN, 0};
-
-		poll(&p, 1, 10);
-		assert_int_equal(ops->poll_events(dp, ignore_event, NULL), 0);
-	}
+	for (i = 0; i < 2000 && ask_totals(); i++)
+		turn_events();
 	return i < 2000;
 }
 
@@ -133,14 +80,6 @@ static void refuse(enum dbx_wire_type type, int rc, const char *text)
 	fake.refuse_type = type;
 	fake.refuse_text = text;
 	fake.refuse = rc;
-	pthread_mutex_unlock(&fake.lock);
-}
-
-static void be_evil(enum dbx_wire_type type, enum fake_evil evil)
-{
-	pthread_mutex_lock(&fake.lock);
-	fake.evil_type = type;
-	fake.evil = evil;
 	pthread_mutex_unlock(&fake.lock);
 }
 
@@ -572,7 +511,7 @@ static void test_mirror(void **state)
 	assert_false(dp_mirror_has(&m, &(struct dbx_bound_key){.policy_uid = 1}));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up_closed, tear_down)
 
 int main(void)
 {

@@ -3,94 +3,10 @@
  * test_dp_dpdk_capture.c -- captures through the driver of dbx-egress-dpdk: samples as they came, and a
  * process that sends what is none, or leaves.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "dpdkcase.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "common/fakedpdk.h"
-#include "dataplane/dp_dpdk.h"
-
-static const struct dbx_dp_ops *const ops = &dbx_dp_dpdk;
-static struct fakedpdk fake;
-static struct dbx_dp_opts opts;
-static struct dbx_dp_state st;
-static struct dbx_dp_error err;
-static struct dbx_dp *dp;
 static const struct dbx_capture want = {
 	.until_ns = ~0ull, .verdicts = 1, .snap_bytes = 100, .per_s = 7};
-
-static int set_up(void **state)
-{
-	(void)state;
-	fakedpdk_start(&fake);
-	opts = (struct dbx_dp_opts){.socket_path = fake.path};
-	dp = NULL;
-	return ops->open(&dp, &opts, &st, &err);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	ops->close(&dp);
-	fakedpdk_stop(&fake);
-	return 0;
-}
-
-static size_t n_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-/* The fake closes its ends when it gets to it. */
-static void must_have_fds(size_t fds)
-{
-	for (int i = 0; i < 2000 && n_fds() != fds; i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(n_fds(), fds);
-}
-
-static void ignore_event(void *arg, const struct dbx_event *e)
-{
-	(void)arg, (void)e;
-}
-
-static void ignore_name(void *arg, const struct dbx_name_event *e)
-{
-	(void)arg, (void)e;
-}
-
-/* Connected, as the event loop does it; 20 s at most. */
-static void must_recover(void)
-{
-	struct dbx_counter v[DBX_TOTAL_MAX];
-
-	for (int i = 0; i < 2000; i++) {
-		struct pollfd p = {ops->event_fd(dp), POLLIN, 0};
-
-		poll(&p, 1, 10);
-		assert_int_equal(ops->poll_events(dp, ignore_event, NULL), 0);
-		assert_int_equal(ops->poll_name_events(dp, ignore_name, NULL), 0);
-		if (!ops->totals(dp, v) && fakedpdk_has_role(&fake, DBX_WIRE_ROLE_EVENTS) &&
-		    fakedpdk_has_role(&fake, DBX_WIRE_ROLE_NAME_EVENTS))
-			return;
-	}
-	fail_msg("the driver does not find back to the process");
-}
 
 /* ---- samples ---- */
 
@@ -134,7 +50,7 @@ static void send_it(enum dbx_wire_type type, uint32_t n_fake)
 }
 
 /* What poll returns when something is there: a message, or the end. */
-static int turn(void)
+static int await(void)
 {
 	struct pollfd p = {ops->capture_fd(dp), POLLIN, 0};
 
@@ -152,9 +68,7 @@ static void begin(void)
 
 static void must_be_off(void)
 {
-	for (int i = 0; i < 2000 && fakedpdk_has_role(&fake, DBX_WIRE_ROLE_SAMPLES); i++)
-		poll(NULL, 0, 10);
-	assert_false(fakedpdk_has_role(&fake, DBX_WIRE_ROLE_SAMPLES));
+	must_lose_role(DBX_WIRE_ROLE_SAMPLES);
 	assert_int_equal(ops->capture_fd(dp), -1);
 }
 
@@ -177,7 +91,7 @@ static void test_a_capture(void **state)
 	add(0, 0);
 	add(61, 0)->event.reason = 5;
 	send_it(DBX_WIRE_SAMPLE, 0);
-	assert_int_equal(turn(), 0);
+	assert_int_equal(await(), 0);
 	assert_int_equal(got.n, 3);
 	assert_int_equal(got.n_bytes, 61);
 	assert_int_equal(got.event.reason, 5);
@@ -200,7 +114,7 @@ static void test_a_sealed_packet(void **state)
 	begin();
 	add(64, DBX_SAMPLE_F_SEALED);
 	send_it(DBX_WIRE_SAMPLE, 0);
-	assert_int_equal(turn(), 0);
+	assert_int_equal(await(), 0);
 	assert_int_equal(got.n_bytes, 60);
 	assert_int_equal(got.frame[11], 11);
 	assert_int_equal(got.frame[12], 16);
@@ -208,7 +122,7 @@ static void test_a_sealed_packet(void **state)
 	add(15, DBX_SAMPLE_F_SEALED); /* cut short of it */
 	add(DBX_CAPTURE_SNAP_MAX + 4, DBX_SAMPLE_F_SEALED);
 	send_it(DBX_WIRE_SAMPLE, 0);
-	assert_int_equal(turn(), 0);
+	assert_int_equal(await(), 0);
 	assert_int_equal(got.n, 3);
 	assert_int_equal(got.n_bytes, DBX_CAPTURE_SNAP_MAX);
 	ops->capture_stop(dp);
@@ -239,7 +153,7 @@ static void test_what_is_no_sample(void **state)
 		for (int j = 0; i == 6 && j < (int)DBX_WIRE_BATCH; j++)
 			add(1, 0);
 		send_it(i == 7 ? DBX_WIRE_EVENT : DBX_WIRE_SAMPLE, i == 8 ? 30 : 0);
-		assert_int_equal(turn(), -ENODEV);
+		assert_int_equal(await(), -ENODEV);
 		assert_true(got.n == 0 || (i == 5 && got.n == 1));
 		assert_int_equal(ops->capture_poll(dp, take, &got), -ENODEV);
 		must_be_off();
@@ -260,7 +174,7 @@ static void test_the_process_leaves(void **state)
 	add(60, 0);
 	send_it(DBX_WIRE_SAMPLE, 0);
 	fakedpdk_kill(&fake);
-	assert_int_equal(turn(), -ENODEV);
+	assert_int_equal(await(), -ENODEV);
 	assert_int_equal(got.n, 1); /* what it said before */
 	assert_int_equal(ops->capture_poll(dp, take, &got), -ENODEV);
 	assert_int_equal(ops->capture_start(dp, &want, &err), -ENOTCONN);
@@ -292,10 +206,7 @@ static void test_it_is_refused(void **state)
 		bool is_harmless = evil == FAKE_FDS || evil == FAKE_SHORT;
 
 		must_recover();
-		pthread_mutex_lock(&fake.lock);
-		fake.evil_type = DBX_WIRE_CAPTURE;
-		fake.evil = (enum fake_evil)evil;
-		pthread_mutex_unlock(&fake.lock);
+		be_evil(DBX_WIRE_CAPTURE, (enum fake_evil)evil);
 		assert_int_equal(ops->capture_start(dp, &want, &err), is_harmless ? 0 : -ENOTCONN);
 		ops->capture_stop(dp);
 		must_be_off();

@@ -4,136 +4,14 @@
  * request fails, the next connection works, and no descriptor is left behind. And its events, and its
  * routes by the thousand.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "dpdkcase.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include "common/fakedpdk.h"
-#include "dataplane/dp_dpdk.h"
-
-static const struct dbx_dp_ops *const ops = &dbx_dp_dpdk;
-static struct fakedpdk fake;
-static struct dbx_dp_opts opts;
-static struct dbx_dp_state st;
-static struct dbx_dp_error err;
-static struct dbx_dp *dp;
-
-static int set_up(void **state)
-{
-	(void)state;
-	fakedpdk_start(&fake);
-	opts = (struct dbx_dp_opts){.socket_path = fake.path};
-	dp = NULL;
-	return ops->open(&dp, &opts, &st, &err);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	ops->close(&dp);
-	fakedpdk_stop(&fake);
-	return 0;
-}
-
-static size_t n_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-/* The fake closes its ends when it gets to it. */
-static void must_have_fds(size_t want)
-{
-	int i;
-
-	for (i = 0; i < 2000 && n_fds() != want; i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(n_fds(), want);
-}
 
 static void wait_until_left(void)
 {
-	uint32_t role;
-	int i;
-
-	for (role = 1; role < DBX_WIRE_ROLE_MAX; role++) {
-		for (i = 0; i < 2000 && fakedpdk_has_role(&fake, role); i++)
-			poll(NULL, 0, 10);
-		assert_false(fakedpdk_has_role(&fake, role));
-	}
-}
-
-static size_t n_events;
-static struct dbx_event last_event;
-
-static void take_event(void *arg, const struct dbx_event *e)
-{
-	(void)arg;
-	last_event = *e;
-	n_events++;
-}
-
-static size_t n_names;
-
-static void take_name(void *arg, const struct dbx_name_event *e)
-{
-	(void)arg;
-	assert_true(e->n_payload <= sizeof(e->payload));
-	n_names++;
-}
-
-static void turn(void)
-{
-	struct pollfd p = {ops->event_fd(dp), POLLIN, 0};
-
-	poll(&p, 1, 10);
-	assert_int_equal(ops->poll_events(dp, take_event, NULL), 0);
-	assert_int_equal(ops->poll_name_events(dp, take_name, NULL), 0);
-}
-
-static int totals(void)
-{
-	struct dbx_counter v[DBX_TOTAL_MAX];
-
-	return ops->totals(dp, v);
-}
-
-/* Connected, with both event connections; 20 s at most. */
-static void must_recover(void)
-{
-	int i;
-
-	for (i = 0; i < 2000; i++) {
-		turn();
-		if (!totals() && fakedpdk_has_role(&fake, DBX_WIRE_ROLE_EVENTS) &&
-		    fakedpdk_has_role(&fake, DBX_WIRE_ROLE_NAME_EVENTS))
-			return;
-	}
-	fail_msg("the driver does not find back to the process");
-}
-
-static void be_evil(enum dbx_wire_type type, enum fake_evil evil)
-{
-	pthread_mutex_lock(&fake.lock);
-	fake.evil_type = type;
-	fake.evil = evil;
-	pthread_mutex_unlock(&fake.lock);
+	for (uint32_t role = 1; role < DBX_WIRE_ROLE_MAX; role++)
+		must_lose_role(role);
 }
 
 static int learn(void)
@@ -163,7 +41,7 @@ static void test_evil_answers(void **state)
 		int (*ask)(void);
 		bool has_body;
 	} asks[] = {
-		{DBX_WIRE_TOTALS, totals, true},
+		{DBX_WIRE_TOTALS, ask_totals, true},
 		{DBX_WIRE_LEARN, learn, false},
 		{DBX_WIRE_EACH, walk, true},
 	};
@@ -249,7 +127,7 @@ static void test_silence(void **state)
 	(void)state;
 	must_recover();
 	pthread_mutex_lock(&fake.lock);
-	assert_int_equal(totals(), -ENOTCONN);
+	assert_int_equal(ask_totals(), -ENOTCONN);
 	assert_int_equal(learn(), -ENOTCONN);
 	pthread_mutex_unlock(&fake.lock);
 	must_recover();
@@ -276,14 +154,14 @@ static void test_silence_does_not_starve(void **state)
 	(void)state;
 	must_recover();
 	pthread_mutex_lock(&fake.lock);
-	assert_int_equal(totals(), -ENOTCONN);
+	assert_int_equal(ask_totals(), -ENOTCONN);
 	began = now_s();
 	while (now_s() - began < 4) {
 		double t = now_s();
 
 		assert_int_equal(ops->poll_events(dp, take_event, NULL), 0);
 		longest = now_s() - t > longest ? now_s() - t : longest;
-		assert_int_equal(totals(), -ENOTCONN);
+		assert_int_equal(ask_totals(), -ENOTCONN);
 		n_turns++;
 	}
 	pthread_mutex_unlock(&fake.lock);
