@@ -268,10 +268,7 @@ static __rte_always_inline uint32_t by_whole(struct rte_mbuf **m, bool is_v6, bo
 	uint64_t src[DPB_BURST];
 	struct dpb_keys k;
 
-	if (is_job)
-		dpb_read_job(m, &k, is_v6);
-	else
-		dpb_read_bare(m, &k, is_v6);
+	dpb_read(m, &k, is_v6, is_job);
 	for (unsigned int i = 0; i < DPB_BURST; i++) {
 		put_to(&d[i], &k, i, is_v6);
 		if (is_v6)
@@ -286,19 +283,7 @@ static __rte_always_inline uint32_t by_whole(struct rte_mbuf **m, bool is_v6, bo
 	return conclude(&dpb_whole_counts, &k, found, src, is_job);
 }
 
-uint32_t dpb_acl_whole(struct rte_mbuf **m, unsigned int how)
-{
-	switch (how) {
-	case 0:
-		return by_whole(m, false, false);
-	case DPB_V6:
-		return by_whole(m, true, false);
-	case DPB_JOB:
-		return by_whole(m, false, true);
-	default:
-		return by_whole(m, true, true);
-	}
-}
+DPB_BURST_BY(dpb_acl_whole, by_whole)
 
 static __rte_always_inline uint32_t by_one(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
@@ -308,10 +293,7 @@ static __rte_always_inline uint32_t by_one(struct rte_mbuf **m, bool is_v6, bool
 	uint64_t src[DPB_BURST];
 	struct dpb_keys k;
 
-	if (is_job)
-		dpb_read_job(m, &k, is_v6);
-	else
-		dpb_read_bare(m, &k, is_v6);
+	dpb_read(m, &k, is_v6, is_job);
 	dpb_fib_source(&k, src, is_v6);
 	for (unsigned int i = 0; i < DPB_BURST; i++) {
 		uint32_t policy = src[i] ? dpb_policy_of((unsigned int)src[i] - 1) : ~0u;
@@ -324,19 +306,7 @@ static __rte_always_inline uint32_t by_one(struct rte_mbuf **m, bool is_v6, bool
 	return conclude(&dpb_one_counts, &k, found, src, is_job);
 }
 
-uint32_t dpb_acl_one(struct rte_mbuf **m, unsigned int how)
-{
-	switch (how) {
-	case 0:
-		return by_one(m, false, false);
-	case DPB_V6:
-		return by_one(m, true, false);
-	case DPB_JOB:
-		return by_one(m, false, true);
-	default:
-		return by_one(m, true, true);
-	}
-}
+DPB_BURST_BY(dpb_acl_one, by_one)
 
 /* Packets of a burst that have the same policy are classified together. */
 static __rte_always_inline void classify_each(struct data *d, const uint64_t *src, uint32_t *found,
@@ -373,10 +343,7 @@ static __rte_always_inline uint32_t by_each(struct rte_mbuf **m, bool is_v6, boo
 	uint64_t src[DPB_BURST];
 	struct dpb_keys k;
 
-	if (is_job)
-		dpb_read_job(m, &k, is_v6);
-	else
-		dpb_read_bare(m, &k, is_v6);
+	dpb_read(m, &k, is_v6, is_job);
 	dpb_fib_source(&k, src, is_v6);
 	for (unsigned int i = 0; i < DPB_BURST; i++)
 		put_to(&d[i], &k, i, is_v6);
@@ -384,16 +351,4 @@ static __rte_always_inline uint32_t by_each(struct rte_mbuf **m, bool is_v6, boo
 	return conclude(&dpb_each_counts, &k, found, src, is_job);
 }
 
-uint32_t dpb_acl_each(struct rte_mbuf **m, unsigned int how)
-{
-	switch (how) {
-	case 0:
-		return by_each(m, false, false);
-	case DPB_V6:
-		return by_each(m, true, false);
-	case DPB_JOB:
-		return by_each(m, false, true);
-	default:
-		return by_each(m, true, true);
-	}
-}
+DPB_BURST_BY(dpb_acl_each, by_each)

@@ -105,6 +105,25 @@ enum { DPB_V6 = 1, DPB_JOB = 2 };
 /* A bit for each packet that passes. */
 typedef uint32_t (*dpb_burst)(struct rte_mbuf **m, unsigned int how);
 
+/*
+ * The dpb_burst of one rival, from its by(m, is_v6, is_job): inlined once for each how, so that nothing is
+ * asked again for each packet.
+ */
+#define DPB_BURST_BY(name, by)                               \
+	uint32_t name(struct rte_mbuf **m, unsigned int how) \
+	{                                                    \
+		switch (how) {                               \
+		case 0:                                      \
+			return by(m, false, false);          \
+		case DPB_V6:                                 \
+			return by(m, true, false);           \
+		case DPB_JOB:                                \
+			return by(m, false, true);           \
+		default:                                     \
+			return by(m, true, true);            \
+		}                                            \
+	}
+
 /* What a burst is to be looked up by. */
 struct dpb_keys {
 	uint32_t src4[DPB_BURST], dst4[DPB_BURST]; /* host order */
@@ -120,6 +139,13 @@ enum { DPB_NO_RULE = DPB_RULES + 1, DPB_NO_SOURCE, DPB_FRAGMENT, DPB_BROKEN, DPB
 
 void dpb_read_bare(struct rte_mbuf **m, struct dpb_keys *k, bool is_v6);
 void dpb_read_job(struct rte_mbuf **m, struct dpb_keys *k, bool is_v6);
+static inline void dpb_read(struct rte_mbuf **m, struct dpb_keys *k, bool is_v6, bool is_job)
+{
+	if (is_job)
+		dpb_read_job(m, k, is_v6);
+	else
+		dpb_read_bare(m, k, is_v6);
+}
 
 /* Of one rival: what a lookup row counts. */
 struct dpb_counts {

@@ -260,10 +260,7 @@ void dpb_fib_source(const struct dpb_keys *k, uint64_t *hop, bool is_v6)
 static __rte_always_inline void find(struct rte_mbuf **m, struct dpb_keys *k, uint64_t *src,
 				     uint64_t *dst, bool is_v6, bool is_job)
 {
-	if (is_job)
-		dpb_read_job(m, k, is_v6);
-	else
-		dpb_read_bare(m, k, is_v6);
+	dpb_read(m, k, is_v6, is_job);
 	dpb_fib_source(k, src, is_v6);
 	if (is_v6)
 		rte_fib6_lookup_bulk(dst6, k->dst6, dst, DPB_BURST);
@@ -294,19 +291,7 @@ static __rte_always_inline uint32_t by_hash(struct rte_mbuf **m, bool is_v6, boo
 	return (uint32_t)hits;
 }
 
-uint32_t dpb_fib_hash(struct rte_mbuf **m, unsigned int how)
-{
-	switch (how) {
-	case 0:
-		return by_hash(m, false, false);
-	case DPB_V6:
-		return by_hash(m, true, false);
-	case DPB_JOB:
-		return by_hash(m, false, true);
-	default:
-		return by_hash(m, true, true);
-	}
-}
+DPB_BURST_BY(dpb_fib_hash, by_hash)
 
 static __rte_always_inline uint32_t by_array(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
@@ -335,16 +320,4 @@ static __rte_always_inline uint32_t by_array(struct rte_mbuf **m, bool is_v6, bo
 	return pass;
 }
 
-uint32_t dpb_fib_array(struct rte_mbuf **m, unsigned int how)
-{
-	switch (how) {
-	case 0:
-		return by_array(m, false, false);
-	case DPB_V6:
-		return by_array(m, true, false);
-	case DPB_JOB:
-		return by_array(m, false, true);
-	default:
-		return by_array(m, true, true);
-	}
-}
+DPB_BURST_BY(dpb_fib_array, by_array)
