@@ -39,6 +39,15 @@ int nsbox_enter(void)
 	return 0;
 }
 
+int nsbox_object(char path[PATH_MAX])
+{
+	const char *build = getenv("DBX_BUILD");
+	char relative[400];
+
+	snprintf(relative, sizeof(relative), "%s/egress_xdp.bpf.o", build ? build : "build");
+	return realpath(relative, path) ? 0 : failed(relative);
+}
+
 static int run(const char *format, va_list ap, char command[COMMAND_BYTES])
 {
 	char line[COMMAND_BYTES + 64];

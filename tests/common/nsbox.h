@@ -8,6 +8,7 @@
 #ifndef DBX_TESTS_NSBOX_H
 #define DBX_TESTS_NSBOX_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,6 +16,8 @@
 
 /* 0, or -1 with the reason on standard error. */
 int nsbox_enter(void);
+/* Where the kernel object of the build (DBX_BUILD) is. Likewise 0 or -1. */
+int nsbox_object(char path[PATH_MAX]);
 
 /* Runs a shell command, quietly unless it fails and must not; returns its exit code. */
 int nsbox_try(const char *format, ...) __attribute__((format(printf, 1, 2)));

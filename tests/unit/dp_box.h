@@ -107,17 +107,7 @@ static inline int add_counter(void *arg, const struct dbx_dp_counter *c)
 /* Finds the kernel object and moves the process into namespaces of its own; 0 = ready. */
 static inline int box_enter(void)
 {
-	const char *build = getenv("DBX_BUILD");
-	char path[400];
-
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	if (!realpath(path, object_path)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return 1;
-	}
-	if (nsbox_enter())
-		return 1;
-	return 0;
+	return nsbox_object(object_path) || nsbox_enter();
 }
 
 #endif

@@ -28,7 +28,7 @@
 #define PIN_DIR NSBOX_BPFFS "/dpdk"
 
 static const struct dbx_dp_ops *const ops = &dbx_dp_dpdk;
-static char object_path[4096];
+static char object_path[PATH_MAX];
 static struct fakedpdk fake;
 static struct dbx_dp_opts opts;
 static struct dbx_dp_state st;
@@ -350,15 +350,8 @@ int main(void)
 		T(test_shim_is_taken_off),   T(test_no_shim_no_way), T(test_tags), T(test_marks),
 		T(test_outlives_the_daemon), T(test_not_beside_xdp),
 	};
-	const char *build = getenv("DBX_BUILD");
-	char path[400];
 
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	if (!realpath(path, object_path)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return 1;
-	}
-	if (nsbox_enter())
+	if (nsbox_object(object_path) || nsbox_enter())
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

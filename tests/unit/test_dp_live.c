@@ -555,15 +555,8 @@ int main(void)
 		T(test_tags_of_queries),
 #undef T
 	};
-	const char *build = getenv("DBX_BUILD");
-	char path[400];
 
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	if (!realpath(path, object_path)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return 1;
-	}
-	if (nsbox_enter())
+	if (nsbox_object(object_path) || nsbox_enter())
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,12 +211,8 @@ static void test_policy_that_does_not_fit_is_applied_in_part(void **state)
 
 static int setup(void **state)
 {
-	const char *build = getenv("DBX_BUILD");
-	char path[400];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/egress_xdp.bpf.o", build ? build : "build");
-	if (!realpath(path, object_path) || vec_world_load(&world, "tests/vectors/policy"))
+	if (nsbox_object(object_path) || vec_world_load(&world, "tests/vectors/policy"))
 		return -1;
 	return nsbox_enter() || bpfrun_open(&kernel, object_path) ? -1 : 0;
 }
