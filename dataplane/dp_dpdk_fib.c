@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/dp_prefix.h"
 #include "dataplane/dp_util.h"
 
 #define RECORDS_MAX (8 * DBX_WIRE_BATCH)
@@ -24,13 +25,7 @@ struct batch {
 
 static int compare_routes(const void *a, const void *b)
 {
-	const struct dbx_wire_route *x = a, *y = b;
-
-	if (x->family != y->family)
-		return x->family < y->family ? -1 : 1;
-	if (x->prefix_len != y->prefix_len)
-		return x->prefix_len < y->prefix_len ? -1 : 1;
-	return memcmp(x->dst, y->dst, sizeof(x->dst));
+	return dbx_dp_compare_prefix(a, b);
 }
 
 static int compare_neighs(const void *a, const void *b)

@@ -17,6 +17,7 @@
 #include "daemon/fib_read.h"
 #include "daemon/log.h"
 #include "daemon/nlwatch.h"
+#include "dataplane/dp_prefix.h"
 #include "lib/vec.h"
 
 #define SOCKET_BUFFER_BYTES (1 << 20)
@@ -122,20 +123,11 @@ bool dbx_fib_told(struct dbx_fib *fib)
 
 /* ---- what the rows come to ---- */
 
-static int compare_prefix(const struct dbx_wire_route *x, const struct dbx_wire_route *y)
-{
-	if (x->family != y->family)
-		return x->family < y->family ? -1 : 1;
-	if (x->prefix_len != y->prefix_len)
-		return x->prefix_len < y->prefix_len ? -1 : 1;
-	return memcmp(x->dst, y->dst, sizeof(x->dst));
-}
-
 /* Of one prefix: the table that is asked first, and in it the best metric, come first. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct fib_row *x = a, *y = b;
-	int order = compare_prefix(&x->r, &y->r);
+	int order = dbx_dp_compare_prefix(&x->r, &y->r);
 
 	if (order)
 		return order;
@@ -197,7 +189,8 @@ static int make_routes(struct dbx_fib *fib)
 	for (at = 0; at < rows->n; at = end) {
 		const struct dbx_wire_route *first = &rows->v[at].r;
 
-		for (end = at + 1; end < rows->n && !compare_prefix(first, &rows->v[end].r); end++)
+		for (end = at + 1; end < rows->n && !dbx_dp_compare_prefix(first, &rows->v[end].r);
+		     end++)
 			;
 		/* Where routes are not all that counts, none is told: no route is the stack's. */
 		if (!fib->stats.is_plain[first->family == 6])
