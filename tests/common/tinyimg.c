@@ -87,3 +87,14 @@ void *tinyimg_new(const struct tinyimg *t, size_t *n_bytes)
 	tinyimg_seal(base, *n_bytes);
 	return base;
 }
+
+int tinyimg_apply(const struct tinyimg *t, const struct dbx_dp_ops *ops, struct dbx_dp *dp,
+		  struct dbx_dp_error *err)
+{
+	size_t n = 0;
+	void *image = tinyimg_new(t, &n);
+	int rc = ops->prepare(dp, image, n, err);
+
+	free(image);
+	return rc ? rc : ops->commit(dp, err);
+}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/dp.h"
 #include "dbx/image.h"
 
 #define TINYIMG_WORKSPACE 4711u
@@ -27,5 +28,8 @@ struct tinyimg {
 void *tinyimg_new(const struct tinyimg *t, size_t *n_bytes);
 /* Writes the checksum anew, after a test changed something. */
 void tinyimg_seal(void *image, size_t n_bytes);
+/* Puts it in force: what of prepare and commit failed, or 0. */
+int tinyimg_apply(const struct tinyimg *t, const struct dbx_dp_ops *ops, struct dbx_dp *dp,
+		  struct dbx_dp_error *err);
 
 #endif

@@ -40,13 +40,7 @@ static struct dbx_dp_error err;
 
 static inline void commit(struct dbx_dp *dp, const struct tinyimg *t)
 {
-	size_t n;
-	void *image = tinyimg_new(t, &n);
-
-	assert_non_null(image);
-	assert_ok(ops->prepare(dp, image, n, &err));
-	assert_ok(ops->commit(dp, &err));
-	free(image);
+	assert_ok(tinyimg_apply(t, ops, dp, &err));
 }
 
 static const struct tinyimg pass_all = {

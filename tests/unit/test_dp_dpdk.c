@@ -56,12 +56,8 @@ static int learn(uint32_t i)
 static int apply(uint64_t generation)
 {
 	struct tinyimg t = {.generation = generation, .verdict = DBX_VERDICT_PASS};
-	size_t n;
-	void *image = tinyimg_new(&t, &n);
-	int rc = ops->prepare(dp, image, n, &err);
 
-	free(image);
-	return rc ? rc : ops->commit(dp, &err);
+	return tinyimg_apply(&t, ops, dp, &err);
 }
 
 static size_t fake_bound(void)

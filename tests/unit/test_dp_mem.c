@@ -30,12 +30,8 @@ static int reset(void **state)
 static int commit_generation(struct dbx_dp *dp, uint64_t generation)
 {
 	struct tinyimg t = {.generation = generation, .verdict = DBX_VERDICT_PASS};
-	size_t n;
-	void *image = tinyimg_new(&t, &n);
-	int rc = ops->prepare(dp, image, n, &err);
 
-	free(image);
-	return rc ? rc : ops->commit(dp, &err);
+	return tinyimg_apply(&t, ops, dp, &err);
 }
 
 static void test_transaction_and_adoption(void **state)
