@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "dbx/abi.h"
 #include "dbx/capture.h"
@@ -186,5 +187,16 @@ struct dbx_dp_ops {
 extern const struct dbx_dp_ops dbx_dp_xdp;
 extern const struct dbx_dp_ops dbx_dp_dpdk;
 extern const struct dbx_dp_ops dbx_dp_mem; /* in memory: tests, and injected faults */
+
+/* The order of routes: the daemon finds the best of a prefix by it, a driver what has changed. */
+static inline int dbx_dp_compare_prefix(const struct dbx_wire_route *x,
+					const struct dbx_wire_route *y)
+{
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (x->prefix_len != y->prefix_len)
+		return x->prefix_len < y->prefix_len ? -1 : 1;
+	return memcmp(x->dst, y->dst, sizeof(x->dst));
+}
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/dp_prefix.h"
 #include "dataplane/dp_util.h"
 
 #define RECORDS_MAX (8 * DBX_WIRE_BATCH)

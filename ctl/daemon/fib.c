@@ -17,7 +17,6 @@
 #include "daemon/fib_read.h"
 #include "daemon/log.h"
 #include "daemon/nlwatch.h"
-#include "dataplane/dp_prefix.h"
 #include "lib/vec.h"
 
 #define SOCKET_BUFFER_BYTES (1 << 20)
