@@ -205,6 +205,16 @@ static void expect(unsigned int image)
 /* ---- what the process holds ---- */
 
 /* Of its own: what is mapped of images is counted apart. */
+#ifdef __SANITIZE_ADDRESS__
+/* What was freed is given back at once: else it is this quarantine that grows. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64";
+}
+#endif
+
 static long resident_kib(void)
 {
 	FILE *f = fopen("/proc/self/status", "r");
