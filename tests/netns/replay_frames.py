@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # replay_frames.py -- frames of captures, gathered into one capture and sent out of a device.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""usage: replay_frames.py gather OUT SOURCE4 SOURCE6 DEST4 DEST6 CAPTURE...   | send DEVICE CAPTURE
+"""usage: replay_frames.py gather OUT SOURCE4 SOURCE6 DEST4 DEST6 CAPTURE...   | send DEVICE CAPTURE [MS]
 
 gather takes the Ethernet captures, each frame as it is, once more from the given source address, and
-from there to the given destination; prints how many there are. Frames that the device would not take are left out. send prints how many
-it has sent.
+from there to the given destination; prints how many there are. Frames that the device would not take
+are left out. send waits MS milliseconds behind each, and prints how many it has sent.
 """
 import ipaddress
 import os
 import socket
 import struct
 import sys
+import time
 
 FRAME_MIN, FRAME_MAX = 14, 1514
 
@@ -53,11 +54,16 @@ def gather(out, source4, source6, dest4, dest6, *paths):
     print(n)
 
 
-def send(device, path):
+def send(device, path, wait_ms="0"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one queue: in order
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((device, 0))
-    print(sum(s.send(x) == len(x) for x in frames(path)))
+    n = 0
+    for x in frames(path):
+        n += s.send(x) == len(x)
+        if float(wait_ms):
+            time.sleep(float(wait_ms) / 1000)
+    print(n)
 
 
 if __name__ == "__main__":

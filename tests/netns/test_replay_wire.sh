@@ -46,12 +46,16 @@ for ns in ws1 ws2; do
 done
 wait_for 20 quiet || not_ok "the wire is quiet"
 
+# net_pcap has room for 32 frames, and says nothing of what it loses: it gets fewer of them, one by one.
+# (All captures go through its files: test_dpdk_replay.)
+[ -z "${LAB_DPDK:-}" ] || DBX_DATA=
 mapfile -t captures < <(find tests/data/pcap tests/data/dns ${DBX_DATA:+"$DBX_DATA"} -name '*.pcap' | sort)
 n=$("$PYTHON" tests/netns/replay_frames.py gather "$lab/all.pcap" \
 	10.66.1.10 fd66:1::10 203.0.113.10 2001:db8:a::10 "${captures[@]}")
 [ "$n" -gt 300 ] || not_ok "the captures have frames" "$n"
 counted >"$lab/before"
-is "all are sent" "$(in_ns ws1 "$PYTHON" tests/netns/replay_frames.py send eth0 "$lab/all.pcap")" "$n"
+is "all are sent" "$(in_ns ws1 "$PYTHON" tests/netns/replay_frames.py send eth0 "$lab/all.pcap" \
+	${LAB_DPDK:+2})" "$n"
 wait_for 20 all_counted "$lab/before" "$n"
 grown "$lab/before" "$lab/after" >"$lab/wire"
 
