@@ -156,7 +156,7 @@ static void fill_verdict(const struct dbx_outcome *o, int dry_run, struct dpk_ve
 	uint32_t which;
 
 	dbx_result_outcome(&res, o, dry_run);
-	which = dbx_mark_index(&res);
+	which = res.verdict == DBX_VERDICT_DROP ? 3 : dbx_mark_index(&res);
 	*v = (struct dpk_verdict){
 		.rule_uid = res.rule_uid,
 		.key = dpk_key_word(res.reason, res.verdict, res.path),

@@ -100,8 +100,6 @@ static __always_inline void dbx_result_outcome(struct dbx_result *res, const str
  */
 static __always_inline dbx_u32 dbx_mark_index(const struct dbx_result *res)
 {
-	if (res->verdict == DBX_VERDICT_DROP)
-		return ~0u;
 	return res->path == DBX_PATH_FIREWALL ? 2 : res->path - DBX_PATH_PRIVATE_ENDPOINT;
 }
 
@@ -113,7 +111,7 @@ static __always_inline dbx_u32 dbx_path_mark(const struct dbx_env *env,
 	dbx_u32 which = dbx_mark_index(res);
 	const struct dbx_profile *p;
 
-	if (which > 2)
+	if (res->verdict == DBX_VERDICT_DROP || which > 2)
 		return 0;
 	p = dbx_item(env, &hdr->sec[DBX_SEC_PROFILES], res->profile, DBX_PROFILE_SHIFT, sizeof(*p));
 	return p ? p->marks[which] : 0;
