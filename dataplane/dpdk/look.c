@@ -3,9 +3,9 @@
  * look.c -- what the image says of the packets of a burst, looked up for all of them at a time.
  *
  * The look-ups of classify.h hang on each other: root, run, owner, binding, profile; root, run, class,
- * cell, rule set, outcome. One packet alone would wait for memory at each, and for each step of a
- * search. Here all packets of a burst take a step together, and the next step begins when the memory of
- * the first is there; searches go on four at a time, since each waits for its own last step only.
+ * cell, rule set, outcome. One packet alone would wait for memory at each. Here all packets of a burst
+ * take a step together: through the tables that were made of the image (view.h, walk.c), or, where these
+ * have no answer (a tag, a table that is full), through the image itself, four searches at a time.
  *
  * Nothing is decided here. What is found are functions of image and tuple: test_dpdk_look.c holds them
  * against lookup.h and classify.h.
@@ -225,22 +225,6 @@ static void search32(const struct dpk_view *v, struct dpk_search **s, unsigned i
 	}
 }
 
-/* Most runs by domain have one entry. */
-static void search_short32(const struct dpk_view *v, struct dpk_search **s, unsigned int n)
-{
-	unsigned int n_left = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		const struct dbx_run32 *run = s[i]->at;
-
-		if (run->start || unlikely(!(run->value & DBX_LEAF)))
-			s[n_left++] = s[i];
-		else
-			s[i]->value = run->value;
-	}
-	search32(v, s, n_left);
-}
-
 static inline uint32_t leaf(uint32_t value)
 {
 	return value & DBX_LEAF ? value & DBX_VALUE_MASK : 0;
@@ -371,7 +355,7 @@ static void search_owners(const struct dpk_view *v, struct dpk_look *const *l, u
 		begin32(v, s, leaf(s->value) ? leaf(s->value) : ~0u);
 		list[i] = s;
 	}
-	search_short32(v, list, n);
+	search32(v, list, n);
 }
 
 static unsigned int by_image(const struct dpk_view *v, struct dpk_look **l, unsigned int n)

@@ -115,7 +115,6 @@ static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, u
 	const struct dbx_profile *p = row != DPK_NO_ROW ? &v->profiles[b->profile] : NULL;
 
 	s->b = b;
-	s->row = row;
 	if (!p)
 		return;
 	s->p = p;

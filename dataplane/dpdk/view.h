@@ -22,7 +22,6 @@ struct dpk_source {
 	const struct dbx_profile *p; /* NULL: cannot be used, the program sees for itself */
 	uint64_t workspace_id;
 	uint64_t port;
-	uint32_t row;      /* rules[row + class] */
 	uint32_t marks[4]; /* by dpk_verdict.mark_at */
 	uint8_t flags;     /* DBX_BINDING_F_* */
 	uint8_t product;
@@ -75,7 +74,7 @@ struct dpk_view {
 	const struct dbx_outcome *outcomes;
 	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_outcomes;
 	struct dpk_source *sources; /* n_bindings of them */
-	uint32_t *rows;             /* of these, by themselves; DPK_NO_ROW: cannot be used */
+	uint32_t *rows;             /* of these: rules[row + class]; DPK_NO_ROW: cannot be used */
 	uint32_t *rules;            /* the rule set of each profile and class; 0: none */
 	size_t n_rules;
 	struct dpk_verdict (*verdicts)[2]; /* by outcome, and whether the source is in dry-run */
