@@ -10,8 +10,9 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/netns/names.sh
 . tests/netns/state.sh
 
+# Unbuffered: a stream is read while it goes on.
 api() { # PATH
-	curl -sS --max-time 20 --unix-socket "$lab/socket" "http://localhost/api/2.0/dbx-egress$1"
+	curl -sSN --max-time 20 --unix-socket "$lab/socket" "http://localhost/api/2.0/dbx-egress$1"
 }
 
 # Starts a capture to $lab/NAME.pcapng, and waits until the daemon has begun it.
