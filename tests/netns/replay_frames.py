@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 # replay_frames.py -- frames of captures, gathered into one capture and sent out of a device.
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""usage: replay_frames.py gather OUT SOURCE4 SOURCE6 DEST4 DEST6 CAPTURE...   | send DEVICE CAPTURE [MS]
+"""usage: replay_frames.py gather OUT SOURCE4 SOURCE6 DEST4 DEST6 CAPTURE...
+       replay_frames.py send DEVICE CAPTURE [ROOM SOCKET]
 
 gather takes the Ethernet captures, each frame as it is, once more from the given source address, and
 from there to the given destination; prints how many there are. Frames that the device would not take
-are left out. send waits MS milliseconds behind each, and prints how many it has sent.
+are left out. send waits behind each ROOM frames until the daemon whose socket this is has counted them
+all, and prints how many it has sent.
 """
+import http.client
 import ipaddress
+import json
 import os
 import socket
 import struct
@@ -54,15 +58,27 @@ def gather(out, source4, source6, dest4, dest6, *paths):
     print(n)
 
 
-def send(device, path, wait_ms="0"):
+def counted(api):
+    """Packets that the daemon behind this socket says were judged."""
+    c = http.client.HTTPConnection("localhost", timeout=10)
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(api)
+    c.request("GET", "/api/2.0/dbx-egress/stats")
+    return sum(r["packets"] for r in json.load(c.getresponse())["rows"])
+
+
+def send(device, path, room="0", api=None):
+    """room: no more frames than this on their way to being counted."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one queue: in order
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((device, 0))
+    before = counted(api) if api else 0
     n = 0
     for x in frames(path):
         n += s.send(x) == len(x)
-        if float(wait_ms):
-            time.sleep(float(wait_ms) / 1000)
+        end = time.monotonic() + 10
+        while api and n % int(room) == 0 and counted(api) < before + n and time.monotonic() < end:
+            time.sleep(0.002)
     print(n)
 
 

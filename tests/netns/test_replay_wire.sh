@@ -46,7 +46,7 @@ for ns in ws1 ws2; do
 done
 wait_for 20 quiet || not_ok "the wire is quiet"
 
-# net_pcap has room for 32 frames, and says nothing of what it loses: it gets fewer of them, one by one.
+# net_pcap has room for 32 frames, and says nothing of what it loses: it gets fewer of them, 16 at a time.
 # (All captures go through its files: test_dpdk_replay.)
 [ -z "${LAB_DPDK:-}" ] || DBX_DATA=
 mapfile -t captures < <(find tests/data/pcap tests/data/dns ${DBX_DATA:+"$DBX_DATA"} -name '*.pcap' | sort)
@@ -55,7 +55,7 @@ n=$("$PYTHON" tests/netns/replay_frames.py gather "$lab/all.pcap" \
 [ "$n" -gt 300 ] || not_ok "the captures have frames" "$n"
 counted >"$lab/before"
 is "all are sent" "$(in_ns ws1 "$PYTHON" tests/netns/replay_frames.py send eth0 "$lab/all.pcap" \
-	${LAB_DPDK:+2})" "$n"
+	${LAB_DPDK:+16 "$lab/socket"})" "$n"
 wait_for 20 all_counted "$lab/before" "$n"
 grown "$lab/before" "$lab/after" >"$lab/wire"
 
