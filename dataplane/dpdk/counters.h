@@ -43,12 +43,15 @@ static inline void dpk_rows_close(struct dpk_rows *t)
 /* The key as words: what was just written in parts is slow to be read as a whole. */
 #define DPK_KEY_WORDS (sizeof(struct dbx_counter_key) / sizeof(dbx_u64))
 
-static __always_inline dbx_u32 dpk_row_hash(dbx_u64 w0, dbx_u64 w1, dbx_u64 w2)
+/* Of the words behind the first one, which is the workspace. */
+static __always_inline dbx_u64 dpk_row_hash_part(dbx_u64 w1, dbx_u64 w2)
 {
-	dbx_u64 h =
-		(w0 ^ (w1 << 31 | w1 >> 33) ^ w2 * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+	return (w1 << 31 | w1 >> 33) ^ w2 * 0x9e3779b97f4a7c15ull;
+}
 
-	return (dbx_u32)(h >> 32);
+static __always_inline dbx_u32 dpk_row_hash(dbx_u64 w0, dbx_u64 part)
+{
+	return (dbx_u32)((w0 ^ part) * 0xff51afd7ed558ccdull >> 32);
 }
 
 /* The key's row, or the free one where it belongs: half of all rows are free. */
@@ -57,10 +60,13 @@ static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
 {
 	for (dbx_u32 i = hash;; i++) {
 		struct dpk_row *r = &t->v[i & t->mask];
-		dbx_u64 w[DPK_KEY_WORDS];
+		dbx_u64 differs = 0, w;
 
-		memcpy(w, &r->key, sizeof(w));
-		if (!r->is_used || !((w[0] ^ key[0]) | (w[1] ^ key[1]) | (w[2] ^ key[2])))
+		for (dbx_u32 k = 0; k < DPK_KEY_WORDS; k++) {
+			memcpy(&w, (const dbx_u8 *)&r->key + 8 * k, sizeof(w));
+			differs |= w ^ key[k];
+		}
+		if (!r->is_used || !differs)
 			return r;
 	}
 }
@@ -82,7 +88,7 @@ struct dpk_owing {
 };
 
 /* 0, or -E2BIG: there are as many rows as may be, and none is of this key. */
-static inline int dpk_rows_put(struct dpk_rows *t, const struct dpk_owed *o)
+static __always_inline int dpk_rows_put(struct dpk_rows *t, const struct dpk_owed *o)
 {
 	struct dpk_row *r = dpk_row_of(t, o->key, o->hash);
 
@@ -131,7 +137,7 @@ static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, stru
 
 	memcpy(v->key, k, sizeof(v->key));
 	v->value = (struct dbx_counter){0, 0};
-	v->hash = dpk_row_hash(v->key[0], v->key[1], v->key[2]);
+	v->hash = dpk_row_hash(v->key[0], dpk_row_hash_part(v->key[1], v->key[2]));
 	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
 	return &v->value;
 }
@@ -142,19 +148,17 @@ static __always_inline dbx_u64 dpk_key_word(dbx_u8 reason, dbx_u8 verdict, dbx_u
 	return (dbx_u64)reason | (dbx_u64)verdict << 16 | (dbx_u64)path << 24;
 }
 
-/* One packet. */
-static __always_inline void dpk_rows_add(struct dpk_rows *t, struct dpk_owing *o,
-					 struct dbx_counter *unkeyed, dbx_u64 workspace_id,
-					 dbx_u64 rule_uid, dbx_u64 key_word, dbx_u32 bytes)
+/* One more packet of a key whose row was asked for before. */
+static __always_inline void dpk_rows_add(struct dpk_rows *t, struct dbx_counter *unkeyed,
+					 dbx_u64 workspace_id, dbx_u64 rule_uid, dbx_u64 key_word,
+					 dbx_u32 hash, dbx_u32 bytes)
 {
-	struct dpk_owed *v = dpk_rows_next_owed(t, o, unkeyed);
+	const struct dpk_owed o = {{workspace_id, rule_uid, key_word}, hash, {1, bytes}};
 
-	v->key[0] = workspace_id;
-	v->key[1] = rule_uid;
-	v->key[2] = key_word;
-	v->value = (struct dbx_counter){1, bytes};
-	v->hash = dpk_row_hash(workspace_id, rule_uid, key_word);
-	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
+	if (dpk_rows_put(t, &o)) {
+		unkeyed->packets++;
+		unkeyed->bytes += bytes;
+	}
 }
 
 /* Row *at, or the next one that is in use; 0 = there is none. */

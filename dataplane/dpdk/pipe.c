@@ -311,28 +311,44 @@ static void conclude(struct rte_mbuf *m, const struct dpk_frame *f, int action, 
 }
 
 /* Frames of a burst, each with its first bytes on the way into the cache. */
-static void take_frames(struct rte_mbuf **m, unsigned int n, struct dpk_look *looks)
+static void take_frames(struct rte_mbuf **m, unsigned int n, struct dpk_looks *l)
 {
 	for (unsigned int i = 0; i < n; i++)
 		rte_prefetch0(m[i]);
 	for (unsigned int i = 0; i < n; i++) {
 		take_mbuf(&m[i]);
-		looks[i].frame = rte_pktmbuf_mtod(m[i], const uint8_t *);
-		looks[i].frame_bytes = m[i]->data_len;
-		rte_prefetch0(looks[i].frame);
+		l->frame[i] = rte_pktmbuf_mtod(m[i], const uint8_t *);
+		l->bytes[i] = m[i]->data_len;
+		rte_prefetch0(l->frame[i]);
 		/* where the transport header of IPv6 goes on, if the frame does */
-		rte_prefetch0(looks[i].frame + (m[i]->data_len > 64 ? 64 : 0));
+		rte_prefetch0(l->frame[i] + (m[i]->data_len > 64 ? 64 : 0));
 	}
 }
 
 static void judge(struct dpk_core *core, uint32_t ifindex, struct rte_mbuf *m,
-		  const struct dpk_look *look, struct dpk_out *out, struct dpk_seen *seen)
+		  const struct dpk_looks *l, unsigned int i, struct dpk_out *out,
+		  struct dpk_seen *seen)
 {
 	struct dpk_frame f;
 
 	make_frame(m, ifindex, &f);
 	dpk_core_watch(core, seen);
-	conclude(m, &f, dpk_program_judge(&f, look), out);
+	conclude(m, &f, dpk_program_judge(&f, l, i), out);
+}
+
+/* Those of which nothing but the verdict is wanted; returns the others. */
+static uint32_t judge_quickly(struct dpk_core *core, uint32_t ifindex, struct dpk_looks *l,
+			      unsigned int n, struct dpk_out *out, struct dpk_seen *seen)
+{
+	const uint32_t done = dpk_program_quick(core, l, n, ifindex, seen);
+	const uint32_t passes = done & l->passes;
+
+	_Static_assert(DPK_DROP == 0 && DPK_HOST == 1, "a bit");
+	for (unsigned int i = 0; i < n; i++) {
+		out[i].way = passes >> i & 1;
+		out[i].has_meta = false;
+	}
+	return (uint32_t)((1ull << n) - 1) & ~done;
 }
 
 void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash, uint64_t now_ns,
@@ -340,20 +356,18 @@ void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash,
 {
 	struct dpk_core_stats *stats = dpk_core_stats(core);
 	const struct dpk_image *image = dpk_core_begin(core, now_ns);
-	struct dpk_look looks[DPK_BURST];
-	uint8_t done[DPK_BURST];
+	struct dpk_looks looks;
+	uint32_t left;
 
 	dpk_core_port(core, port_hash);
-	take_frames(m, n, looks);
-	dpk_look_up(image, looks, n);
-	if (ifindex)
-		dpk_program_quick(core, looks, n, ifindex, seen, done);
-	for (unsigned int i = 0; i < n; i++) {
-		out[i].way = ifindex && done[i] == XDP_PASS ? DPK_HOST : DPK_DROP;
-		out[i].has_meta = false;
-		if (unlikely(ifindex && done[i] == DPK_NOT_DONE))
-			judge(core, ifindex, m[i], &looks[i], &out[i], seen ? &seen[i] : NULL);
-		stats->dropped += out[i].way == DPK_DROP;
+	take_frames(m, n, &looks);
+	dpk_look_up(image, &looks, n);
+	left = judge_quickly(core, ifindex, &looks, n, out, seen);
+	stats->dropped += n - (unsigned int)__builtin_popcount(~left & looks.passes);
+	dpk_for_each(i, left) {
+		if (ifindex) /* else it came by no interface that is known */
+			judge(core, ifindex, m[i], &looks, i, &out[i], seen ? &seen[i] : NULL);
+		stats->dropped -= out[i].way != DPK_DROP;
 	}
 	dpk_core_watch(core, NULL);
 	stats->packets += n;

@@ -86,14 +86,13 @@ void dpk_core_port(struct dpk_core *core, uint64_t port_hash);
 void dpk_core_watch(struct dpk_core *core, struct dpk_seen *seen);
 
 /*
- * Between begin and end. Judges those of n packets of which nothing but the verdict is wanted: done[] is
- * their XDP action, DPK_NOT_DONE of the others. seen: NULL, or n of them.
+ * Between begin and end. Judges those of n packets of which nothing but the verdict is wanted, and returns
+ * their bits; l->passes says which of them pass. seen: NULL, or n of them.
  */
-#define DPK_NOT_DONE 0xff
-void dpk_program_quick(struct dpk_core *core, const struct dpk_look *v, unsigned int n,
-		       uint32_t ifindex, struct dpk_seen *seen, uint8_t *done);
-/* Judges any; look: of this frame. Returns an XDP action; of DROP the verdict is counted already. */
-int dpk_program_judge(struct dpk_frame *f, const struct dpk_look *look);
+uint32_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
+			   uint32_t ifindex, struct dpk_seen *seen);
+/* Judges packet i, its frame. Returns an XDP action; of DROP the verdict is counted already. */
+int dpk_program_judge(struct dpk_frame *f, const struct dpk_looks *l, unsigned int i);
 /* A frame on its way to a workload: false = it must not pass. */
 bool dpk_program_back(const struct dpk_frame *f, uint32_t ifindex);
 /* A frame from outside, past the stack: XDP_REDIRECT, or XDP_PASS. */

@@ -10,127 +10,160 @@
 #define DBX_DPDK_QUICK_H
 
 #include "dataplane/dpdk/view.h"
-
-_Static_assert(XDP_PASS == XDP_DROP + 1, "one of them is made of the other");
-_Static_assert(!((DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED) & ~0xff),
-	       "they fit the masks");
+#include "dataplane/dpdk/walk.h"
 
 /* Whether the frame came by the way that its source is bound to: dbx_binding_fits(). */
-static __always_inline bool came_right(const struct dpk_look *l)
+static __always_inline bool came_right(const struct dpk_source *s, const __u8 *frame)
 {
-	if (__builtin_expect(l->s->port && self->port != DBX_PORT_ANY && l->s->port != self->port,
-			     0))
+	if (__builtin_expect(s->port && self->port != DBX_PORT_ANY && s->port != self->port, 0))
 		return false;
-	return !(l->s->flags & DBX_BINDING_F_MAC) || !memcmp(l->s->b->mac, l->frame + 6, 6);
+	return !(s->flags & DBX_BINDING_F_MAC) || !memcmp(s->b->mac, frame + 6, 6);
+}
+
+static __always_inline const struct dpk_source *source_of(const struct dpk_looks *l, __u32 i)
+{
+	return &l->view->sources[l->source[i]];
 }
 
 /* Parsed again, by who needs all of the packet. */
-static __always_inline void read_again(const struct dpk_look *l, struct dbx_pkt *pkt)
+static __always_inline void read_again(const struct dpk_looks *l, __u32 i, struct dbx_pkt *pkt)
 {
-	dbx_parse(l->frame, l->frame + l->frame_bytes, pkt);
+	dbx_parse(l->frame[i], l->frame[i] + l->bytes[i], pkt);
 }
 
 /* As dbx_classify() leaves it before the outcome. */
-static __always_inline void fill_result(const struct dpk_look *l,
-					const struct dbx_image_header *hdr, struct dbx_result *res)
+static __always_inline void fill_result(const struct dpk_looks *l, __u32 i, struct dbx_result *res)
 {
+	const struct dpk_source *s = source_of(l, i);
+
 	memset(res, 0, sizeof(*res));
-	res->generation = hdr->generation;
-	dbx_result_source(res, l->s->b);
-	dbx_result_binding(res, l->s->b);
-	res->class_id = l->class_id;
+	res->generation = l->view->hdr->generation;
+	dbx_result_source(res, s->b);
+	dbx_result_binding(res, s->b);
+	res->class_id = l->class_id[i];
+}
+
+static __always_inline const struct dbx_outcome *outcome_of(const struct dpk_looks *l, __u32 i)
+{
+	return &l->view->outcomes[l->verdict[i] / 2];
 }
 
 /* All that the program does behind its look-ups. */
-static __attribute__((noinline)) int judge_ahead(struct dpk_frame *f, const struct dpk_look *l)
+static __attribute__((noinline)) int judge_ahead(struct dpk_frame *f, const struct dpk_looks *l,
+						 __u32 i)
 {
 	const struct dbx_image_header *hdr = (const void *)self->base;
 	struct dbx_env env = {.image = (void *)self->base, .port = self->port};
+	const struct dpk_source *s = source_of(l, i);
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 	struct way way;
 
-	read_again(l, &pkt);
-	fill_result(l, hdr, &res);
-	dbx_classify_outcome(&env, hdr, l->s->b, l->s->p, l->o, &pkt, &res);
+	read_again(l, i, &pkt);
+	fill_result(l, i, &res);
+	dbx_classify_outcome(&env, hdr, s->b, s->p, outcome_of(l, i), &pkt, &res);
 	memset(&way, 0, sizeof(way));
 	find_way(&env, hdr, &res, &way);
 	return act(f, &pkt, &res, &way);
 }
 
 /* Written out, for people or for a test. */
-static __always_inline void show_quick(const struct dpk_look *l, struct dbx_result *res,
+static __always_inline void show_quick(const struct dpk_looks *l, __u32 i, struct dbx_result *res,
 				       struct dbx_pkt *pkt)
 {
-	read_again(l, pkt);
-	fill_result(l, (const void *)self->base, res);
-	dbx_result_outcome(res, l->o, l->s->flags & DBX_BINDING_F_DRY_RUN);
+	read_again(l, i, pkt);
+	fill_result(l, i, res);
+	dbx_result_outcome(res, outcome_of(l, i), l->verdict[i] & DPK_B_DRY);
 }
 
 /* The first packets of flows, and those that join them. */
-static __attribute__((noinline)) void tell_quick(const struct dpk_look *l, uint32_t ifindex)
+static __attribute__((noinline)) void tell_quick(const struct dpk_looks *l, __u32 i,
+						 uint32_t ifindex)
 {
 	struct dbx_result res;
 	struct dbx_pkt pkt;
 
-	show_quick(l, &res, &pkt);
-	event_note(&res, &pkt, ifindex, l->frame_bytes);
+	show_quick(l, i, &res, &pkt);
+	event_note(&res, &pkt, ifindex, l->bytes[i]);
 }
 
 /* As far as events are compared by. */
-static __always_inline void show_flow(const struct dpk_look *l, __u64 generation,
-				      struct dbx_result *res, struct dbx_pkt *pkt)
+static __always_inline void show_flow(const struct dpk_looks *l, __u32 i, struct dbx_result *res,
+				      struct dbx_pkt *pkt)
 {
-	const __u8 *a = l->frame + l->addr_at;
+	const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
+	const struct dpk_source *s = source_of(l, i);
 
-	res->generation = generation;
-	res->workspace_id = l->s->workspace_id;
-	res->rule_uid = l->verdict->rule_uid;
-	res->verdict = l->verdict->verdict;
-	res->reason = l->verdict->reason;
-	res->path = l->verdict->path;
-	res->product = l->s->product;
-	pkt->flags = l->flags;
+	res->generation = l->view->hdr->generation;
+	res->workspace_id = s->workspace_id;
+	res->rule_uid = v->rule_uid;
+	res->reason = (__u16)v->key;
+	res->verdict = (__u8)(v->key >> 16);
+	res->path = (__u8)(v->key >> 24);
+	res->product = s->product;
+	pkt->flags = DBX_PKT_F_TUPLE | DBX_PKT_F_PORTS;
 	pkt->frag = DBX_FRAG_NONE;
-	pkt->proto = l->proto;
-	pkt->dport = l->dport;
-	pkt->domain = l->domain;
-	if (l->flags & DBX_PKT_F_IPV6) {
-		for (int i = 0; i < 4; i++) {
-			pkt->src[i] = dbx_rd32(a + 4 * i);
-			pkt->dst[i] = dbx_rd32(a + 16 + 4 * i);
-		}
-	} else {
-		pkt->src[0] = dbx_rd32(a);
-		pkt->dst[0] = dbx_rd32(a + 4);
+	pkt->proto = (__u8)(l->port[i] >> 16);
+	pkt->dport = (__u16)l->port[i];
+	pkt->domain = 0;
+	pkt->src[0] = l->addr[0][i];
+	pkt->dst[0] = l->addr[1][i];
+	if (!(l->is_v6 >> i & 1))
+		return;
+	pkt->flags |= DBX_PKT_F_IPV6;
+	for (int w = 1; w < 4; w++) {
+		pkt->src[w] = l->addr6[i][0].word[DPK_WORD(w)];
+		pkt->dst[w] = l->addr6[i][1].word[DPK_WORD(w)];
 	}
 }
 
-/*
- * Whether nothing but counting is left to be done of it. Verdicts are as random as the packets: no branch
- * hangs on them. pass_needs: what of the image's flags is done to packets that pass.
- */
-static __always_inline bool is_quick(const struct dpk_look *l, __u32 pass_needs)
+/* Of these bits, those that did not come by the right way: the program says what becomes of them. */
+static __always_inline __u32 all_wrong(const struct dpk_looks *l, __u32 bits)
 {
-	const struct dpk_verdict *v = l->verdict;
-	const struct dpk_source *s = l->s;
+	__u32 wrong = 0;
 
-	if (!v)
-		return false;
-	return !(v->needs_more | s->marks[v->mark_at] | (pass_needs & v->if_pass) |
-		 (s->rejects & v->if_drop) | s->has_quota | l->n_tags) &&
-	       came_right(l);
+	dpk_for_each(i, bits) {
+		wrong |= (__u32)!came_right(source_of(l, i), l->frame[i]) << i;
+	}
+	return wrong;
 }
 
-static __always_inline void count_quick(struct dpk_core *core, const struct dpk_look *l)
+/* Rows are in no cache where there are many: all of a burst are asked for before the first one is written. */
+static __always_inline void fetch_rows(struct dpk_core *core, const struct dpk_looks *l, __u32 bits,
+				       __u32 *hash)
 {
-	const struct dpk_verdict *v = l->verdict;
-	struct dbx_counter *total = &core->totals[v->total];
+	dpk_for_each(i, bits) {
+		const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
 
-	total->packets++;
-	total->bytes += l->frame_bytes;
-	dpk_rows_add(&core->rows, &core->owing, &core->totals[DBX_TOTAL_UNKEYED],
-		     l->s->workspace_id, v->rule_uid, v->key, l->frame_bytes);
+		hash[i] = dpk_row_hash(source_of(l, i)->workspace_id, v->hash_part);
+		__builtin_prefetch(&core->rows.v[hash[i] & core->rows.mask], 1);
+	}
+}
+
+static __always_inline void count_rows(struct dpk_core *core, const struct dpk_looks *l, __u32 bits,
+				       const __u32 *hash)
+{
+	dpk_for_each(i, bits) {
+		const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
+
+		dpk_rows_add(&core->rows, &core->totals[DBX_TOTAL_UNKEYED],
+			     source_of(l, i)->workspace_id, v->rule_uid, v->key, hash[i],
+			     l->bytes[i]);
+	}
+}
+
+/* Few in a burst: of each, all its packets at once. */
+static __always_inline void count_totals(struct dpk_core *core, const struct dpk_looks *l,
+					 __u32 bits)
+{
+	while (bits) {
+		uint64_t bytes;
+		uint32_t which, same = dpk_walk_total(l, bits, &which, &bytes);
+
+		core->totals[which].packets += (__u64)__builtin_popcount(same);
+		core->totals[which].bytes += bytes;
+		bits &= ~same;
+	}
 }
 
 /* A denial that more is to be done of than to count it as lost, and the hash of its flow. */
@@ -139,84 +172,83 @@ struct note {
 	__u32 i;
 };
 
-/* Of these, v[which[..]], the slots are then on the way into the cache. Returns how many there are. */
-static unsigned int find_slots(struct dpk_core *core, const struct dpk_look *v, const __u8 *which,
-			       unsigned int n, struct note *notes)
+/* Of these bits; their slots are then on the way into the cache. Returns how many there are. */
+static __always_inline unsigned int find_slots(struct dpk_core *core, const struct dpk_looks *l,
+					       __u32 bits, struct note *notes)
 {
+	struct dbx_counter lost = {0, 0}, *total = &core->totals[DBX_TOTAL_EVENTS_LOST];
 	unsigned int k = 0;
 
-	for (unsigned int i = 0; i < n; i++) {
-		const struct dpk_look *l = &v[which[i]];
+	dpk_for_each(i, bits) {
 		struct dbx_result res;
 		struct dbx_pkt pkt;
 		__u32 hash;
 
-		show_flow(l, 0, &res, &pkt);
+		show_flow(l, i, &res, &pkt);
 		hash = event_hash(&pkt, event_what(&res, &pkt));
 		if (event_is_lost(&core->pace, hash)) {
-			record_total(DBX_TOTAL_EVENTS_LOST, l->frame_bytes);
+			lost.packets++;
+			lost.bytes += l->bytes[i];
 			continue;
 		}
 		__builtin_prefetch(&core->noted[event_slot(hash)], 1);
 		__builtin_prefetch((const __u8 *)&core->noted[event_slot(hash)] + 64, 1);
-		notes[k++] = (struct note){hash, which[i]};
+		notes[k++] = (struct note){hash, i};
 	}
+	total->packets += lost.packets;
+	total->bytes += lost.bytes;
 	return k;
 }
 
-static void tell_all(struct dpk_core *core, const struct dpk_look *v, const __u8 *which,
-		     unsigned int n, uint32_t ifindex)
+static void tell_all(struct dpk_core *core, const struct dpk_looks *l, __u32 bits, uint32_t ifindex)
 {
-	const __u64 generation = ((const struct dbx_image_header *)core->base)->generation;
 	struct note notes[DPK_BURST];
+	unsigned int n = find_slots(core, l, bits, notes);
 
-	n = find_slots(core, v, which, n, notes);
-	for (unsigned int i = 0; i < n; i++) {
-		const struct dpk_look *l = &v[notes[i].i];
-		struct dbx_noted *slot = &core->noted[event_slot(notes[i].hash)];
+	for (unsigned int k = 0; k < n; k++) {
+		struct dbx_noted *slot = &core->noted[event_slot(notes[k].hash)];
+		const __u32 i = notes[k].i;
 		struct dbx_result res;
 		struct dbx_pkt pkt;
 
-		show_flow(l, generation, &res, &pkt);
-		if (event_waits(slot, notes[i].hash, &res, &pkt, ifindex, event_what(&res, &pkt),
-				l->frame_bytes))
+		show_flow(l, i, &res, &pkt);
+		if (event_waits(slot, notes[k].hash, &res, &pkt, ifindex, event_what(&res, &pkt),
+				l->bytes[i]))
 			continue;
 		core->now++;
-		tell_quick(l, ifindex);
+		tell_quick(l, i, ifindex);
 	}
 }
 
-void dpk_program_quick(struct dpk_core *core, const struct dpk_look *v, unsigned int n,
-		       uint32_t ifindex, struct dpk_seen *seen, uint8_t *done)
+uint32_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
+			   uint32_t ifindex, struct dpk_seen *seen)
 {
-	const struct dbx_image_header *hdr = (const void *)core->base;
-	const __u32 image_flags = hdr ? hdr->name_flags : 0;
-	const __u32 pass_needs = image_flags &
-				 (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED);
-	const __u8 tells = !(image_flags & DBX_IMAGE_F_QUIET);
-	__u8 told[DPK_BURST + 1];
-	unsigned int n_told = 0;
+	const __u32 flags = l->looked ? l->view->hdr->name_flags : 0;
+	__u32 hash[DPK_BURST], done = l->looked & ~l->wants;
 
-	memset(done, DPK_NOT_DONE, DPK_BURST);
-	for (unsigned int i = 0; i < n && !core->capture; i++) {
-		if (!is_quick(&v[i], pass_needs))
-			continue;
-		count_quick(core, &v[i]);
-		done[i] = XDP_DROP + (v[i].verdict->if_pass & 1);
-		told[n_told] = (__u8)i;
-		n_told += v[i].verdict->is_told & tells;
-	}
-	if (n_told)
-		tell_all(core, v, told, n_told, ifindex);
-	for (unsigned int i = 0; i < n && seen; i++)
-		if (done[i] != DPK_NOT_DONE)
-			show_quick(&v[i], &seen[i].res, &seen[i].pkt);
+	/* what the image wants done to packets that pass */
+	if (flags & (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED))
+		done &= ~l->passes;
+	if (core->capture || !ifindex)
+		done = 0;
+	done &= ~all_wrong(l, done & l->ways);
+	fetch_rows(core, l, done, hash);
+	count_totals(core, l, done);
+	if ((done & l->told) && !(flags & DBX_IMAGE_F_QUIET))
+		tell_all(core, l, done & l->told, ifindex);
+	count_rows(core, l, done, hash);
+	for (__u32 i = 0; i < n && seen; i++)
+		if (done >> i & 1)
+			show_quick(l, i, &seen[i].res, &seen[i].pkt);
+	return done;
 }
 
-int dpk_program_judge(struct dpk_frame *f, const struct dpk_look *l)
+int dpk_program_judge(struct dpk_frame *f, const struct dpk_looks *l, unsigned int i)
 {
 	self->now++;
-	return l->verdict && came_right(l) ? judge_ahead(f, l) : egress_xdp(f);
+	if (!(l->looked >> i & 1) || !came_right(source_of(l, i), l->frame[i]))
+		return egress_xdp(f);
+	return judge_ahead(f, l, i);
 }
 
 #endif

@@ -3,6 +3,7 @@
  * view.c -- what look-ups ask of an image, laid out for bursts.
  *
  * The image may be damaged (tests have such): every read is bounded, and what makes no sense is left out.
+ * What runs say is in trie.c.
  */
 #include "dataplane/dpdk/view.h"
 
@@ -14,8 +15,6 @@
 #include "dataplane/dpdk/image.h"
 #include "dataplane/dpdk/tables.h"
 #include "dbx/classify.h"
-
-#define ROOT_BYTES (DBX_ROOT_ENTRIES * sizeof(uint32_t))
 
 /* ---- sections ---- */
 
@@ -70,13 +69,26 @@ static bool open_sections(struct dpk_view *v, const struct dpk_image *m)
 
 /* ---- rules ---- */
 
-/* The rule sets of a profile, in the order of classes. false: the image lacks its row. */
-static bool fill_rules(const struct dpk_image *m, const struct dpk_view *v,
-		       const struct dbx_profile *p, uint32_t *out)
+/* The rule sets of the image, as rules[] has them. */
+static int make_sets(const struct dpk_image *m, struct dpk_view *v, uint32_t **sets, uint32_t *n)
 {
-	uint32_t n_cells, n_sets;
+	const uint32_t *from = array(m, DBX_SEC_RULESETS, DBX_RULESET_SHIFT, n);
+
+	*sets = malloc((*n + 1u) * sizeof(**sets));
+	if (!*sets)
+		return -ENOMEM;
+	if (*n)
+		memcpy(*sets, from, *n * sizeof(**sets));
+	return dpk_ports_make(&v->ports, v, *sets, *n);
+}
+
+/* Those of a profile, in the order of classes. false: the image lacks its row. */
+static bool fill_rules(const struct dpk_image *m, const struct dpk_view *v,
+		       const struct dbx_profile *p, const uint32_t *sets, uint32_t n_sets,
+		       uint32_t *out)
+{
+	uint32_t n_cells;
 	const uint16_t *cells = array(m, DBX_SEC_CELLS, DBX_CELL_SHIFT, &n_cells);
-	const uint32_t *sets = array(m, DBX_SEC_RULESETS, DBX_RULESET_SHIFT, &n_sets);
 
 	if ((uint64_t)p->row + v->hdr->n_classes > n_cells)
 		return false;
@@ -92,19 +104,21 @@ static bool fill_rules(const struct dpk_image *m, const struct dpk_view *v,
 static int make_rules(const struct dpk_image *m, struct dpk_view *v, uint32_t *rows)
 {
 	const uint64_t n = (uint64_t)v->n_profiles * v->hdr->n_classes;
+	uint32_t *sets = NULL, n_sets;
+	int rc;
 
 	if (n > DPK_RULES_MAX)
 		return -E2BIG;
 	v->n_rules = n;
 	v->rules = dpk_memory_get((n + 1) * sizeof(*v->rules));
-	if (!v->rules)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < v->n_profiles; i++) {
+	rc = v->rules ? make_sets(m, v, &sets, &n_sets) : -ENOMEM;
+	for (uint32_t i = 0; i < v->n_profiles && !rc; i++) {
 		rows[i] = i * v->hdr->n_classes;
-		if (!fill_rules(m, v, &v->profiles[i], v->rules + rows[i]))
+		if (!fill_rules(m, v, &v->profiles[i], sets, n_sets, v->rules + rows[i]))
 			rows[i] = DPK_NO_ROW;
 	}
-	return 0;
+	free(sets);
+	return rc;
 }
 
 /* ---- sources ---- */
@@ -112,20 +126,26 @@ static int make_rules(const struct dpk_image *m, struct dpk_view *v, uint32_t *r
 static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, uint32_t row,
 			struct dpk_source *s)
 {
-	const struct dbx_profile *p = row != DPK_NO_ROW ? &v->profiles[b->profile] : NULL;
-
 	s->b = b;
-	if (!p)
+	if (row == DPK_NO_ROW)
 		return;
-	s->p = p;
+	s->p = &v->profiles[b->profile];
 	s->workspace_id = b->workspace_id;
 	s->port = b->port;
-	memcpy(s->marks, p->marks, sizeof(p->marks));
 	s->flags = b->flags;
-	s->is_dry = !!(b->flags & DBX_BINDING_F_DRY_RUN);
-	s->rejects = b->flags & DBX_BINDING_F_REJECT ? 0xff : 0;
 	s->product = b->product;
-	s->has_quota = b->quota != 0;
+}
+
+static uint32_t bits_of_source(const struct dpk_source *s)
+{
+	uint32_t bits = DPK_B_MORE;
+
+	for (unsigned int k = 0; s->p && k < 3; k++)
+		bits |= s->p->marks[k] ? DPK_B_MARK(k) : 0;
+	return bits | (s->flags & DBX_BINDING_F_DRY_RUN ? DPK_B_DRY : 0) |
+	       (s->flags & DBX_BINDING_F_REJECT ? DPK_B_REJECT : 0) |
+	       (s->port || (s->flags & DBX_BINDING_F_MAC) ? DPK_B_WAY : 0) |
+	       (s->b->quota ? DPK_B_QUOTA : 0);
 }
 
 static int make_sources(const struct dpk_image *m, struct dpk_view *v)
@@ -135,13 +155,15 @@ static int make_sources(const struct dpk_image *m, struct dpk_view *v)
 
 	v->sources = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->sources));
 	v->rows = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->rows));
-	if (!rc && (!v->sources || !v->rows))
+	v->source_bits = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->source_bits));
+	if (!rc && (!v->sources || !v->rows || !v->source_bits))
 		rc = -ENOMEM;
 	for (uint32_t i = 0; i < v->n_bindings && !rc; i++) {
 		const struct dbx_binding *b = &v->bindings[i];
 
 		v->rows[i] = b->profile < v->n_profiles ? rows[b->profile] : DPK_NO_ROW;
 		fill_source(v, b, v->rows[i], &v->sources[i]);
+		v->source_bits[i] = bits_of_source(&v->sources[i]);
 	}
 	free(rows);
 	return rc;
@@ -149,301 +171,49 @@ static int make_sources(const struct dpk_image *m, struct dpk_view *v)
 
 /* ---- outcomes ---- */
 
-static void fill_verdict(const struct dbx_outcome *o, int dry_run, struct dpk_verdict *v)
+static uint32_t fill_verdict(const struct dbx_outcome *o, int dry_run, struct dpk_verdict *v)
 {
 	struct dbx_result res = {0};
-	uint32_t which;
+	uint32_t mark, total, bits = DPK_B_QUOTA;
 
 	dbx_result_outcome(&res, o, dry_run);
-	which = res.verdict == DBX_VERDICT_DROP ? 3 : dbx_mark_index(&res);
-	*v = (struct dpk_verdict){
-		.rule_uid = res.rule_uid,
-		.key = dpk_key_word(res.reason, res.verdict, res.path),
-		.total = DBX_TOTAL_REASON_BASE + (uint32_t)res.reason * DBX_VERDICT_MAX +
-			 res.verdict,
-		.needs_more = o->flags &
-			      (DBX_OUTCOME_F_WORKSPACE | DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD),
-		.mark_at = which > 2 ? 3 : (uint8_t)which,
-		.if_pass = res.verdict == DBX_VERDICT_DROP ? 0 : 0xff,
-		.if_drop = res.verdict == DBX_VERDICT_DROP ? 0xff : 0,
-		.verdict = res.verdict,
-		.reason = res.reason,
-		.path = res.path,
-		.is_told = res.verdict != DBX_VERDICT_PASS,
-	};
-	if (v->total >= DBX_TOTAL_MAX) /* an image that cannot be */
-		v->needs_more = DBX_OUTCOME_F_WORKSPACE;
+	v->rule_uid = res.rule_uid;
+	v->key = dpk_key_word(res.reason, res.verdict, res.path);
+	v->hash_part = dpk_row_hash_part(v->rule_uid, v->key);
+	total = DBX_TOTAL_REASON_BASE + (uint32_t)res.reason * DBX_VERDICT_MAX + res.verdict;
+	mark = res.verdict == DBX_VERDICT_DROP ? 3 : dbx_mark_index(&res);
+	if (mark < 3)
+		bits |= DPK_B_MARK(mark);
+	bits |= res.verdict == DBX_VERDICT_DROP ? DPK_B_REJECT : DPK_B_PASSES;
+	if (res.verdict != DBX_VERDICT_PASS)
+		bits |= DPK_B_IS_TOLD;
+	/* the last one: an image that cannot be */
+	if ((o->flags & (DBX_OUTCOME_F_WORKSPACE | DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD)) ||
+	    total >= DBX_TOTAL_MAX)
+		bits |= DPK_B_MORE;
+	return bits | total << DPK_B_TOTAL;
 }
 
 static int make_verdicts(struct dpk_view *v)
 {
-	v->verdicts = dpk_memory_get((v->n_outcomes + 1) * sizeof(*v->verdicts));
-	if (!v->verdicts)
+	const size_t n = 2 * (v->n_outcomes + (size_t)1);
+
+	v->verdicts = dpk_memory_get(n * sizeof(*v->verdicts));
+	v->verdict_bits = dpk_memory_get(n * sizeof(*v->verdict_bits));
+	if (!v->verdicts || !v->verdict_bits)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < v->n_outcomes; i++) {
-		fill_verdict(&v->outcomes[i], 0, &v->verdicts[i][0]);
-		fill_verdict(&v->outcomes[i], 1, &v->verdicts[i][1]);
-	}
+	for (uint32_t i = 0; i < 2 * v->n_outcomes; i++)
+		v->verdict_bits[i] = fill_verdict(&v->outcomes[i / 2], i & 1, &v->verdicts[i]);
 	return 0;
 }
 
-/* ---- what a run says of a word of the address ---- */
-
-/* From start on. value: DBX_LEAF | what the table has, or the run that the next word is searched in. */
-struct span {
-	uint32_t start, value;
-};
-
-struct spans {
-	struct span *v;
-	uint32_t n, max;
-};
-
-struct maker {
-	const struct dpk_view *v;
-	struct dbx_env env;
-	struct dpk_trie *t;
-	bool is_src, is_v6;
-	uint32_t *made; /* by run: the entry that leads to it, 0 = none yet */
-	bool is_out_of_memory;
-};
-
-static int add_span(struct spans *s, uint32_t start, uint32_t value)
+static void find_special(struct dpk_view *v)
 {
-	struct span *v = s->v;
+	const uint32_t udp = (uint32_t)DBX_PROTO_UDP << 16;
 
-	if (s->n == s->max) {
-		v = realloc(v, (s->max + 1024) * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->max += 1024;
-	}
-	v[s->n++] = (struct span){start, value};
-	return 0;
-}
-
-/* Of an owner: index + 1 of its binding in domain 0. */
-static uint32_t leaf_of(const struct maker *m, uint32_t value)
-{
-	const struct dbx_binding *b;
-
-	value &= DBX_VALUE_MASK;
-	if (!m->is_src)
-		return DBX_LEAF | value;
-	b = dbx_owner_binding(&m->env, m->v->hdr, value, 0);
-	return DBX_LEAF | (b ? (uint32_t)(b - m->v->bindings) + 1 : 0);
-}
-
-/* Entries of the run at ref, no more than its chunk has. */
-static uint32_t entries(uint32_t ref, uint32_t n_items, uint32_t shift, uint32_t last)
-{
-	uint32_t room = (1u << shift) - (ref & ((1u << shift) - 1));
-
-	if (room > n_items - ref)
-		room = n_items - ref;
-	return last < room ? last + 1 : room;
-}
-
-static int read_run4(const struct maker *m, uint32_t ref, uint32_t base, struct spans *s)
-{
-	const struct dbx_run4 *r = m->v->runs4 + ref;
-	uint32_t n;
-	int rc = 0;
-
-	if (ref >= m->v->n_runs4)
-		return add_span(s, base, DBX_LEAF);
-	n = entries(ref, m->v->n_runs4, DBX_RUN4_SHIFT, r->start);
-	for (uint32_t i = 0; i < n && !rc; i++)
-		rc = add_span(s, i ? base | r[i].start : base, leaf_of(m, r[i].class_id));
-	return rc;
-}
-
-/* again: the second part of a long run, which begins at start. is_last: no word is behind this one. */
-static int read_run32(const struct maker *m, uint32_t ref, uint32_t start, bool is_again,
-		      bool is_last, struct spans *s)
-{
-	const struct dbx_run32 *r;
-	uint32_t n;
-	int rc = 0;
-
-	ref &= DBX_REF_MASK;
-	if (ref >= m->v->n_runs)
-		return add_span(s, start, DBX_LEAF);
-	r = &m->v->runs[ref];
-	n = entries(ref, m->v->n_runs, DBX_RUN32_SHIFT, r->start);
-	for (uint32_t i = 0; i < n && !rc; i++) {
-		uint32_t value = r[i].value, at = i ? r[i].start : start;
-
-		if (value & DBX_LEAF)
-			rc = add_span(s, at, leaf_of(m, value));
-		else if ((value & DBX_SAME) && !is_again)
-			rc = read_run32(m, value, at, true, is_last, s);
-		else
-			rc = add_span(s, at, is_last ? DBX_LEAF : value & DBX_REF_MASK);
-	}
-	return rc;
-}
-
-/* ---- tries ---- */
-
-/* 0: there is no room. */
-static uint32_t new_block(struct dpk_trie *t)
-{
-	uint32_t n = t->n_blocks;
-
-	if (n == DPK_TRIE_BLOCKS_MAX)
-		return 0;
-	if (!(n & (n - 1))) { /* as many again */
-		void *v = realloc(t->blocks, (n ? 2 * (size_t)n : 1) * sizeof(*t->blocks));
-
-		if (!v)
-			return 0;
-		t->blocks = v;
-	}
-	t->n_blocks++;
-	return n;
-}
-
-static uint32_t next_word(struct maker *m, uint32_t ref, unsigned int word);
-
-/* Whatever the other `bits` of this word are, the next one is searched in the run. */
-static uint32_t skip_to(struct maker *m, uint32_t ref, unsigned int word, unsigned int bits)
-{
-	uint32_t entry = next_word(m, ref, word + 1);
-
-	for (; bits && !(entry & DBX_LEAF); bits -= 8) {
-		uint32_t k = new_block(m->t);
-
-		if (!k)
-			return DPK_TRIE_ABSENT;
-		for (unsigned int i = 0; i < 256; i++)
-			m->t->blocks[k][i] = entry;
-		entry = k;
-	}
-	return entry;
-}
-
-/*
- * The entry for the 2^bits keys from base on. j: the last span that is known to begin at or before base.
- * Each call goes 8 bits on, or to the next word: at most 14 deep.
- */
-static uint32_t entry_of(struct maker *m, const struct spans *s, uint32_t j, uint32_t base,
-			 unsigned int bits, unsigned int word)
-{
-	uint64_t end = base + (1ull << bits);
-	uint32_t k;
-
-	while (j + 1 < s->n && s->v[j + 1].start <= base)
-		j++;
-	if (j + 1 >= s->n || s->v[j + 1].start >= end || !bits)
-		return s->v[j].value & DBX_LEAF ? s->v[j].value
-						: skip_to(m, s->v[j].value, word, bits);
-	k = new_block(m->t);
-	if (!k)
-		return DPK_TRIE_ABSENT;
-	bits -= 8;
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t at = base + (i << bits), entry;
-
-		while (j + 1 < s->n && s->v[j + 1].start <= at)
-			j++;
-		entry = entry_of(m, s, j, at, bits, word);
-		m->t->blocks[k][i] = entry; /* which the call may have moved */
-	}
-	return k;
-}
-
-/* The run of a whole word; many words may lead to one run. */
-static uint32_t next_word(struct maker *m, uint32_t ref, unsigned int word)
-{
-	struct spans s = {0};
-	uint32_t entry;
-
-	if (ref < m->v->n_runs && m->made[ref])
-		return m->made[ref];
-	if (read_run32(m, ref, 0, false, word == 3, &s)) {
-		m->is_out_of_memory = true;
-		entry = DPK_TRIE_ABSENT;
-	} else {
-		entry = entry_of(m, &s, 0, 0, 32, word);
-	}
-	free(s.v);
-	if (ref < m->v->n_runs)
-		m->made[ref] = entry;
-	return entry;
-}
-
-/* What lcores read is moved to where huge pages are. */
-static int settle(struct dpk_trie *t)
-{
-	size_t n_bytes = t->n_blocks * sizeof(*t->blocks);
-	void *v = dpk_memory_get(n_bytes);
-
-	if (v)
-		memcpy(v, t->blocks, n_bytes);
-	free(t->blocks);
-	t->blocks = v;
-	return v ? 0 : -ENOMEM;
-}
-
-/* What the root's entry says of its 65,536 keys. */
-static int read_entry(const struct maker *m, uint32_t value, uint32_t base, struct spans *s)
-{
-	if (value & DBX_LEAF)
-		return add_span(s, base, leaf_of(m, value));
-	if (!m->is_src && !m->is_v6)
-		return read_run4(m, value, base, s);
-	return read_run32(m, value, base, false, !m->is_v6, s);
-}
-
-static int fill_trie(struct maker *m, const uint32_t *root)
-{
-	struct dpk_trie *t = m->t;
-	struct spans s = {0};
-	int rc = 0;
-
-	new_block(t); /* 0, which nothing refers to, and which is read where there is no next one */
-	if (!t->n_blocks)
-		return -ENOMEM;
-	memset(t->blocks[0], 0, sizeof(*t->blocks));
-	for (uint32_t i = 0; i < DBX_ROOT_ENTRIES && !rc; i++) {
-		s.n = 0;
-		rc = read_entry(m, root[i], i << 16, &s);
-		if (!rc)
-			t->root[i] = entry_of(m, &s, 0, i << 16, 16, 0);
-	}
-	free(s.v);
-	return m->is_out_of_memory ? -ENOMEM : rc;
-}
-
-static int make_trie(struct dpk_trie *t, const struct dpk_image *image, const struct dpk_view *v,
-		     const uint32_t *root, bool is_src)
-{
-	struct maker m = {
-		.v = v,
-		.env = {.base = image->base, .n_chunks = image->n_chunks},
-		.t = t,
-		.is_src = is_src,
-		.is_v6 = root == v->src6 || root == v->dst6,
-		.made = calloc(v->n_runs + 1u, sizeof(*m.made)),
-	};
-	int rc;
-
-	t->root = dpk_memory_get(ROOT_BYTES);
-	rc = t->root && m.made ? fill_trie(&m, root) : -ENOMEM;
-	free(m.made);
-	if (!rc)
-		return settle(t);
-	free(t->blocks);
-	t->blocks = NULL;
-	return rc;
-}
-
-static void free_trie(struct dpk_trie *t)
-{
-	dpk_memory_put(t->root, ROOT_BYTES);
-	dpk_memory_put(t->blocks, t->n_blocks * sizeof(*t->blocks));
+	v->dns_port = v->hdr->name_flags & DBX_NAMES_F_DNS ? 53 : 0x10000;
+	v->tunnels[0] = v->hdr->vxlan_port ? udp | v->hdr->vxlan_port : ~0u;
+	v->tunnels[1] = v->hdr->geneve_port ? udp | v->hdr->geneve_port : ~0u;
 }
 
 /* ---- */
@@ -460,12 +230,13 @@ int dpk_view_make(struct dpk_view **out, const struct dpk_image *image)
 		free(v);
 		return 0;
 	}
+	find_special(v);
 	rc = make_sources(image, v);
 	rc = rc ? rc : make_verdicts(v);
-	rc = rc ? rc : make_trie(&v->by_src4, image, v, v->src4, true);
-	rc = rc ? rc : make_trie(&v->by_dst4, image, v, v->dst4, false);
-	rc = rc ? rc : make_trie(&v->by_src6, image, v, v->src6, true);
-	rc = rc ? rc : make_trie(&v->by_dst6, image, v, v->dst6, false);
+	rc = rc ? rc : dpk_trie_make(&v->by_src4, image, v, v->src4);
+	rc = rc ? rc : dpk_trie_make(&v->by_dst4, image, v, v->dst4);
+	rc = rc ? rc : dpk_trie_make(&v->by_src6, image, v, v->src6);
+	rc = rc ? rc : dpk_trie_make(&v->by_dst6, image, v, v->dst6);
 	if (rc)
 		dpk_view_free(&v);
 	*out = v;
@@ -481,11 +252,14 @@ void dpk_view_free(struct dpk_view **vp)
 	dpk_memory_put(v->rules, (v->n_rules + 1) * sizeof(*v->rules));
 	dpk_memory_put(v->rows, (v->n_bindings + 1u) * sizeof(*v->rows));
 	dpk_memory_put(v->sources, (v->n_bindings + 1u) * sizeof(*v->sources));
-	dpk_memory_put(v->verdicts, (v->n_outcomes + 1) * sizeof(*v->verdicts));
-	free_trie(&v->by_src4);
-	free_trie(&v->by_dst4);
-	free_trie(&v->by_src6);
-	free_trie(&v->by_dst6);
+	dpk_memory_put(v->source_bits, (v->n_bindings + 1u) * sizeof(*v->source_bits));
+	dpk_memory_put(v->verdicts, 2 * (v->n_outcomes + (size_t)1) * sizeof(*v->verdicts));
+	dpk_memory_put(v->verdict_bits, 2 * (v->n_outcomes + (size_t)1) * sizeof(*v->verdict_bits));
+	dpk_nodes_free(&v->ports);
+	dpk_trie_free(&v->by_src4);
+	dpk_trie_free(&v->by_dst4);
+	dpk_trie_free(&v->by_src6);
+	dpk_trie_free(&v->by_dst6);
 	free(v);
 	*vp = NULL;
 }

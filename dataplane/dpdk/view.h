@@ -8,57 +8,51 @@
 #ifndef DBX_DPDK_VIEW_H
 #define DBX_DPDK_VIEW_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/dpdk/trie.h"
 #include "dbx/image.h"
 
 struct dpk_image;
 
 /* A binding and its profile, as far as most packets need them. By the binding's index. */
 struct dpk_source {
-	const struct dbx_binding *b;
-	const struct dbx_profile *p; /* NULL: cannot be used, the program sees for itself */
 	uint64_t workspace_id;
 	uint64_t port;
-	uint32_t marks[4]; /* by dpk_verdict.mark_at */
-	uint8_t flags;     /* DBX_BINDING_F_* */
+	const struct dbx_binding *b;
+	const struct dbx_profile *p; /* NULL: cannot be used, the program sees for itself */
+	uint8_t flags;               /* DBX_BINDING_F_* */
 	uint8_t product;
-	uint8_t is_dry;  /* 1: in dry-run */
-	uint8_t rejects; /* 0xff: denials may be answered */
-	bool has_quota;
-	uint8_t zero[3];
+	uint8_t zero[30];
 };
 
-/* What dbx_result_outcome() makes of an outcome, and what hangs on it; masks, so that no branch does. */
+/* What dbx_result_outcome() makes of an outcome, and what hangs on it. */
 struct dpk_verdict {
 	uint64_t rule_uid;
-	uint64_t key;             /* the last word of a counter's key */
-	uint32_t total;           /* index into the totals */
-	uint8_t needs_more;       /* not done when that is known: DBX_OUTCOME_F_* */
-	uint8_t mark_at;          /* 3: none */
-	uint8_t if_pass, if_drop; /* 0xff: it is one; DRY_RUN passes */
-	uint8_t verdict, reason, path;
-	uint8_t is_told; /* 1: unless the image is quiet */
-	uint8_t zero[4];
+	uint64_t key;       /* the last word of a counter's key: reason, verdict, path */
+	uint64_t hash_part; /* of that counter's row: dpk_row_hash() */
+	uint64_t zero;
 };
+
+/*
+ * Bits of a source and of a verdict. A packet of which nothing but the verdict is wanted has none of
+ * DPK_B_WANTED in both.
+ */
+#define DPK_B_DRY 1u /* of a source: in dry-run, the number of a verdict's form */
+#define DPK_B_MARK(k) \
+	(0x10u << (k))       /* a source: has a mark of this kind, 0 .. 2; a verdict: needs it */
+#define DPK_B_REJECT  0x100u /* a source: denials may be answered; a verdict: is a denial */
+#define DPK_B_QUOTA   0x200u /* a source: has one; each verdict */
+#define DPK_B_MORE    0x400u /* each source; a verdict: is not done when that is known */
+#define DPK_B_WANTED  0x770u
+#define DPK_B_WAY     0x800u  /* a source: its frames must come by one way */
+#define DPK_B_PASSES  0x1000u /* a verdict: it does; so does one of dry-run */
+#define DPK_B_IS_TOLD 0x2000u /* a verdict: people hear of it, unless the image is quiet */
+#define DPK_B_TOTAL   16      /* a verdict: the bits from here on are its index into the totals */
 
 #define DPK_NO_ROW    0xffffffffu
 #define DPK_RULES_MAX (1ull << 28) /* 1 GiB */
-
-/*
- * A table of addresses: the first 16 bits choose an entry of the root, then each 8 bits one of a block.
- * DBX_LEAF | value, or the number of the next block. Block 0 is not used. DPK_TRIE_ABSENT: the table has
- * no room, see the image.
- */
-#define DPK_TRIE_ABSENT     (DBX_LEAF | DBX_VALUE_MASK)
-#define DPK_TRIE_BLOCKS_MAX 131072u /* 128 MiB */
-struct dpk_trie {
-	uint32_t *root;
-	uint32_t (*blocks)[256];
-	uint32_t n_blocks;
-};
 
 /*
  * Sections as arrays: an item never crosses a chunk, and what lies in a chunk fills it, so that items
@@ -74,12 +68,20 @@ struct dpk_view {
 	const struct dbx_outcome *outcomes;
 	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_outcomes;
 	struct dpk_source *sources; /* n_bindings of them */
+	uint32_t *source_bits;      /* and theirs */
 	uint32_t *rows;             /* of these: rules[row + class]; DPK_NO_ROW: cannot be used */
-	uint32_t *rules;            /* the rule set of each profile and class; 0: none */
+	/* of each profile and class: DBX_LEAF | outcome; DPK_NODE | where its ports are; 0: none */
+	uint32_t *rules;
 	size_t n_rules;
-	struct dpk_verdict (*verdicts)[2]; /* by outcome, and whether the source is in dry-run */
+	struct dpk_nodes ports; /* keys: protocol << 16 | port */
+	/* of outcome o: 2 * o, and 2 * o + 1 where the source is in dry-run */
+	struct dpk_verdict *verdicts;
+	uint32_t *verdict_bits;
 	/* index + 1 of the binding that an address has in domain 0, 0 = none; class of an address */
 	struct dpk_trie by_src4, by_dst4, by_src6, by_dst6;
+	/* for these more than the image is asked; where there is none, what no packet has */
+	uint32_t dns_port;   /* of any protocol */
+	uint32_t tunnels[2]; /* as keys of ports: frames are inside */
 };
 
 /* 0 or -ENOMEM. *view: NULL when nothing can be looked up by it: the image is not one of this program. */

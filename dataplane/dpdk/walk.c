@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * walk.c -- the addresses of a burst through the tables of a view.
+ * walk.c -- the packets of a burst through the tables of a view.
  *
- * Which keys have reached a leaf is as random as the addresses are, so that no branch hangs on it: a key
- * that has goes on by block 0, and what it finds there is not taken. Where the processor has AVX-512, 16
- * keys take a step with one instruction.
+ * Which of them has reached a leaf is as random as the addresses are, so that no branch hangs on it: bits
+ * say who goes on. Where the processor has AVX-512, 16 packets take a step with one instruction, and one
+ * comparison searches a node.
  */
 #include "dataplane/dpdk/walk.h"
 
 #include <rte_prefetch.h>
 
+#include "dataplane/dpdk/climb.h"
+
 _Static_assert(DBX_LEAF == 1u << 31, "the sign");
 
-/* The 8 bits of a key that choose an entry in step `level`; 0 is the first behind the root. */
-static inline unsigned int word_of(unsigned int level)
-{
-	return (level + 2) / 4;
-}
-
-static inline unsigned int shift_of(unsigned int level)
-{
-	return 24 - 8 * ((level + 2) % 4);
-}
+#define LEVELS 2u /* of blocks behind the root */
 
 static inline const struct dpk_trie *src_of(const struct dpk_view *v, bool is_v6)
 {
@@ -33,212 +26,339 @@ static inline const struct dpk_trie *dst_of(const struct dpk_view *v, bool is_v6
 	return is_v6 ? &v->by_dst6 : &v->by_dst4;
 }
 
-static inline unsigned int levels_of(bool is_v6)
-{
-	return is_v6 ? 14 : 2;
-}
-
-static inline uint32_t leaf_mask(uint32_t value)
-{
-	uint32_t mask = (uint32_t)((int32_t)value >> 31);
-
-	DBX_OPAQUE(mask);
-	return mask;
-}
-
 /* ---- any processor ---- */
 
-static void top(const struct dpk_trie *t, struct dpk_walk *w, unsigned int n)
+static inline bool is_leaf(uint32_t value)
 {
-	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0(&t->root[w->key[0][i] >> 16]);
+	return value & DBX_LEAF;
 }
 
-static void take_top(const struct dpk_trie *t, struct dpk_walk *w, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++)
-		w->value[i] = t->root[w->key[0][i] >> 16];
-}
-
-static void fetch(const struct dpk_trie *t, const struct dpk_walk *w, unsigned int level,
-		  const uint32_t **at, unsigned int n)
-{
-	const uint32_t *key = w->key[word_of(level)];
-	const unsigned int shift = shift_of(level);
-
-	for (unsigned int i = 0; i < n; i++) {
-		uint32_t block = w->value[i] & ~leaf_mask(w->value[i]);
-
-		at[i] = &t->blocks[block][key[i] >> shift & 255];
-		rte_prefetch0(at[i]);
-	}
-}
-
-static uint32_t take(struct dpk_walk *w, const uint32_t *const *at, unsigned int n)
-{
-	uint32_t leaves = DBX_LEAF;
-
-	for (unsigned int i = 0; i < n; i++) {
-		uint32_t mask = leaf_mask(w->value[i]);
-
-		w->value[i] = (w->value[i] & mask) | (*at[i] & ~mask);
-		leaves &= w->value[i];
-	}
-	return leaves;
-}
-
-/* Entry i of the sources, and where its rule set for the class is: one that says "none" if nowhere. */
-static void fetch_rules(const struct dpk_view *v, const struct dpk_walk *src,
-			const struct dpk_walk *dst, const uint32_t **at, unsigned int n)
-{
-	static const uint32_t none;
-
-	for (unsigned int i = 0; i < n; i++) {
-		uint32_t source = (src->value[i] & DBX_VALUE_MASK) - 1;
-		uint32_t class_id = dst->value[i] & DBX_VALUE_MASK;
-		uint32_t row = source < v->n_bindings ? v->rows[source] : DPK_NO_ROW;
-
-		at[i] = row != DPK_NO_ROW && class_id < v->hdr->n_classes
-				? &v->rules[row + class_id]
-				: &none;
-		rte_prefetch0(at[i]);
-	}
-}
-
-static void find_rules(const struct dpk_view *v, const struct dpk_walk *src,
-		       const struct dpk_walk *dst, uint32_t *rules, unsigned int n)
+static uint32_t step(const struct dpk_trie *t, const uint32_t *addr, uint32_t *found,
+		     uint32_t lanes, unsigned int shift)
 {
 	const uint32_t *at[DPK_BURST];
+	uint32_t left = 0;
 
-	fetch_rules(v, src, dst, at, n);
-	for (unsigned int i = 0; i < n; i++)
-		rules[i] = *at[i];
-}
-
-static void walk(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
-		 struct dpk_walk *by_dst, uint32_t *rules, unsigned int n)
-{
-	const struct dpk_trie *src = src_of(v, is_v6), *dst = dst_of(v, is_v6);
-	const unsigned int n_levels = levels_of(is_v6);
-	const uint32_t *at[2][DPK_BURST];
-	uint32_t leaves = 0;
-
-	top(src, by_src, n);
-	top(dst, by_dst, n);
-	take_top(src, by_src, n);
-	take_top(dst, by_dst, n);
-	for (unsigned int level = 0; level < n_levels && !leaves; level++) {
-		fetch(src, by_src, level, at[0], n);
-		fetch(dst, by_dst, level, at[1], n);
-		leaves = take(by_src, at[0], n);
-		leaves &= take(by_dst, at[1], n);
+	dpk_for_each(i, lanes) {
+		at[i] = &t->blocks[found[i]][addr[i] >> shift & 255];
+		rte_prefetch0(at[i]);
 	}
-	find_rules(v, by_src, by_dst, rules, n);
+	dpk_for_each(i, lanes) {
+		found[i] = *at[i];
+		left |= (uint32_t) !(found[i] & (DBX_LEAF | DPK_NODE)) << i;
+	}
+	return left;
 }
 
-/* ---- 16 keys at a time ---- */
+/* Returns those that go on in nodes. */
+static struct nodes first_word(const struct dpk_trie *t, const uint32_t *addr, uint32_t *found,
+			       uint32_t lanes)
+{
+	uint32_t left = 0;
+
+	dpk_for_each(i, lanes)
+		rte_prefetch0(&t->root[addr[i] >> 16]);
+	dpk_for_each(i, lanes) {
+		found[i] = t->root[addr[i] >> 16];
+		left |= (uint32_t) !(found[i] & (DBX_LEAF | DPK_NODE)) << i;
+	}
+	for (unsigned int shift = 8 * (LEVELS - 1); left; shift -= 8)
+		left = step(t, addr, found, left, shift);
+	return nodes_among(found, lanes);
+}
+
+/* Where the rule set for a source and class is: one that says "none" if nowhere. */
+static inline const uint32_t *rules_at(const struct dpk_view *v, uint32_t source, uint32_t class_id)
+{
+	static const uint32_t none;
+	uint32_t row = source < v->n_bindings ? v->rows[source] : DPK_NO_ROW;
+
+	return row != DPK_NO_ROW && class_id < v->hdr->n_classes ? &v->rules[row + class_id]
+								 : &none;
+}
+
+static uint32_t find_rules(struct dpk_looks *l, uint32_t lanes)
+{
+	const uint32_t *at[DPK_BURST];
+	uint32_t has = 0;
+
+	dpk_for_each(i, lanes) {
+		l->source[i] = (l->found[i] & DBX_VALUE_MASK) - 1;
+		l->class_id[i] = l->found[DPK_BURST + i] & DBX_VALUE_MASK;
+		at[i] = rules_at(l->view, l->source[i], l->class_id[i]);
+		rte_prefetch0(at[i]);
+	}
+	dpk_for_each(i, lanes) {
+		l->set[i] = *at[i];
+		has |= (uint32_t)(l->set[i] != 0) << i;
+	}
+	return has;
+}
+
+/* For who counts. */
+static inline void fetch_sources(const struct dpk_looks *l, uint32_t lanes)
+{
+	dpk_for_each(i, lanes)
+		rte_prefetch0(&l->view->sources[l->source[i]]);
+}
+
+static uint32_t walk(struct dpk_looks *l, bool is_v6, uint32_t lanes)
+{
+	struct nodes src = first_word(src_of(l->view, is_v6), l->addr[0], l->found, lanes);
+	struct nodes dst =
+		first_word(dst_of(l->view, is_v6), l->addr[1], l->found + DPK_BURST, lanes);
+
+	climb(l, src, dst, find);
+	return find_rules(l, lanes);
+}
+
+static void verdicts(struct dpk_looks *l, uint32_t lanes)
+{
+	const struct dpk_view *v = l->view;
+
+	dpk_for_each(i, lanes) {
+		uint32_t outcome = l->set[i] & DBX_VALUE_MASK, port = l->port[i], s, b;
+
+		if (!is_leaf(l->set[i]) || outcome >= v->n_outcomes ||
+		    (port & 0xffff) == v->dns_port || port == v->tunnels[0] ||
+		    port == v->tunnels[1])
+			continue;
+		s = v->source_bits[l->source[i]];
+		l->verdict[i] = 2 * outcome + (s & DPK_B_DRY);
+		b = v->verdict_bits[l->verdict[i]];
+		l->bits[i] = b;
+		l->looked |= 1u << i;
+		l->ways |= (uint32_t)((s & DPK_B_WAY) != 0) << i;
+		l->wants |= (uint32_t)((s & b & DPK_B_WANTED) != 0) << i;
+		l->passes |= (uint32_t)((b & DPK_B_PASSES) != 0) << i;
+		l->told |= (uint32_t)((b & DPK_B_IS_TOLD) != 0) << i;
+	}
+}
+
+static uint32_t lanes_of_total(const struct dpk_looks *l, uint32_t lanes, uint32_t total,
+			       uint64_t *bytes)
+{
+	uint32_t same = 0;
+
+	dpk_for_each(i, lanes) {
+		uint32_t is_same = l->bits[i] >> DPK_B_TOTAL == total;
+
+		same |= is_same << i;
+		*bytes += l->bytes[i] & -is_same;
+	}
+	return same;
+}
+
+/* ---- 16 packets at a time ---- */
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define WIDE  __attribute__((target("avx512f")))
+#define WIDE  __attribute__((target("avx512f,bmi,bmi2")))
 #define LANES 16u
+#define HALF  (DPK_BURST / LANES)
 _Static_assert(DPK_BURST % LANES == 0, "whole steps");
+_Static_assert(DPK_NODE_KEYS == LANES, "a node is searched by one comparison");
 
-static WIDE inline __m512i key_of(const struct dpk_walk *w, unsigned int word, unsigned int at)
+static WIDE inline __m512i all_of(uint32_t v)
 {
-	return _mm512_load_si512((const void *)&w->key[word][at]);
+	return _mm512_set1_epi32((int)v);
 }
 
-static WIDE inline __m512i root_of(const struct dpk_trie *t, const struct dpk_walk *w,
-				   unsigned int at)
+static WIDE inline __m512i get(const uint32_t *v)
 {
-	return _mm512_i32gather_epi32(_mm512_srli_epi32(key_of(w, 0, at), 16), t->root, 4);
+	return _mm512_load_si512((const void *)v);
 }
 
-/* Of those that have not reached a leaf, whose bits are in *left. */
-static WIDE inline __m512i step(const struct dpk_trie *t, __m512i value, __m512i byte,
-				__mmask16 left)
+static WIDE inline void put(uint32_t *v, __m512i x)
 {
-	__m512i index = _mm512_add_epi32(_mm512_slli_epi32(value, 8), byte);
+	_mm512_store_si512((void *)v, x);
+}
 
+/* Of these, as a whole: what is read of it next would wait for a store of parts. */
+static WIDE inline void put_of(uint32_t *v, __mmask16 lanes, __m512i x)
+{
+	put(v, _mm512_mask_mov_epi32(get(v), lanes, x));
+}
+
+static WIDE inline uint32_t find_wide(const struct dpk_node *node, uint32_t key)
+{
+	__mmask16 le = _mm512_mask_cmple_epu32_mask(0xfffe, get(node->start), all_of(key));
+
+	return node->value[__builtin_popcount(le)];
+}
+
+static WIDE inline __mmask16 in_blocks(__m512i value)
+{
+	return _mm512_testn_epi32_mask(value, all_of(DBX_LEAF | DPK_NODE));
+}
+
+static WIDE inline __m512i root_wide(const struct dpk_trie *t, __m512i addr, __mmask16 m)
+{
+	return _mm512_mask_i32gather_epi32(all_of(DBX_LEAF), m, _mm512_srli_epi32(addr, 16),
+					   t->root, 4);
+}
+
+/* Often all of a side are at a leaf: a gather of none would take as long as one of all. */
+static WIDE inline __m512i step_wide(const struct dpk_trie *t, __m512i value, __m512i addr,
+				     unsigned int shift)
+{
+	__mmask16 left = in_blocks(value);
+	__m512i byte, index;
+
+	if (!left)
+		return value;
+	byte = _mm512_and_si512(_mm512_srli_epi32(addr, shift), all_of(255));
+	index = _mm512_add_epi32(_mm512_slli_epi32(value, 8), byte);
 	return _mm512_mask_i32gather_epi32(value, left, index, t->blocks, 4);
 }
 
-static WIDE inline __mmask16 left_of(__m512i value)
+/* Both sides and halves together: what they wait for, they wait for at once. */
+static WIDE void first_words_wide(struct dpk_looks *l, bool is_v6, uint32_t lanes)
 {
-	return _mm512_testn_epi32_mask(value, _mm512_set1_epi32((int)DBX_LEAF));
+	const struct dpk_trie *t[2] = {src_of(l->view, is_v6), dst_of(l->view, is_v6)};
+	__m512i addr[2][HALF], value[2][HALF];
+
+	for (unsigned int side = 0; side < 2; side++)
+		for (unsigned int h = 0; h < HALF; h++) {
+			addr[side][h] = get(&l->addr[side][h * LANES]);
+			value[side][h] =
+				root_wide(t[side], addr[side][h], (__mmask16)(lanes >> h * LANES));
+		}
+	for (unsigned int level = 1; level <= LEVELS; level++)
+		for (unsigned int side = 0; side < 2; side++)
+			for (unsigned int h = 0; h < HALF; h++)
+				value[side][h] = step_wide(t[side], value[side][h], addr[side][h],
+							   8 * (LEVELS - level));
+	for (unsigned int side = 0; side < 2; side++)
+		for (unsigned int h = 0; h < HALF; h++)
+			put(&l->found[side * DPK_BURST + h * LANES], value[side][h]);
 }
 
-static WIDE inline __m512i byte_of(const struct dpk_walk *w, unsigned int level, unsigned int at)
+static WIDE inline struct nodes nodes_of(const uint32_t *found, uint32_t lanes)
 {
-	__m512i word = key_of(w, word_of(level), at);
+	struct nodes n = {0, 0};
 
-	return _mm512_and_si512(_mm512_srl_epi32(word, _mm_cvtsi32_si128((int)shift_of(level))),
-				_mm512_set1_epi32(255));
+	for (unsigned int at = 0; at < DPK_BURST; at += LANES) {
+		__m512i value = get(&found[at]);
+		__m512i kind = _mm512_and_si512(value, all_of(DBX_LEAF | DPK_NODE));
+
+		n.lanes |= (uint32_t)_mm512_cmpeq_epi32_mask(kind, all_of(DPK_NODE)) << at;
+		n.tables |= (uint32_t)_mm512_test_epi32_mask(value, all_of(DPK_NODE_TABLE)) << at;
+	}
+	n.lanes &= lanes;
+	return n;
 }
 
-/* As fetch_rules() and find_rules(). */
-static WIDE inline void rules_wide(const struct dpk_view *v, __m512i source, __m512i class_id,
-				   uint32_t *rules)
+/* As find_rules(), of 16 from `at` on. What is found of packets of the other family stays. */
+static WIDE inline __mmask16 rules_wide(struct dpk_looks *l, unsigned int at, __mmask16 lanes)
 {
-	const __m512i mask = _mm512_set1_epi32((int)DBX_VALUE_MASK);
-	const __m512i no_row = _mm512_set1_epi32((int)DPK_NO_ROW);
-	__m512i row, rule;
-	__mmask16 has;
+	const struct dpk_view *v = l->view;
+	const __m512i mask = all_of(DBX_VALUE_MASK), no_row = all_of(DPK_NO_ROW);
+	__m512i source = _mm512_and_si512(get(&l->found[at]), mask);
+	__m512i class_id = _mm512_and_si512(get(&l->found[DPK_BURST + at]), mask), row, set;
+	__mmask16 has = lanes;
 
-	source = _mm512_sub_epi32(_mm512_and_si512(source, mask), _mm512_set1_epi32(1));
-	class_id = _mm512_and_si512(class_id, mask);
-	has = _mm512_cmplt_epu32_mask(source, _mm512_set1_epi32((int)v->n_bindings)) &
-	      _mm512_cmplt_epu32_mask(class_id, _mm512_set1_epi32((int)v->hdr->n_classes));
+	source = _mm512_sub_epi32(source, all_of(1));
+	has &= _mm512_cmplt_epu32_mask(source, all_of(v->n_bindings));
+	has &= _mm512_cmplt_epu32_mask(class_id, all_of(v->hdr->n_classes));
 	row = _mm512_mask_i32gather_epi32(no_row, has, source, v->rows, 4);
 	has &= _mm512_cmpneq_epi32_mask(row, no_row);
-	rule = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), has,
-					   _mm512_add_epi32(row, class_id), v->rules, 4);
-	_mm512_storeu_si512(rules, rule);
+	set = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), has,
+					  _mm512_add_epi32(row, class_id), v->rules, 4);
+	put_of(&l->source[at], lanes, source);
+	put_of(&l->class_id[at], lanes, class_id);
+	put_of(&l->set[at], lanes, set);
+	return _mm512_test_epi32_mask(set, set);
 }
 
-/* All of both tables a step at a time: what they wait for, they wait for together. */
-static WIDE void walk_wide(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
-			   struct dpk_walk *by_dst, uint32_t *rules)
+static WIDE uint32_t walk_wide(struct dpk_looks *l, bool is_v6, uint32_t lanes)
 {
-	const struct dpk_trie *src = src_of(v, is_v6), *dst = dst_of(v, is_v6);
-	const unsigned int n_levels = levels_of(is_v6);
-	__m512i s0 = root_of(src, by_src, 0), s1 = root_of(src, by_src, LANES);
-	__m512i d0 = root_of(dst, by_dst, 0), d1 = root_of(dst, by_dst, LANES);
+	uint32_t has = 0;
 
-	for (unsigned int level = 0; level < n_levels; level++) {
-		__mmask16 ls0 = left_of(s0), ls1 = left_of(s1), ld0 = left_of(d0),
-			  ld1 = left_of(d1);
+	first_words_wide(l, is_v6, lanes);
+	if (is_v6)
+		climb(l, nodes_of(l->found, lanes), nodes_of(l->found + DPK_BURST, lanes),
+		      find_wide);
+	for (unsigned int at = 0; at < DPK_BURST; at += LANES)
+		has |= (uint32_t)rules_wide(l, at, (__mmask16)(lanes >> at)) << at;
+	fetch_sources(l, has);
+	return has;
+}
 
-		if (!(ls0 | ls1 | ld0 | ld1))
-			break;
-		if (ls0)
-			s0 = step(src, s0, byte_of(by_src, level, 0), ls0);
-		if (ls1)
-			s1 = step(src, s1, byte_of(by_src, level, LANES), ls1);
-		if (ld0)
-			d0 = step(dst, d0, byte_of(by_dst, level, 0), ld0);
-		if (ld1)
-			d1 = step(dst, d1, byte_of(by_dst, level, LANES), ld1);
+static WIDE void ports_wide(struct dpk_looks *l, uint32_t lanes)
+{
+	climb_ports(l, nodes_of(l->set, lanes), find_wide);
+}
+
+/* Those whose outcome is all that there is to be asked. */
+static WIDE inline __mmask16 plain_wide(const struct dpk_view *v, __m512i set, __m512i outcome,
+					__m512i port, __mmask16 m)
+{
+	m = _mm512_mask_test_epi32_mask(m, set, all_of(DBX_LEAF));
+	m = _mm512_mask_cmplt_epu32_mask(m, outcome, all_of(v->n_outcomes));
+	m = _mm512_mask_cmpneq_epi32_mask(m, _mm512_and_si512(port, all_of(0xffff)),
+					  all_of(v->dns_port));
+	m = _mm512_mask_cmpneq_epi32_mask(m, port, all_of(v->tunnels[0]));
+	return _mm512_mask_cmpneq_epi32_mask(m, port, all_of(v->tunnels[1]));
+}
+
+/* As verdicts(). */
+static WIDE void verdicts_wide(struct dpk_looks *l, uint32_t lanes)
+{
+	const struct dpk_view *v = l->view;
+
+	for (unsigned int at = 0; at < DPK_BURST; at += LANES) {
+		__m512i set = get(&l->set[at]), outcome, s, b;
+		__mmask16 m = (__mmask16)(lanes >> at);
+
+		outcome = _mm512_and_si512(set, all_of(DBX_VALUE_MASK));
+		m = plain_wide(v, set, outcome, get(&l->port[at]), m);
+		s = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), m, get(&l->source[at]),
+						v->source_bits, 4);
+		outcome = _mm512_add_epi32(_mm512_slli_epi32(outcome, 1),
+					   _mm512_and_si512(s, all_of(DPK_B_DRY)));
+		b = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), m, outcome, v->verdict_bits,
+						4);
+		put(&l->verdict[at], outcome);
+		put(&l->bits[at], b);
+		l->looked |= (uint32_t)m << at;
+		l->ways |= (uint32_t)_mm512_test_epi32_mask(s, all_of(DPK_B_WAY)) << at;
+		s = _mm512_and_si512(s, b);
+		l->wants |= (uint32_t)_mm512_test_epi32_mask(s, all_of(DPK_B_WANTED)) << at;
+		l->passes |= (uint32_t)_mm512_test_epi32_mask(b, all_of(DPK_B_PASSES)) << at;
+		l->told |= (uint32_t)_mm512_test_epi32_mask(b, all_of(DPK_B_IS_TOLD)) << at;
 	}
-	_mm512_store_si512((void *)&by_src->value[0], s0);
-	_mm512_store_si512((void *)&by_src->value[LANES], s1);
-	_mm512_store_si512((void *)&by_dst->value[0], d0);
-	_mm512_store_si512((void *)&by_dst->value[LANES], d1);
-	rules_wide(v, s0, d0, rules);
-	rules_wide(v, s1, d1, rules + LANES);
+}
+
+static WIDE uint32_t total_wide(const struct dpk_looks *l, uint32_t lanes, uint32_t total,
+				uint64_t *bytes)
+{
+	uint32_t same = 0;
+
+	for (unsigned int at = 0; at < DPK_BURST; at += LANES) {
+		__m512i of = _mm512_srli_epi32(get(&l->bits[at]), DPK_B_TOTAL);
+		__mmask16 m =
+			_mm512_mask_cmpeq_epi32_mask((__mmask16)(lanes >> at), of, all_of(total));
+
+		same |= (uint32_t)m << at;
+		*bytes += (uint32_t)_mm512_mask_reduce_add_epi32(m, get(&l->bytes[at]));
+	}
+	return same;
 }
 
 static bool can_be_wide(void)
 {
-	return __builtin_cpu_supports("avx512f");
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("bmi2");
 }
 #else
-static void walk_wide(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
-		      struct dpk_walk *by_dst, uint32_t *rules)
+#define walk_wide     walk
+#define verdicts_wide verdicts
+#define total_wide    lanes_of_total
+
+static void ports_wide(struct dpk_looks *l, uint32_t lanes)
 {
-	walk(v, is_v6, by_src, by_dst, rules, DPK_BURST);
+	climb_ports(l, nodes_among(l->set, lanes), find);
 }
 
 static bool can_be_wide(void)
@@ -257,11 +377,31 @@ bool dpk_walk_wide(bool on)
 	return is_wide;
 }
 
-void dpk_walk(const struct dpk_view *v, bool is_v6, struct dpk_walk *by_src,
-	      struct dpk_walk *by_dst, uint32_t rules[DPK_BURST], unsigned int n)
+uint32_t dpk_walk(struct dpk_looks *l, bool is_v6, uint32_t lanes)
+{
+	return is_wide ? walk_wide(l, is_v6, lanes) : walk(l, is_v6, lanes);
+}
+
+void dpk_walk_ports(struct dpk_looks *l, uint32_t lanes)
 {
 	if (is_wide)
-		walk_wide(v, is_v6, by_src, by_dst, rules);
+		ports_wide(l, lanes);
 	else
-		walk(v, is_v6, by_src, by_dst, rules, n);
+		climb_ports(l, nodes_among(l->set, lanes), find);
+}
+
+void dpk_walk_verdicts(struct dpk_looks *l, uint32_t lanes)
+{
+	if (is_wide)
+		verdicts_wide(l, lanes);
+	else
+		verdicts(l, lanes);
+}
+
+uint32_t dpk_walk_total(const struct dpk_looks *l, uint32_t lanes, uint32_t *total, uint64_t *bytes)
+{
+	*total = l->bits[dpk_lowest(lanes)] >> DPK_B_TOTAL;
+	*bytes = 0;
+	return is_wide ? total_wide(l, lanes, *total, bytes)
+		       : lanes_of_total(l, lanes, *total, bytes);
 }
