@@ -154,9 +154,9 @@ static uint32_t lanes_of_total(const struct dpk_looks *l, uint32_t lanes, uint32
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define WIDE  __attribute__((target("avx512f,bmi,bmi2")))
-#define LANES 16u
-#define HALF  (DPK_BURST / LANES)
+#define WIDE   __attribute__((target("avx512f,bmi,bmi2")))
+#define LANES  16u
+#define HALVES (DPK_BURST / LANES)
 _Static_assert(DPK_BURST % LANES == 0, "whole steps");
 _Static_assert(DPK_NODE_KEYS == LANES, "a node is searched by one comparison");
 
@@ -217,21 +217,21 @@ static WIDE inline __m512i step_wide(const struct dpk_trie *t, __m512i value, __
 static WIDE void first_words_wide(struct dpk_looks *l, bool is_v6, uint32_t lanes)
 {
 	const struct dpk_trie *t[2] = {src_of(l->view, is_v6), dst_of(l->view, is_v6)};
-	__m512i addr[2][HALF], value[2][HALF];
+	__m512i addr[2][HALVES], value[2][HALVES];
 
 	for (unsigned int side = 0; side < 2; side++)
-		for (unsigned int h = 0; h < HALF; h++) {
+		for (unsigned int h = 0; h < HALVES; h++) {
 			addr[side][h] = get(&l->addr[side][h * LANES]);
 			value[side][h] =
 				root_wide(t[side], addr[side][h], (__mmask16)(lanes >> h * LANES));
 		}
 	for (unsigned int level = 1; level <= LEVELS; level++)
 		for (unsigned int side = 0; side < 2; side++)
-			for (unsigned int h = 0; h < HALF; h++)
+			for (unsigned int h = 0; h < HALVES; h++)
 				value[side][h] = step_wide(t[side], value[side][h], addr[side][h],
 							   8 * (LEVELS - level));
 	for (unsigned int side = 0; side < 2; side++)
-		for (unsigned int h = 0; h < HALF; h++)
+		for (unsigned int h = 0; h < HALVES; h++)
 			put(&l->found[side * DPK_BURST + h * LANES], value[side][h]);
 }
 
