@@ -9,34 +9,14 @@ one that was due. Every hundredth apply is the range file, which is deleted agai
 read anew by all the others.
 """
 import gzip
-import http.client
 import json
 import os
-import socket
 import sys
 import time
 
-OURS = "/api/2.0/dbx-egress"
+from daemon_api import OURS, Daemon
+
 VENDOR = "/api/2.0/accounts/7c1e2c52-90a1-4b7e-9f0e-3d2b6a8f1c44"
-
-
-class Daemon(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
-
-    def ask(self, due, method, path, body=None):
-        self.request(method, path, body)
-        answer = self.getresponse()
-        text = answer.read()
-        if answer.status != due:
-            sys.exit(f"{method} {path}: {answer.status}, due was {due}: {text[:500]}")
-        return json.loads(text) if answer.getheader("Content-Type") == "application/json" else text
 
 
 def read(path):

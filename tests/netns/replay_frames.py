@@ -9,14 +9,14 @@ from there to the given destination; prints how many there are. Frames that the 
 are left out. send waits behind each ROOM frames until the daemon whose socket this is has counted them
 all, and prints how many it has sent.
 """
-import http.client
 import ipaddress
-import json
 import os
 import socket
 import struct
 import sys
 import time
+
+from daemon_api import OURS, Daemon
 
 FRAME_MIN, FRAME_MAX = 14, 1514
 
@@ -60,11 +60,7 @@ def gather(out, source4, source6, dest4, dest6, *paths):
 
 def counted(api):
     """Packets that the daemon behind this socket says were judged."""
-    c = http.client.HTTPConnection("localhost", timeout=10)
-    c.sock = socket.socket(socket.AF_UNIX)
-    c.sock.connect(api)
-    c.request("GET", "/api/2.0/dbx-egress/stats")
-    return sum(r["packets"] for r in json.load(c.getresponse())["rows"])
+    return sum(r["packets"] for r in Daemon(api).ask(200, "GET", f"{OURS}/stats")["rows"])
 
 
 def send(device, path, room="0", api=None):
