@@ -429,26 +429,24 @@ static int fill_trie(struct maker *m, const uint32_t *root)
 
 /* ---- */
 
-/* What lcores read is moved to where huge pages are. */
+/* What lcores read is moved to where huge pages are; of nothing, nothing is left. */
 static int settle(void **at, size_t n_bytes)
 {
-	void *v = dpk_memory_get(n_bytes);
+	void *v = n_bytes ? dpk_memory_get(n_bytes) : NULL;
 
 	if (v)
 		memcpy(v, *at, n_bytes);
 	free(*at);
 	*at = v;
-	return v ? 0 : -ENOMEM;
+	return v || !n_bytes ? 0 : -ENOMEM;
 }
 
 static int settle_nodes(struct dpk_nodes *nodes)
 {
 	int rc = settle((void **)&nodes->v, nodes->n * sizeof(*nodes->v));
 
-	if (nodes->n_ranges) {
-		rc |= settle((void **)&nodes->ranges, nodes->n_ranges * sizeof(*nodes->ranges));
-		rc |= settle((void **)&nodes->cells, nodes->n_cells * sizeof(*nodes->cells));
-	}
+	rc |= settle((void **)&nodes->ranges, nodes->n_ranges * sizeof(*nodes->ranges));
+	rc |= settle((void **)&nodes->cells, nodes->n_cells * sizeof(*nodes->cells));
 	return rc ? -ENOMEM : 0;
 }
 
