@@ -87,45 +87,33 @@ struct dpk_owing {
 	struct dpk_owed v[DPK_OWED_MAX];
 };
 
-/* 0, or -E2BIG: there are as many rows as may be, and none is of this key. */
-static __always_inline int dpk_rows_put(struct dpk_rows *t, const struct dpk_owed *o)
+/* What is not in a row, since there are as many as may be and none is of this key, is added to unkeyed. */
+static __always_inline void dpk_rows_put(struct dpk_rows *t, struct dbx_counter *unkeyed,
+					 const struct dpk_owed *o)
 {
 	struct dpk_row *r = dpk_row_of(t, o->key, o->hash);
+	struct dbx_counter *to = &r->value;
 
-	if (!r->is_used) {
-		if (t->n == t->max)
-			return -E2BIG;
-		t->n++;
-		memcpy(&r->key, o->key, sizeof(r->key));
-		r->value = o->value;
-		__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
-		return 0;
+	if (__builtin_expect(!r->is_used, 0)) {
+		if (t->n < t->max) {
+			t->n++;
+			memcpy(&r->key, o->key, sizeof(r->key));
+			r->value = o->value;
+			__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
+			return;
+		}
+		to = unkeyed;
 	}
-	r->value.packets += o->value.packets;
-	r->value.bytes += o->value.bytes;
-	return 0;
+	to->packets += o->value.packets;
+	to->bytes += o->value.bytes;
 }
 
-/* What is not in a row is added to unkeyed. */
 static inline void dpk_rows_pay(struct dpk_rows *t, struct dpk_owing *o,
 				struct dbx_counter *unkeyed)
 {
-	for (dbx_u32 i = 0; i < o->n; i++) {
-		if (!dpk_rows_put(t, &o->v[i]))
-			continue;
-		unkeyed->packets += o->v[i].value.packets;
-		unkeyed->bytes += o->v[i].value.bytes;
-	}
+	for (dbx_u32 i = 0; i < o->n; i++)
+		dpk_rows_put(t, unkeyed, &o->v[i]);
 	o->n = 0;
-}
-
-/* One more row that is owed to; its value is the caller's to write. */
-static __always_inline struct dpk_owed *dpk_rows_next_owed(struct dpk_rows *t, struct dpk_owing *o,
-							   struct dbx_counter *unkeyed)
-{
-	if (o->n == DPK_OWED_MAX)
-		dpk_rows_pay(t, o, unkeyed);
-	return &o->v[o->n++];
 }
 
 /* Of one more packet, to be added to. */
@@ -133,8 +121,11 @@ static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, stru
 							struct dbx_counter *unkeyed,
 							const struct dbx_counter_key *k)
 {
-	struct dpk_owed *v = dpk_rows_next_owed(t, o, unkeyed);
+	struct dpk_owed *v;
 
+	if (o->n == DPK_OWED_MAX)
+		dpk_rows_pay(t, o, unkeyed);
+	v = &o->v[o->n++];
 	memcpy(v->key, k, sizeof(v->key));
 	v->value = (struct dbx_counter){0, 0};
 	v->hash = dpk_row_hash(v->key[0], dpk_row_hash_part(v->key[1], v->key[2]));
@@ -146,19 +137,6 @@ static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, stru
 static __always_inline dbx_u64 dpk_key_word(dbx_u8 reason, dbx_u8 verdict, dbx_u8 path)
 {
 	return (dbx_u64)reason | (dbx_u64)verdict << 16 | (dbx_u64)path << 24;
-}
-
-/* One more packet of a key whose row was asked for before. */
-static __always_inline void dpk_rows_add(struct dpk_rows *t, struct dbx_counter *unkeyed,
-					 dbx_u64 workspace_id, dbx_u64 rule_uid, dbx_u64 key_word,
-					 dbx_u32 hash, dbx_u32 bytes)
-{
-	const struct dpk_owed o = {{workspace_id, rule_uid, key_word}, hash, {1, bytes}};
-
-	if (dpk_rows_put(t, &o)) {
-		unkeyed->packets++;
-		unkeyed->bytes += bytes;
-	}
 }
 
 /* Row *at, or the next one that is in use; 0 = there is none. */

@@ -357,18 +357,20 @@ void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash,
 	struct dpk_core_stats *stats = dpk_core_stats(core);
 	const struct dpk_image *image = dpk_core_begin(core, now_ns);
 	struct dpk_looks looks;
+	unsigned int n_go_on;
 	uint32_t left;
 
 	dpk_core_port(core, port_hash);
 	take_frames(m, n, &looks);
 	dpk_look_up(image, &looks, n);
 	left = judge_quickly(core, ifindex, &looks, n, out, seen);
-	stats->dropped += n - (unsigned int)__builtin_popcount(~left & looks.passes);
+	n_go_on = (unsigned int)__builtin_popcount(~left & looks.passes);
 	dpk_for_each(i, left) {
 		if (ifindex) /* else it came by no interface that is known */
 			judge(core, ifindex, m[i], &looks, i, &out[i], seen ? &seen[i] : NULL);
-		stats->dropped -= out[i].way != DPK_DROP;
+		n_go_on += out[i].way != DPK_DROP;
 	}
+	stats->dropped += n - n_go_on;
 	dpk_core_watch(core, NULL);
 	stats->packets += n;
 	stats->generation = image ? dpk_image_header(image)->generation : 0;

@@ -122,9 +122,8 @@ static __always_inline __u32 all_wrong(const struct dpk_looks *l, __u32 bits)
 {
 	__u32 wrong = 0;
 
-	dpk_for_each(i, bits) {
+	dpk_for_each(i, bits)
 		wrong |= (__u32)!came_right(source_of(l, i), l->frame[i]) << i;
-	}
 	return wrong;
 }
 
@@ -146,9 +145,13 @@ static __always_inline void count_rows(struct dpk_core *core, const struct dpk_l
 	dpk_for_each(i, bits) {
 		const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
 
-		dpk_rows_add(&core->rows, &core->totals[DBX_TOTAL_UNKEYED],
-			     source_of(l, i)->workspace_id, v->rule_uid, v->key, hash[i],
-			     l->bytes[i]);
+		const struct dpk_owed o = {
+			.key = {source_of(l, i)->workspace_id, v->rule_uid, v->key},
+			.hash = hash[i],
+			.value = {1, l->bytes[i]},
+		};
+
+		dpk_rows_put(&core->rows, &core->totals[DBX_TOTAL_UNKEYED], &o);
 	}
 }
 

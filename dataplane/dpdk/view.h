@@ -41,11 +41,12 @@ struct dpk_verdict {
  */
 #define DPK_B_DRY 1u /* of a source: in dry-run, the number of a verdict's form */
 #define DPK_B_MARK(k) \
-	(0x10u << (k))       /* a source: has a mark of this kind, 0 .. 2; a verdict: needs it */
-#define DPK_B_REJECT  0x100u /* a source: denials may be answered; a verdict: is a denial */
-#define DPK_B_QUOTA   0x200u /* a source: has one; each verdict */
-#define DPK_B_MORE    0x400u /* each source; a verdict: is not done when that is known */
-#define DPK_B_WANTED  0x770u
+	(0x10u << (k))      /* a source: has a mark of this kind, 0 .. 2; a verdict: needs it */
+#define DPK_B_REJECT 0x100u /* a source: denials may be answered; a verdict: is a denial */
+#define DPK_B_QUOTA  0x200u /* a source: has one; each verdict */
+#define DPK_B_MORE   0x400u /* each source; a verdict: is not done when that is known */
+#define DPK_B_WANTED \
+	(DPK_B_MARK(0) | DPK_B_MARK(1) | DPK_B_MARK(2) | DPK_B_REJECT | DPK_B_QUOTA | DPK_B_MORE)
 #define DPK_B_WAY     0x800u  /* a source: its frames must come by one way */
 #define DPK_B_PASSES  0x1000u /* a verdict: it does; so does one of dry-run */
 #define DPK_B_IS_TOLD 0x2000u /* a verdict: people hear of it, unless the image is quiet */

@@ -28,9 +28,10 @@ static inline const struct dpk_trie *dst_of(const struct dpk_view *v, bool is_v6
 
 /* ---- any processor ---- */
 
-static inline bool is_leaf(uint32_t value)
+/* Whether it goes on in a block. */
+static inline uint32_t is_block(uint32_t value)
 {
-	return value & DBX_LEAF;
+	return !(value & (DBX_LEAF | DPK_NODE));
 }
 
 static uint32_t step(const struct dpk_trie *t, const uint32_t *addr, uint32_t *found,
@@ -45,7 +46,7 @@ static uint32_t step(const struct dpk_trie *t, const uint32_t *addr, uint32_t *f
 	}
 	dpk_for_each(i, lanes) {
 		found[i] = *at[i];
-		left |= (uint32_t) !(found[i] & (DBX_LEAF | DPK_NODE)) << i;
+		left |= is_block(found[i]) << i;
 	}
 	return left;
 }
@@ -60,7 +61,7 @@ static struct nodes first_word(const struct dpk_trie *t, const uint32_t *addr, u
 		rte_prefetch0(&t->root[addr[i] >> 16]);
 	dpk_for_each(i, lanes) {
 		found[i] = t->root[addr[i] >> 16];
-		left |= (uint32_t) !(found[i] & (DBX_LEAF | DPK_NODE)) << i;
+		left |= is_block(found[i]) << i;
 	}
 	for (unsigned int shift = 8 * (LEVELS - 1); left; shift -= 8)
 		left = step(t, addr, found, left, shift);
@@ -119,7 +120,7 @@ static void verdicts(struct dpk_looks *l, uint32_t lanes)
 	dpk_for_each(i, lanes) {
 		uint32_t outcome = l->set[i] & DBX_VALUE_MASK, port = l->port[i], s, b;
 
-		if (!is_leaf(l->set[i]) || outcome >= v->n_outcomes ||
+		if (!(l->set[i] & DBX_LEAF) || outcome >= v->n_outcomes ||
 		    (port & 0xffff) == v->dns_port || port == v->tunnels[0] ||
 		    port == v->tunnels[1])
 			continue;
