@@ -236,57 +236,61 @@ static bool fits_nodes(const struct span *v, uint32_t n, const struct dpk_range 
 }
 
 /*
- * As few parts as have no more spans each than fit in a node, but not many times as many as there are spans.
- * false: there is no such range, what is before it is not what is behind.
+ * For n > 2 spans: as few parts as have no more spans each than fit in a node, but not many times as many as
+ * there are spans.
  */
-static bool find_range(const struct span *v, uint32_t n, struct dpk_range *r)
+static struct dpk_range find_range(const struct span *v, uint32_t n)
 {
 	const uint32_t lo = v[1].start, hi = v[n - 1].start;
+	struct dpk_range r = {0};
 	uint32_t shift = 0;
 
-	if (v[0].value != v[n - 1].value || hi <= lo)
-		return false;
 	while ((hi - lo) >> shift > n)
 		shift++;
 	do {
-		r->shift = shift;
-		r->base = lo >> shift << shift;
-		r->n = ((hi - 1 - r->base) >> shift) + 1;
-	} while (!fits_nodes(v, n, r) && shift-- && (hi - lo) >> shift <= (uint64_t)PARTS_MAX * n);
-	return true;
+		r.shift = shift;
+		r.base = lo >> shift << shift;
+		r.n = ((hi - 1 - r.base) >> shift) + 1;
+	} while (!fits_nodes(v, n, &r) && shift-- && (hi - lo) >> shift <= (uint64_t)PARTS_MAX * n);
+	return r;
 }
 
-static uint32_t range_of(struct maker *m, const struct span *v, uint32_t n, unsigned int word,
-			 struct dpk_range r)
+/* What is before a range, and what is behind it. */
+static uint32_t ends_of(struct maker *m, const struct span *v, uint32_t n, unsigned int word)
+{
+	const struct span ends[2] = {v[0], v[n - 1]};
+
+	return run_of(m, ends, ends[0].value == ends[1].value ? 1 : 2, word);
+}
+
+static uint32_t range_of(struct maker *m, const struct span *v, uint32_t n, unsigned int word)
 {
 	const uint32_t k = m->nodes->n_ranges;
-	uint32_t at = 0;
+	struct dpk_range r = find_range(v, n);
+	uint32_t at = 0, entry;
 
 	r.first = m->nodes->n_cells;
 	if (k > DPK_NODE_INDEX || !new_range(m->nodes, r))
 		return node_of(m, v, n, word);
-	for (uint32_t i = 0; i <= r.n; i++) {
+	for (uint32_t i = 0; i < r.n; i++) {
 		uint64_t lo = r.base + ((uint64_t)i << r.shift), hi = lo + (1ull << r.shift);
-		uint32_t n_spans = i < r.n ? spans_of(v, n, lo, hi, &at) : 1, entry;
-		const struct span *from = i < r.n ? v + at : v;
+		uint32_t n_spans = spans_of(v, n, lo, hi, &at);
 
 		/* all in one part: no range parts them */
-		entry = n_spans == n ? node_of(m, from, n, word) : run_of(m, from, n_spans, word);
+		entry = n_spans == n ? node_of(m, v, n, word) : run_of(m, v + at, n_spans, word);
 		m->nodes->cells[r.first + i] = entry; /* whose making may move the cells */
 	}
+	entry = ends_of(m, v, n, word);
+	m->nodes->cells[r.first + r.n] = entry;
 	return DPK_NODE | DPK_NODE_TABLE | word << DPK_NODE_SHIFT | k;
 }
 
 /* n > 0 spans of a word: a value, or what it is searched in. */
 static uint32_t run_of(struct maker *m, const struct span *v, uint32_t n, unsigned int word)
 {
-	struct dpk_range r = {0};
-
 	if (n == 1)
 		return value_of(m, v->value, word);
-	if (n > DPK_NODE_KEYS && find_range(v, n, &r))
-		return range_of(m, v, n, word, r);
-	return node_of(m, v, n, word);
+	return n > DPK_NODE_KEYS ? range_of(m, v, n, word) : node_of(m, v, n, word);
 }
 
 /* 0: there is no room. */
