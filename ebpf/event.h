@@ -211,12 +211,6 @@ __attribute__((noinline)) int event_join(const struct dbx_result *res, const str
 	return 0;
 }
 
-/* Whether event_join() would do no more than count the packet as lost: known without a look at a slot. */
-static __always_inline int event_is_lost(const struct dbx_pace *p, __u32 hash)
-{
-	return p->tags[event_slot(hash)] != event_tag(hash) && p->n - p->base >= DBX_PACE_EVENTS;
-}
-
 __attribute__((noinline)) int event_tell(const struct dbx_result *res, const struct dbx_pkt *pkt,
 					 __u32 ifindex, __u32 bytes, __u32 hash)
 {

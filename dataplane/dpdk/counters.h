@@ -16,8 +16,11 @@
 struct dpk_row {
 	struct dbx_counter_key key;
 	struct dbx_counter value;
+	/* a short form of the key, which holds as long as nobody else has this serial number: dpk_rows_hit() */
+	dbx_u64 serial, tag;
 	dbx_u32 is_used;
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct dpk_row) == 64, "a cache line");
 
 struct dpk_rows {
 	struct dpk_row *v;
@@ -43,15 +46,22 @@ static inline void dpk_rows_close(struct dpk_rows *t)
 /* The key as words: what was just written in parts is slow to be read as a whole. */
 #define DPK_KEY_WORDS (sizeof(struct dbx_counter_key) / sizeof(dbx_u64))
 
-/* Of the words behind the first one, which is the workspace. */
-static __always_inline dbx_u64 dpk_row_hash_part(dbx_u64 w1, dbx_u64 w2)
+/* Two numbers make a hash: of the first word, which is the workspace, and of those behind it. */
+static __always_inline dbx_u32 dpk_hash_workspace(dbx_u64 w0)
 {
-	return (w1 << 31 | w1 >> 33) ^ w2 * 0x9e3779b97f4a7c15ull;
+	return (dbx_u32)(w0 * 0xff51afd7ed558ccdull >> 32);
 }
 
-static __always_inline dbx_u32 dpk_row_hash(dbx_u64 w0, dbx_u64 part)
+static __always_inline dbx_u32 dpk_hash_rest(dbx_u64 w1, dbx_u64 w2)
 {
-	return (dbx_u32)((w0 ^ part) * 0xff51afd7ed558ccdull >> 32);
+	dbx_u64 h = (w1 << 31 | w1 >> 33) ^ w2 * 0x9e3779b97f4a7c15ull;
+
+	return (dbx_u32)(h * 0xff51afd7ed558ccdull >> 32);
+}
+
+static __always_inline dbx_u32 dpk_row_hash(const dbx_u64 key[DPK_KEY_WORDS])
+{
+	return dpk_hash_workspace(key[0]) ^ dpk_hash_rest(key[1], key[2]);
 }
 
 /* The key's row, or the free one where it belongs: half of all rows are free. */
@@ -71,6 +81,28 @@ static __always_inline struct dpk_row *dpk_row_of(const struct dpk_rows *t,
 	}
 }
 
+/* As readers see it: each word as a whole. */
+static __always_inline void dpk_row_add(struct dbx_counter *c, dbx_u64 packets, dbx_u64 bytes)
+{
+	__atomic_store_n(&c->packets, c->packets + packets, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->bytes, c->bytes + bytes, __ATOMIC_RELAXED);
+}
+
+/*
+ * A packet is counted in the row that has this tag, if that is where the hash says; else false. A tag stands
+ * for a key of whoever has this serial number, which is not 0.
+ */
+static __always_inline int dpk_rows_hit(const struct dpk_rows *t, dbx_u32 hash, dbx_u64 serial,
+					dbx_u64 tag, dbx_u64 bytes)
+{
+	struct dpk_row *r = &t->v[hash & t->mask];
+
+	if (__builtin_expect((r->serial ^ serial) | (r->tag ^ tag), 0))
+		return 0;
+	dpk_row_add(&r->value, 1, bytes);
+	return 1;
+}
+
 /*
  * What the packets of a burst add, kept until all of them are judged: by then the rows, which are in no
  * cache where there are many, have been fetched.
@@ -87,9 +119,12 @@ struct dpk_owing {
 	struct dpk_owed v[DPK_OWED_MAX];
 };
 
-/* What is not in a row, since there are as many as may be and none is of this key, is added to unkeyed. */
-static __always_inline void dpk_rows_put(struct dpk_rows *t, struct dbx_counter *unkeyed,
-					 const struct dpk_owed *o)
+/*
+ * Returns the row. NULL: it is not in a row, since there are as many as may be and none is of this key; it
+ * was added to unkeyed.
+ */
+static __always_inline struct dpk_row *dpk_rows_put(struct dpk_rows *t, struct dbx_counter *unkeyed,
+						    const struct dpk_owed *o)
 {
 	struct dpk_row *r = dpk_row_of(t, o->key, o->hash);
 	struct dbx_counter *to = &r->value;
@@ -100,12 +135,12 @@ static __always_inline void dpk_rows_put(struct dpk_rows *t, struct dbx_counter 
 			memcpy(&r->key, o->key, sizeof(r->key));
 			r->value = o->value;
 			__atomic_store_n(&r->is_used, 1, __ATOMIC_RELEASE);
-			return;
+			return r;
 		}
 		to = unkeyed;
 	}
-	to->packets += o->value.packets;
-	to->bytes += o->value.bytes;
+	dpk_row_add(to, o->value.packets, o->value.bytes);
+	return to == unkeyed ? NULL : r;
 }
 
 static inline void dpk_rows_pay(struct dpk_rows *t, struct dpk_owing *o,
@@ -128,7 +163,7 @@ static __always_inline struct dbx_counter *dpk_rows_owe(struct dpk_rows *t, stru
 	v = &o->v[o->n++];
 	memcpy(v->key, k, sizeof(v->key));
 	v->value = (struct dbx_counter){0, 0};
-	v->hash = dpk_row_hash(v->key[0], dpk_row_hash_part(v->key[1], v->key[2]));
+	v->hash = dpk_row_hash(v->key);
 	__builtin_prefetch(&t->v[v->hash & t->mask], 1);
 	return &v->value;
 }

@@ -22,7 +22,6 @@
 #include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 
-#include "dataplane/dpdk/walk.h"
 #include "dbx/hello.h"
 #include "dbx/shim.h"
 
@@ -86,7 +85,7 @@ int dpk_pipe_open(struct dpk_pipe **out, const struct dpk_pipe_opts *o)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	dpk_walk_wide(true);
+	dpk_look_wide(true);
 	p->sh.n_cores = o->n_cores;
 	p->sh.wake_fd = -1;
 	n_bytes = rte_rcu_qsbr_get_memsize(o->n_cores + 1);
@@ -321,7 +320,6 @@ static void take_frames(struct rte_mbuf **m, unsigned int n, struct dpk_looks *l
 		l->bytes[i] = m[i]->data_len;
 		rte_prefetch0(l->frame[i]);
 		/* where the transport header of IPv6 goes on, if the frame does */
-		rte_prefetch0(l->frame[i] + (m[i]->data_len > 64 ? 64 : 0));
 	}
 }
 
@@ -337,18 +335,18 @@ static void judge(struct dpk_core *core, uint32_t ifindex, struct rte_mbuf *m,
 }
 
 /* Those of which nothing but the verdict is wanted; returns the others. */
-static uint32_t judge_quickly(struct dpk_core *core, uint32_t ifindex, struct dpk_looks *l,
+static uint64_t judge_quickly(struct dpk_core *core, uint32_t ifindex, struct dpk_looks *l,
 			      unsigned int n, struct dpk_out *out, struct dpk_seen *seen)
 {
-	const uint32_t done = dpk_program_quick(core, l, n, ifindex, seen);
-	const uint32_t passes = done & l->passes;
+	const uint64_t done = dpk_program_quick(core, l, n, ifindex, seen);
+	const uint64_t passes = done & l->passes;
 
 	_Static_assert(DPK_DROP == 0 && DPK_HOST == 1, "a bit");
 	for (unsigned int i = 0; i < n; i++) {
 		out[i].way = passes >> i & 1;
 		out[i].has_meta = false;
 	}
-	return (uint32_t)((1ull << n) - 1) & ~done;
+	return dpk_first(n) & ~done;
 }
 
 void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash, uint64_t now_ns,
@@ -358,13 +356,13 @@ void dpk_pipe_burst(struct dpk_core *core, uint32_t ifindex, uint64_t port_hash,
 	const struct dpk_image *image = dpk_core_begin(core, now_ns);
 	struct dpk_looks looks;
 	unsigned int n_go_on;
-	uint32_t left;
+	uint64_t left;
 
 	dpk_core_port(core, port_hash);
 	take_frames(m, n, &looks);
-	dpk_look_up(image, &looks, n);
+	dpk_look_up(image, port_hash, &looks, n);
 	left = judge_quickly(core, ifindex, &looks, n, out, seen);
-	n_go_on = (unsigned int)__builtin_popcount(~left & looks.passes);
+	n_go_on = (unsigned int)__builtin_popcountll(~left & looks.passes);
 	dpk_for_each(i, left) {
 		if (ifindex) /* else it came by no interface that is known */
 			judge(core, ifindex, m[i], &looks, i, &out[i], seen ? &seen[i] : NULL);

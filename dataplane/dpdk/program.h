@@ -89,8 +89,10 @@ void dpk_core_watch(struct dpk_core *core, struct dpk_seen *seen);
  * Between begin and end. Judges those of n packets of which nothing but the verdict is wanted, and returns
  * their bits; l->passes says which of them pass. seen: NULL, or n of them.
  */
-uint32_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
+uint64_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
 			   uint32_t ifindex, struct dpk_seen *seen);
+/* What dpk_walker->flows() finds for one packet: its event_hash(). */
+uint32_t dpk_program_flow(const struct dpk_looks *l, unsigned int i);
 /* Judges packet i, its frame. Returns an XDP action; of DROP the verdict is counted already. */
 int dpk_program_judge(struct dpk_frame *f, const struct dpk_looks *l, unsigned int i);
 /* A frame on its way to a workload: false = it must not pass. */

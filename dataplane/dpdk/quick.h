@@ -106,116 +106,129 @@ static __always_inline void show_flow(const struct dpk_looks *l, __u32 i, struct
 	pkt->proto = (__u8)(l->port[i] >> 16);
 	pkt->dport = (__u16)l->port[i];
 	pkt->domain = 0;
-	pkt->src[0] = l->addr[0][i];
-	pkt->dst[0] = l->addr[1][i];
+	pkt->src[0] = l->addr[0][0][i];
+	pkt->dst[0] = l->addr[1][0][i];
 	if (!(l->is_v6 >> i & 1))
 		return;
 	pkt->flags |= DBX_PKT_F_IPV6;
 	for (int w = 1; w < 4; w++) {
-		pkt->src[w] = l->addr6[i][0].word[DPK_WORD(w)];
-		pkt->dst[w] = l->addr6[i][1].word[DPK_WORD(w)];
+		pkt->src[w] = l->addr[0][w][i];
+		pkt->dst[w] = l->addr[1][w][i];
 	}
 }
 
 /* Of these bits, those that did not come by the right way: the program says what becomes of them. */
-static __always_inline __u32 all_wrong(const struct dpk_looks *l, __u32 bits)
+static __always_inline __u64 all_wrong(const struct dpk_looks *l, __u64 bits)
 {
-	__u32 wrong = 0;
+	__u64 wrong = bits & l->astray;
 
-	dpk_for_each(i, bits)
-		wrong |= (__u32)!came_right(source_of(l, i), l->frame[i]) << i;
+	dpk_for_each(i, bits & l->ways)
+		wrong |= (__u64)!came_right(source_of(l, i), l->frame[i]) << i;
 	return wrong;
 }
 
 /* Rows are in no cache where there are many: all of a burst are asked for before the first one is written. */
-static __always_inline void fetch_rows(struct dpk_core *core, const struct dpk_looks *l, __u32 bits,
-				       __u32 *hash)
+static __always_inline void fetch_rows(struct dpk_core *core, const struct dpk_looks *l, __u64 bits)
 {
-	dpk_for_each(i, bits) {
-		const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
-
-		hash[i] = dpk_row_hash(source_of(l, i)->workspace_id, v->hash_part);
-		__builtin_prefetch(&core->rows.v[hash[i] & core->rows.mask], 1);
-	}
+	dpk_for_each(i, bits)
+		__builtin_prefetch(&core->rows.v[l->row[i] & core->rows.mask], 1);
 }
 
-static __always_inline void count_rows(struct dpk_core *core, const struct dpk_looks *l, __u32 bits,
-				       const __u32 *hash)
+/* Where the row is not the first one, or has no tag of this view yet. */
+static __attribute__((noinline)) void count_row(struct dpk_core *core, const struct dpk_looks *l,
+						__u64 i)
 {
-	dpk_for_each(i, bits) {
-		const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
+	const struct dpk_verdict *v = &l->view->verdicts[l->verdict[i]];
+	const struct dpk_owed o = {
+		.key = {source_of(l, i)->workspace_id, v->rule_uid, v->key},
+		.hash = l->row[i],
+		.value = {1, l->bytes[i]},
+	};
+	struct dpk_row *row = dpk_rows_put(&core->rows, &core->totals[DBX_TOTAL_UNKEYED], &o);
 
-		const struct dpk_owed o = {
-			.key = {source_of(l, i)->workspace_id, v->rule_uid, v->key},
-			.hash = hash[i],
-			.value = {1, l->bytes[i]},
-		};
+	if (!row || !l->view->serial)
+		return;
+	row->serial = l->view->serial;
+	row->tag = l->tag[i];
+}
 
-		dpk_rows_put(&core->rows, &core->totals[DBX_TOTAL_UNKEYED], &o);
-	}
+static __always_inline void count_rows(struct dpk_core *core, const struct dpk_looks *l, __u64 bits)
+{
+	const __u64 serial = l->view->serial ? l->view->serial : ~0ull; /* which no row has */
+
+	dpk_for_each(i, bits)
+		if (!dpk_rows_hit(&core->rows, l->row[i], serial, l->tag[i], l->bytes[i]))
+			count_row(core, l, i);
 }
 
 /* Few in a burst: of each, all its packets at once. */
 static __always_inline void count_totals(struct dpk_core *core, const struct dpk_looks *l,
-					 __u32 bits)
+					 __u64 bits)
 {
 	while (bits) {
-		uint64_t bytes;
-		uint32_t which, same = dpk_walk_total(l, bits, &which, &bytes);
+		uint64_t bytes, same;
+		uint32_t which;
 
-		core->totals[which].packets += (__u64)__builtin_popcount(same);
+		same = dpk_walker->total(l, bits, &which, &bytes);
+
+		core->totals[which].packets += (__u64)__builtin_popcountll(same);
 		core->totals[which].bytes += bytes;
 		bits &= ~same;
 	}
 }
 
-/* A denial that more is to be done of than to count it as lost, and the hash of its flow. */
-struct note {
-	__u32 hash;
-	__u32 i;
-};
-
-/* Of these bits; their slots are then on the way into the cache. Returns how many there are. */
-static __always_inline unsigned int find_slots(struct dpk_core *core, const struct dpk_looks *l,
-					       __u32 bits, struct note *notes)
+uint32_t dpk_program_flow(const struct dpk_looks *l, unsigned int i)
 {
-	struct dbx_counter lost = {0, 0}, *total = &core->totals[DBX_TOTAL_EVENTS_LOST];
-	unsigned int k = 0;
+	struct dbx_result res;
+	struct dbx_pkt pkt;
 
-	dpk_for_each(i, bits) {
-		struct dbx_result res;
-		struct dbx_pkt pkt;
-		__u32 hash;
-
-		show_flow(l, i, &res, &pkt);
-		hash = event_hash(&pkt, event_what(&res, &pkt));
-		if (event_is_lost(&core->pace, hash)) {
-			lost.packets++;
-			lost.bytes += l->bytes[i];
-			continue;
-		}
-		__builtin_prefetch(&core->noted[event_slot(hash)], 1);
-		__builtin_prefetch((const __u8 *)&core->noted[event_slot(hash)] + 64, 1);
-		notes[k++] = (struct note){hash, i};
-	}
-	total->packets += lost.packets;
-	total->bytes += lost.bytes;
-	return k;
+	show_flow(l, i, &res, &pkt);
+	return event_hash(&pkt, event_what(&res, &pkt));
 }
 
-static void tell_all(struct dpk_core *core, const struct dpk_looks *l, __u32 bits, uint32_t ifindex)
+static __always_inline void hash_flows(struct dpk_looks *l, __u64 bits)
 {
-	struct note notes[DPK_BURST];
-	unsigned int n = find_slots(core, l, bits, notes);
+	if (dpk_walker->flows(l, bits))
+		return;
+	dpk_for_each(i, bits)
+		l->flow[i] = dpk_program_flow(l, (unsigned int)i);
+}
 
-	for (unsigned int k = 0; k < n; k++) {
-		struct dbx_noted *slot = &core->noted[event_slot(notes[k].hash)];
-		const __u32 i = notes[k].i;
+/*
+ * Of these bits, those of which event_join() would do more than to count them as lost, which is known without
+ * a look at a slot. Beyond the pace of events these are the ones with a tag.
+ */
+static __always_inline __u64 count_lost(struct dpk_core *core, const struct dpk_looks *l,
+					__u64 bits)
+{
+	struct dbx_counter *lost = &core->totals[DBX_TOTAL_EVENTS_LOST];
+	__u64 none;
+
+	if (core->pace.n - core->pace.base < DBX_PACE_EVENTS)
+		return bits;
+	none = bits & ~dpk_walker->tagged(l, bits, core->pace.tags);
+	lost->packets += (__u64)__builtin_popcountll(none);
+	lost->bytes += dpk_walker->bytes(l, none);
+	return bits & ~none;
+}
+
+static void tell_all(struct dpk_core *core, struct dpk_looks *l, __u64 bits, uint32_t ifindex)
+{
+	hash_flows(l, bits);
+	bits = count_lost(core, l, bits);
+	dpk_for_each(i, bits) {
+		const struct dbx_noted *slot = &core->noted[event_slot(l->flow[i])];
+
+		__builtin_prefetch(slot, 1);
+		__builtin_prefetch((const __u8 *)slot + 64, 1);
+	}
+	dpk_for_each(i, bits) {
+		struct dbx_noted *slot = &core->noted[event_slot(l->flow[i])];
 		struct dbx_result res;
 		struct dbx_pkt pkt;
 
 		show_flow(l, i, &res, &pkt);
-		if (event_waits(slot, notes[k].hash, &res, &pkt, ifindex, event_what(&res, &pkt),
+		if (event_waits(slot, l->flow[i], &res, &pkt, ifindex, event_what(&res, &pkt),
 				l->bytes[i]))
 			continue;
 		core->now++;
@@ -223,23 +236,24 @@ static void tell_all(struct dpk_core *core, const struct dpk_looks *l, __u32 bit
 	}
 }
 
-uint32_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
+uint64_t dpk_program_quick(struct dpk_core *core, struct dpk_looks *l, unsigned int n,
 			   uint32_t ifindex, struct dpk_seen *seen)
 {
 	const __u32 flags = l->looked ? l->view->hdr->name_flags : 0;
-	__u32 hash[DPK_BURST], done = l->looked & ~l->wants;
+	__u64 done = l->looked & ~l->wants;
 
 	/* what the image wants done to packets that pass */
 	if (flags & (DBX_IMAGE_F_FORWARD | DBX_IMAGE_F_FIRST | DBX_IMAGE_F_SAMPLED))
 		done &= ~l->passes;
 	if (core->capture || !ifindex)
 		done = 0;
-	done &= ~all_wrong(l, done & l->ways);
-	fetch_rows(core, l, done, hash);
+	done &= ~all_wrong(l, done);
+	fetch_rows(core, l, done);
 	count_totals(core, l, done);
 	if ((done & l->told) && !(flags & DBX_IMAGE_F_QUIET))
 		tell_all(core, l, done & l->told, ifindex);
-	count_rows(core, l, done, hash);
+	if (done)
+		count_rows(core, l, done);
 	for (__u32 i = 0; i < n && seen; i++)
 		if (done >> i & 1)
 			show_quick(l, i, &seen[i].res, &seen[i].pkt);

@@ -57,12 +57,31 @@ struct dpk_nodes {
  */
 #define DPK_TRIE_ABSENT     0xffffffffu
 #define DPK_TRIE_BLOCKS_MAX 131072u /* 128 MiB */
+#define DPK_TRIE_LEVELS     2u      /* of blocks behind the root */
 struct dpk_trie {
 	uint32_t *root;
 	uint32_t (*blocks)[256];
 	uint32_t n_blocks;
 	struct dpk_nodes nodes;
 };
+
+static inline const struct dpk_node *dpk_node_at(const struct dpk_nodes *nodes, uint32_t ref)
+{
+	return &nodes->v[ref & DPK_NODE_INDEX];
+}
+
+static inline const struct dpk_range *dpk_range_at(const struct dpk_nodes *nodes, uint32_t ref)
+{
+	return &nodes->ranges[ref & DPK_NODE_INDEX];
+}
+
+static inline const uint32_t *dpk_cell_of(const struct dpk_nodes *nodes, const struct dpk_range *r,
+					  uint32_t key)
+{
+	uint32_t i = (key - r->base) >> r->shift;
+
+	return &nodes->cells[r->first + (i < r->n ? i : r->n)];
+}
 
 /* root: one of the view's. Values: as view.h says of by_src4 .. by_dst6. 0 or -ENOMEM. */
 int dpk_trie_make(struct dpk_trie *t, const struct dpk_image *image, const struct dpk_view *v,

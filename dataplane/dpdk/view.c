@@ -136,16 +136,58 @@ static void fill_source(const struct dpk_view *v, const struct dbx_binding *b, u
 	s->product = b->product;
 }
 
-static uint32_t bits_of_source(const struct dpk_source *s)
+static int cmp_u64(const void *a, const void *b)
 {
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Each once; returns how many there are. */
+static uint32_t sort_u64(uint64_t *v, uint32_t n)
+{
+	uint32_t k = 0;
+
+	qsort(v, n, sizeof(*v), cmp_u64);
+	for (uint32_t i = 0; i < n; i++)
+		if (!k || v[k - 1] != v[i])
+			v[k++] = v[i];
+	return k;
+}
+
+static int make_ways(struct dpk_view *v)
+{
+	v->ways = malloc((v->n_bindings + 1u) * sizeof(*v->ways));
+	if (!v->ways)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < v->n_bindings; i++)
+		if (v->bindings[i].port)
+			v->ways[v->n_ways++] = v->bindings[i].port;
+	v->n_ways = sort_u64(v->ways, v->n_ways);
+	return 0;
+}
+
+uint32_t dpk_view_way(const struct dpk_view *v, uint64_t port)
+{
+	const uint64_t *at;
+
+	if (port == DBX_PORT_ANY)
+		return DPK_ANY_WAY;
+	at = bsearch(&port, v->ways, v->n_ways, sizeof(port), cmp_u64);
+	return at && at < v->ways + DPK_WAYS_MAX ? (uint32_t)(at - v->ways) + 1 : 0;
+}
+
+static uint32_t bits_of_source(const struct dpk_view *v, const struct dpk_source *s)
+{
+	const uint32_t way = s->port ? dpk_view_way(v, s->port) : 0;
 	uint32_t bits = DPK_B_MORE;
 
 	for (unsigned int k = 0; s->p && k < 3; k++)
 		bits |= s->p->marks[k] ? DPK_B_MARK(k) : 0;
 	return bits | (s->flags & DBX_BINDING_F_DRY_RUN ? DPK_B_DRY : 0) |
 	       (s->flags & DBX_BINDING_F_REJECT ? DPK_B_REJECT : 0) |
-	       (s->port || (s->flags & DBX_BINDING_F_MAC) ? DPK_B_WAY : 0) |
-	       (s->b->quota ? DPK_B_QUOTA : 0);
+	       ((s->flags & DBX_BINDING_F_MAC) || (s->port && !way) ? DPK_B_WAY : 0) |
+	       (s->b->quota ? DPK_B_QUOTA : 0) | way << DPK_B_NUMBER;
 }
 
 static int make_sources(const struct dpk_image *m, struct dpk_view *v)
@@ -155,15 +197,16 @@ static int make_sources(const struct dpk_image *m, struct dpk_view *v)
 
 	v->sources = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->sources));
 	v->rows = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->rows));
-	v->source_bits = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->source_bits));
-	if (!rc && (!v->sources || !v->rows || !v->source_bits))
+	v->source_hints = dpk_memory_get((v->n_bindings + 1u) * sizeof(*v->source_hints));
+	if (!rc && (!v->sources || !v->rows || !v->source_hints || make_ways(v)))
 		rc = -ENOMEM;
 	for (uint32_t i = 0; i < v->n_bindings && !rc; i++) {
 		const struct dbx_binding *b = &v->bindings[i];
 
 		v->rows[i] = b->profile < v->n_profiles ? rows[b->profile] : DPK_NO_ROW;
 		fill_source(v, b, v->rows[i], &v->sources[i]);
-		v->source_bits[i] = bits_of_source(&v->sources[i]);
+		v->source_hints[i].bits = bits_of_source(v, &v->sources[i]);
+		v->source_hints[i].hash = dpk_hash_workspace(v->sources[i].workspace_id);
 	}
 	free(rows);
 	return rc;
@@ -179,7 +222,6 @@ static uint32_t fill_verdict(const struct dbx_outcome *o, int dry_run, struct dp
 	dbx_result_outcome(&res, o, dry_run);
 	v->rule_uid = res.rule_uid;
 	v->key = dpk_key_word(res.reason, res.verdict, res.path);
-	v->hash_part = dpk_row_hash_part(v->rule_uid, v->key);
 	total = DBX_TOTAL_REASON_BASE + (uint32_t)res.reason * DBX_VERDICT_MAX + res.verdict;
 	mark = res.verdict == DBX_VERDICT_DROP ? 3 : dbx_mark_index(&res);
 	if (mark < 3)
@@ -191,7 +233,7 @@ static uint32_t fill_verdict(const struct dbx_outcome *o, int dry_run, struct dp
 	if ((o->flags & (DBX_OUTCOME_F_WORKSPACE | DBX_OUTCOME_F_NAMES | DBX_OUTCOME_F_GUARD)) ||
 	    total >= DBX_TOTAL_MAX)
 		bits |= DPK_B_MORE;
-	return bits | total << DPK_B_TOTAL;
+	return bits | total << DPK_B_NUMBER;
 }
 
 static int make_verdicts(struct dpk_view *v)
@@ -199,11 +241,63 @@ static int make_verdicts(struct dpk_view *v)
 	const size_t n = 2 * (v->n_outcomes + (size_t)1);
 
 	v->verdicts = dpk_memory_get(n * sizeof(*v->verdicts));
-	v->verdict_bits = dpk_memory_get(n * sizeof(*v->verdict_bits));
-	if (!v->verdicts || !v->verdict_bits)
+	v->verdict_hints = dpk_memory_get(n * sizeof(*v->verdict_hints));
+	if (!v->verdicts || !v->verdict_hints)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < 2 * v->n_outcomes; i++)
-		v->verdict_bits[i] = fill_verdict(&v->outcomes[i / 2], i & 1, &v->verdicts[i]);
+	for (uint32_t i = 0; i < 2 * v->n_outcomes; i++) {
+		struct dpk_verdict *is = &v->verdicts[i];
+
+		v->verdict_hints[i].bits = fill_verdict(&v->outcomes[i / 2], i & 1, is);
+		v->verdict_hints[i].hash = dpk_hash_rest(is->rule_uid, is->key);
+	}
+	return 0;
+}
+
+/* ---- short forms of keys ---- */
+
+/* A key, or part of one, and its hash. */
+struct hashed {
+	uint32_t hash;
+	uint64_t word[2];
+};
+
+static int cmp_hashed(const void *a, const void *b)
+{
+	const struct hashed *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* Whether what has the same hash is the same. */
+static bool is_told_apart(struct hashed *h, size_t n)
+{
+	qsort(h, n, sizeof(*h), cmp_hashed);
+	for (size_t i = 1; i < n; i++)
+		if (h[i].hash == h[i - 1].hash &&
+		    memcmp(h[i].word, h[i - 1].word, sizeof(h[i].word)))
+			return false;
+	return true;
+}
+
+static int make_serial(struct dpk_view *v)
+{
+	static uint64_t n_made;
+	const size_t n_verdicts = 2 * (size_t)v->n_outcomes;
+	const size_t n = n_verdicts > v->n_bindings ? n_verdicts : v->n_bindings;
+	struct hashed *h = malloc((n + 1) * sizeof(*h));
+	bool is_apart;
+
+	if (!h)
+		return -ENOMEM;
+	for (size_t i = 0; i < v->n_bindings; i++)
+		h[i] = (struct hashed){v->source_hints[i].hash, {v->sources[i].workspace_id, 0}};
+	is_apart = is_told_apart(h, v->n_bindings);
+	for (size_t i = 0; i < n_verdicts; i++)
+		h[i] = (struct hashed){v->verdict_hints[i].hash,
+				       {v->verdicts[i].rule_uid, v->verdicts[i].key}};
+	is_apart = is_told_apart(h, n_verdicts) && is_apart;
+	free(h);
+	v->serial = is_apart ? __atomic_add_fetch(&n_made, 1, __ATOMIC_RELAXED) : 0;
 	return 0;
 }
 
@@ -233,6 +327,7 @@ int dpk_view_make(struct dpk_view **out, const struct dpk_image *image)
 	find_special(v);
 	rc = make_sources(image, v);
 	rc = rc ? rc : make_verdicts(v);
+	rc = rc ? rc : make_serial(v);
 	rc = rc ? rc : dpk_trie_make(&v->by_src4, image, v, v->src4);
 	rc = rc ? rc : dpk_trie_make(&v->by_dst4, image, v, v->dst4);
 	rc = rc ? rc : dpk_trie_make(&v->by_src6, image, v, v->src6);
@@ -252,9 +347,11 @@ void dpk_view_free(struct dpk_view **vp)
 	dpk_memory_put(v->rules, (v->n_rules + 1) * sizeof(*v->rules));
 	dpk_memory_put(v->rows, (v->n_bindings + 1u) * sizeof(*v->rows));
 	dpk_memory_put(v->sources, (v->n_bindings + 1u) * sizeof(*v->sources));
-	dpk_memory_put(v->source_bits, (v->n_bindings + 1u) * sizeof(*v->source_bits));
+	dpk_memory_put(v->source_hints, (v->n_bindings + 1u) * sizeof(*v->source_hints));
 	dpk_memory_put(v->verdicts, 2 * (v->n_outcomes + (size_t)1) * sizeof(*v->verdicts));
-	dpk_memory_put(v->verdict_bits, 2 * (v->n_outcomes + (size_t)1) * sizeof(*v->verdict_bits));
+	dpk_memory_put(v->verdict_hints,
+		       2 * (v->n_outcomes + (size_t)1) * sizeof(*v->verdict_hints));
+	free(v->ways);
 	dpk_nodes_free(&v->ports);
 	dpk_trie_free(&v->by_src4);
 	dpk_trie_free(&v->by_dst4);

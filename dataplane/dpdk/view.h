@@ -22,17 +22,20 @@ struct dpk_source {
 	uint64_t port;
 	const struct dbx_binding *b;
 	const struct dbx_profile *p; /* NULL: cannot be used, the program sees for itself */
-	uint8_t flags;               /* DBX_BINDING_F_* */
-	uint8_t product;
-	uint8_t zero[30];
+	uint64_t product;
+	uint8_t flags; /* DBX_BINDING_F_* */
+	uint8_t zero[23];
 };
 
 /* What dbx_result_outcome() makes of an outcome, and what hangs on it. */
 struct dpk_verdict {
 	uint64_t rule_uid;
-	uint64_t key;       /* the last word of a counter's key: reason, verdict, path */
-	uint64_t hash_part; /* of that counter's row: dpk_row_hash() */
-	uint64_t zero;
+	uint64_t key; /* the last word of a counter's key: reason, verdict, path */
+};
+
+/* Of a source, or of a verdict: DPK_B_*; its part of a counter's key: dpk_hash_workspace(), dpk_hash_rest(). */
+struct dpk_hint {
+	uint32_t bits, hash;
 };
 
 /*
@@ -47,10 +50,15 @@ struct dpk_verdict {
 #define DPK_B_MORE   0x400u /* each source; a verdict: is not done when that is known */
 #define DPK_B_WANTED \
 	(DPK_B_MARK(0) | DPK_B_MARK(1) | DPK_B_MARK(2) | DPK_B_REJECT | DPK_B_QUOTA | DPK_B_MORE)
-#define DPK_B_WAY     0x800u  /* a source: its frames must come by one way */
+#define DPK_B_WAY     0x800u  /* a source: the way of its frames is not all in its number */
 #define DPK_B_PASSES  0x1000u /* a verdict: it does; so does one of dry-run */
 #define DPK_B_IS_TOLD 0x2000u /* a verdict: people hear of it, unless the image is quiet */
-#define DPK_B_TOTAL   16      /* a verdict: the bits from here on are its index into the totals */
+#define DPK_B_NUMBER \
+	16 /* from here on: a source: of the interface by which its frames come; a verdict: its total */
+
+/* Numbers of interfaces: 0: of no source, or of a source, that it may be any. */
+#define DPK_WAYS_MAX 0xfffeu
+#define DPK_ANY_WAY  0xffffu /* of frames, that it is not asked */
 
 #define DPK_NO_ROW    0xffffffffu
 #define DPK_RULES_MAX (1ull << 28) /* 1 GiB */
@@ -69,15 +77,22 @@ struct dpk_view {
 	const struct dbx_outcome *outcomes;
 	uint32_t n_runs, n_runs4, n_bindings, n_profiles, n_outcomes;
 	struct dpk_source *sources; /* n_bindings of them */
-	uint32_t *source_bits;      /* and theirs */
-	uint32_t *rows;             /* of these: rules[row + class]; DPK_NO_ROW: cannot be used */
+	struct dpk_hint *source_hints;
+	uint32_t *rows; /* of these: rules[row + class]; DPK_NO_ROW: cannot be used */
 	/* of each profile and class: DBX_LEAF | outcome; DPK_NODE | where its ports are; 0: none */
 	uint32_t *rules;
 	size_t n_rules;
 	struct dpk_nodes ports; /* keys: protocol << 16 | port */
 	/* of outcome o: 2 * o, and 2 * o + 1 where the source is in dry-run */
 	struct dpk_verdict *verdicts;
-	uint32_t *verdict_bits;
+	struct dpk_hint *verdict_hints;
+	uint64_t *ways; /* by number - 1, sorted: dbx_port_hash() of an interface */
+	uint32_t n_ways;
+	/*
+	 * Of this view alone: in it, two counters whose keys differ differ in their pair of hashes. 0: they may
+	 * not.
+	 */
+	uint64_t serial;
 	/* index + 1 of the binding that an address has in domain 0, 0 = none; class of an address */
 	struct dpk_trie by_src4, by_dst4, by_src6, by_dst6;
 	/* for these more than the image is asked; where there is none, what no packet has */
@@ -88,5 +103,17 @@ struct dpk_view {
 /* 0 or -ENOMEM. *view: NULL when nothing can be looked up by it: the image is not one of this program. */
 int dpk_view_make(struct dpk_view **view, const struct dpk_image *image);
 void dpk_view_free(struct dpk_view **view);
+static inline const struct dpk_trie *dpk_view_src(const struct dpk_view *v, bool is_v6)
+{
+	return is_v6 ? &v->by_src6 : &v->by_src4;
+}
+
+static inline const struct dpk_trie *dpk_view_dst(const struct dpk_view *v, bool is_v6)
+{
+	return is_v6 ? &v->by_dst6 : &v->by_dst4;
+}
+
+/* The number of an interface by its dbx_port_hash(), or DPK_ANY_WAY for DBX_PORT_ANY. */
+uint32_t dpk_view_way(const struct dpk_view *v, uint64_t port);
 
 #endif

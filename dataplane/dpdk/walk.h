@@ -12,21 +12,31 @@
 #include "dataplane/dpdk/look.h"
 #include "dataplane/dpdk/view.h"
 
-/* Packets of one family. Returns those with a source and rules: l->source, l->class_id, l->set. */
-uint32_t dpk_walk(struct dpk_looks *l, bool is_v6, uint32_t lanes);
-/* What l->set says for the packet's port: DBX_LEAF | outcome. */
-void dpk_walk_ports(struct dpk_looks *l, uint32_t lanes);
-/* l->verdict, l->looked and what it is said of there. */
-void dpk_walk_verdicts(struct dpk_looks *l, uint32_t lanes);
+/* On any processor, and with AVX-512: NULL where there is none. */
+struct dpk_walker {
+	/* Packets of one family. Returns those with a source and rules: l->source, l->class_id, l->set. */
+	uint64_t (*walk)(struct dpk_looks *l, bool is_v6, uint64_t lanes);
+	/* What l->set says for the packet's port: DBX_LEAF | outcome. */
+	void (*ports)(struct dpk_looks *l, uint64_t lanes);
+	/* l->verdict, l->looked and what it is said of there. */
+	void (*verdicts)(struct dpk_looks *l, uint64_t lanes);
+	/*
+	 * Of packets in l->looked, of which there must be some: those that have one total, which is *which;
+	 * their bytes.
+	 */
+	uint64_t (*total)(const struct dpk_looks *l, uint64_t lanes, uint32_t *which,
+			  uint64_t *bytes);
+	/* l->flow of packets in l->looked. false: it was not done, and is to be done one by one. */
+	bool (*flows)(struct dpk_looks *l, uint64_t lanes);
+	/* Behind that: those whose flow's tag (ebpf/event.h) is among the DBX_NOTED_SLOTS. */
+	uint64_t (*tagged)(const struct dpk_looks *l, uint64_t lanes, const uint16_t *tags);
+	uint64_t (*bytes)(const struct dpk_looks *l, uint64_t lanes);
+};
 
-/*
- * Packets of `lanes` that have one total, which is *total: their bits, and their bytes. Some of `lanes` must
- * be there, and all of them in l->looked.
- */
-uint32_t dpk_walk_total(const struct dpk_looks *l, uint32_t lanes, uint32_t *total,
-			uint64_t *bytes);
+extern const struct dpk_walker dpk_walker_any;
+const struct dpk_walker *dpk_walker_wide(void);
 
-/* For tests: false: as on a processor without AVX-512; returns what holds from now on. */
-bool dpk_walk_wide(bool on);
+/* The one that is used: dpk_look_wide(). */
+extern const struct dpk_walker *dpk_walker;
 
 #endif

@@ -244,14 +244,14 @@ static __rte_always_inline void put_to(struct data *d, const struct dpb_keys *k,
 	d->zero2 = 0;
 }
 
-static __rte_always_inline uint32_t conclude(struct dpb_counts *c, struct dpb_keys *k,
+static __rte_always_inline uint64_t conclude(struct dpb_counts *c, struct dpb_keys *k,
 					     const uint32_t *found, const uint64_t *src,
 					     bool is_job)
 {
-	uint32_t pass = 0;
+	uint64_t pass = 0;
 
 	for (unsigned int i = 0; i < DPB_BURST; i++) {
-		pass |= (uint32_t)(found[i] != 0) << i;
+		pass |= (uint64_t)(found[i] != 0) << i;
 		if (is_job && found[i])
 			k->why[i] = (uint8_t)found[i];
 	}
@@ -260,7 +260,7 @@ static __rte_always_inline uint32_t conclude(struct dpb_counts *c, struct dpb_ke
 	return pass;
 }
 
-static __rte_always_inline uint32_t by_whole(struct rte_mbuf **m, bool is_v6, bool is_job)
+static __rte_always_inline uint64_t by_whole(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
 	const uint8_t *at[DPB_BURST];
 	struct data d[DPB_BURST];
@@ -285,7 +285,7 @@ static __rte_always_inline uint32_t by_whole(struct rte_mbuf **m, bool is_v6, bo
 
 DPB_BURST_BY(dpb_acl_whole, by_whole)
 
-static __rte_always_inline uint32_t by_one(struct rte_mbuf **m, bool is_v6, bool is_job)
+static __rte_always_inline uint64_t by_one(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
 	const uint8_t *at[DPB_BURST];
 	struct data d[DPB_BURST];
@@ -312,19 +312,20 @@ DPB_BURST_BY(dpb_acl_one, by_one)
 static __rte_always_inline void classify_each(struct data *d, const uint64_t *src, uint32_t *found,
 					      bool is_v6)
 {
-	uint32_t rest = ~0u, some[DPB_BURST];
+	uint64_t rest = ~0ull;
+	uint32_t some[DPB_BURST];
 	const uint8_t *at[DPB_BURST];
 	uint8_t who[DPB_BURST];
 
 	while (rest) {
-		unsigned int first = (unsigned int)__builtin_ctz(rest), n = 0;
+		unsigned int first = (unsigned int)__builtin_ctzll(rest), n = 0;
 		unsigned int policy = dpb_policy_of((unsigned int)src[first] - 1);
 		const struct rte_acl_ctx *ctx = src[first] ? each[is_v6][policy] : NULL;
 
 		for (unsigned int i = first; i < DPB_BURST; i++)
 			if ((rest >> i & 1) && src[i] % DPB_POLICIES == src[first] % DPB_POLICIES &&
 			    !src[i] == !src[first]) {
-				rest &= ~(1u << i);
+				rest &= ~(1ull << i);
 				who[n] = (uint8_t)i;
 				at[n++] = (const uint8_t *)&d[i];
 			}
@@ -336,7 +337,7 @@ static __rte_always_inline void classify_each(struct data *d, const uint64_t *sr
 	}
 }
 
-static __rte_always_inline uint32_t by_each(struct rte_mbuf **m, bool is_v6, bool is_job)
+static __rte_always_inline uint64_t by_each(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
 	struct data d[DPB_BURST];
 	uint32_t found[DPB_BURST];

@@ -21,7 +21,7 @@ struct rte_mempool;
 #define DPB_WORKSPACES 1000u
 #define DPB_POLICIES   200u
 #define DPB_RULES      3u  /* of a policy */
-#define DPB_BURST      32u /* packets; that of the pipeline */
+#define DPB_BURST      64u /* packets; that of the pipeline */
 
 struct dpb_prefix {
 	dbx_wide addr; /* the number of an address of either family */
@@ -103,14 +103,14 @@ size_t dpb_memory(void); /* bytes of EAL's that are in use */
 enum { DPB_V6 = 1, DPB_JOB = 2 };
 
 /* A bit for each packet that passes. */
-typedef uint32_t (*dpb_burst)(struct rte_mbuf **m, unsigned int how);
+typedef uint64_t (*dpb_burst)(struct rte_mbuf **m, unsigned int how);
 
 /*
  * The dpb_burst of one rival, from its by(m, is_v6, is_job): inlined once for each how, so that nothing is
  * asked again for each packet.
  */
 #define DPB_BURST_BY(name, by)                               \
-	uint32_t name(struct rte_mbuf **m, unsigned int how) \
+	uint64_t name(struct rte_mbuf **m, unsigned int how) \
 	{                                                    \
 		switch (how) {                               \
 		case 0:                                      \
@@ -163,17 +163,17 @@ const char *dpb_acl_select(unsigned int number);
 /* Sources and destinations by rte_fib, rte_fib6. */
 void dpb_fib_open(void);
 void dpb_fib_source(const struct dpb_keys *k, uint64_t *hop, bool is_v6);
-uint32_t dpb_fib_hash(struct rte_mbuf **m, unsigned int how);
-uint32_t dpb_fib_array(struct rte_mbuf **m, unsigned int how);
+uint64_t dpb_fib_hash(struct rte_mbuf **m, unsigned int how);
+uint64_t dpb_fib_array(struct rte_mbuf **m, unsigned int how);
 
 /*
  * All by one rte_acl, of each workspace's prefix with each line of its policy. Sources by rte_fib and the
  * rest by one rte_acl, of each policy's number with its lines; by one for each policy.
  */
 void dpb_acl_open(bool with_whole);
-uint32_t dpb_acl_whole(struct rte_mbuf **m, unsigned int how);
-uint32_t dpb_acl_one(struct rte_mbuf **m, unsigned int how);
-uint32_t dpb_acl_each(struct rte_mbuf **m, unsigned int how);
+uint64_t dpb_acl_whole(struct rte_mbuf **m, unsigned int how);
+uint64_t dpb_acl_one(struct rte_mbuf **m, unsigned int how);
+uint64_t dpb_acl_each(struct rte_mbuf **m, unsigned int how);
 
 extern struct dpb_counts dpb_hash_counts, dpb_array_counts, dpb_whole_counts, dpb_one_counts,
 	dpb_each_counts;

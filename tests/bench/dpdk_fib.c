@@ -268,7 +268,7 @@ static __rte_always_inline void find(struct rte_mbuf **m, struct dpb_keys *k, ui
 		rte_fib_lookup_bulk(dst4, k->dst4, dst, DPB_BURST);
 }
 
-static __rte_always_inline uint32_t by_hash(struct rte_mbuf **m, bool is_v6, bool is_job)
+static __rte_always_inline uint64_t by_hash(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
 	uint64_t src[DPB_BURST], dst[DPB_BURST], hits = 0;
 	struct key key[DPB_BURST];
@@ -288,17 +288,17 @@ static __rte_always_inline uint32_t by_hash(struct rte_mbuf **m, bool is_v6, boo
 			k.why[i] = hits >> i & 1 ? (uint8_t)(uintptr_t)rule[i] : k.why[i];
 		dpb_count(&dpb_hash_counts, &k, src);
 	}
-	return (uint32_t)hits;
+	return hits;
 }
 
 DPB_BURST_BY(dpb_fib_hash, by_hash)
 
-static __rte_always_inline uint32_t by_array(struct rte_mbuf **m, bool is_v6, bool is_job)
+static __rte_always_inline uint64_t by_array(struct rte_mbuf **m, bool is_v6, bool is_job)
 {
 	uint64_t src[DPB_BURST], dst[DPB_BURST];
 	const uint8_t *cell[DPB_BURST];
 	struct dpb_keys k;
-	uint32_t pass = 0;
+	uint64_t pass = 0;
 
 	find(m, &k, src, dst, is_v6, is_job);
 	for (unsigned int i = 0; i < DPB_BURST; i++) {
@@ -313,7 +313,7 @@ static __rte_always_inline uint32_t by_array(struct rte_mbuf **m, bool is_v6, bo
 
 		if (is_job && rules)
 			k.why[i] = (uint8_t)(1 + __builtin_ctz(rules));
-		pass |= (uint32_t)(rules != 0) << i;
+		pass |= (uint64_t)(rules != 0) << i;
 	}
 	if (is_job)
 		dpb_count(&dpb_array_counts, &k, src);

@@ -12,20 +12,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/gen_big.h"
 #include "common/pkt.h"
+#include "dataplane/dpdk/counters.h"
 #include "dataplane/dpdk/image.h"
 #include "dataplane/dpdk/look.h"
+#include "dataplane/dpdk/program.h"
 #include "dataplane/dpdk/view.h"
 #include "dataplane/dpdk/walk.h"
 
 #define BURSTS 4000
 #define FRAME  200
+#define PAGE   4096u
 
-static uint8_t *frames[DPK_BURST]; /* malloc'ed with their exact size */
+static uint8_t *pages; /* for each frame one, and one behind it that cannot be read */
 static struct {
-	size_t looked, v6, owned, found, left_out, wanted;
+	size_t looked, v6, owned, found, left_out, wanted, astray, told, tagged;
 	size_t deepest[4]; /* IPv6 destinations that are searched in this word, at least */
 } tally;
 
@@ -172,9 +176,12 @@ static void add_l4(struct pkt *p)
 	}
 }
 
-/* Whole frames, some of them with bytes that are not what they should be, or cut. */
-static size_t make_frame(const struct dbx_env *env, const struct dbx_image_header *hdr,
-			 uint8_t **out)
+/*
+ * Whole frames, some of them with bytes that are not what they should be, or cut. They end where their page
+ * does: nobody may read on.
+ */
+static void make_frame(const struct dbx_env *env, const struct dbx_image_header *hdr,
+		       struct dpk_looks *l, unsigned int i)
 {
 	static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 	struct pkt_ip4 ip = PKT_IP4_INIT;
@@ -200,11 +207,8 @@ static size_t make_frame(const struct dbx_env *env, const struct dbx_image_heade
 		p.b[12 + (size_t)rand() % (p.n - 12)] ^= (uint8_t)(1 << rand() % 8);
 	if (rand() % 16 == 0)
 		p.n = (size_t)rand() % (p.n + 1);
-	free(*out);
-	*out = malloc(p.n ? p.n : 1);
-	assert_non_null(*out);
-	memcpy(*out, p.b, p.n);
-	return p.n;
+	l->bytes[i] = (uint32_t)p.n;
+	l->frame[i] = memcpy(pages + (2 * i + 1) * PAGE - p.n, p.b, p.n);
 }
 
 static bool is_for_the_image(const struct dbx_image_header *hdr, const struct dbx_pkt *pkt,
@@ -246,17 +250,32 @@ static const struct dbx_outcome *one_by_one(const struct dbx_env *env,
 	return cell ? dbx_ruleset_outcome(env, hdr, l->p->rulesets + *cell, pkt, &unsure) : NULL;
 }
 
+/* By which the frames of a burst come. */
+static uint64_t port;
+/* Whether flows were hashed by dpk_walker->flows(). */
+static bool has_flows;
+
+static uint64_t some_port(const struct dpk_view *v)
+{
+	switch (v->n_ways ? rand() % 4 : 0) {
+	case 0:
+		return DBX_PORT_ANY;
+	case 1:
+		return any32();
+	default:
+		return v->ways[any32() % v->n_ways];
+	}
+}
+
 /* Address and port by which it was looked up. */
 static bool is_key(const struct dpk_looks *l, unsigned int i, const struct dbx_pkt *pkt)
 {
 	bool is_v6 = pkt->flags & DBX_PKT_F_IPV6;
 	size_t n_differ = 0;
 
-	for (int w = 1; w < 4 && is_v6; w++)
-		n_differ += l->addr6[i][0].word[DPK_WORD(w)] != pkt->src[w] ||
-			    l->addr6[i][1].word[DPK_WORD(w)] != pkt->dst[w];
-	return !n_differ && is_v6 == (l->is_v6 >> i & 1) && l->addr[0][i] == pkt->src[0] &&
-	       l->addr[1][i] == pkt->dst[0] &&
+	for (int w = 0; w < (is_v6 ? 4 : 1); w++)
+		n_differ += l->addr[0][w][i] != pkt->src[w] || l->addr[1][w][i] != pkt->dst[w];
+	return !n_differ && is_v6 == (l->is_v6 >> i & 1) &&
 	       l->port[i] == ((uint32_t)pkt->proto << 16 | pkt->dport);
 }
 
@@ -272,6 +291,28 @@ static bool is_wanted(const struct dbx_binding *b, const struct dbx_profile *p,
 	       (mark < 3 && p->marks[mark]);
 }
 
+/* Which row counts it; of which flow it is, to be told of. */
+static bool is_row(const struct dpk_looks *l, unsigned int i, uint64_t workspace_id,
+		   const struct dpk_verdict *v)
+{
+	const uint64_t key[DPK_KEY_WORDS] = {workspace_id, v->rule_uid, v->key};
+
+	return l->row[i] == dpk_row_hash(key) &&
+	       l->tag[i] == (dpk_hash_workspace(workspace_id) |
+			     (uint64_t)dpk_hash_rest(v->rule_uid, v->key) << 32) &&
+	       (!(l->told >> i & 1) || !has_flows || l->flow[i] == dpk_program_flow(l, i));
+}
+
+/* Bound to another interface than `port`; of no more than this is asked by number. */
+static bool is_way(const struct dpk_looks *l, unsigned int i, const struct dbx_binding *b)
+{
+	bool is_astray = b->port && port != DBX_PORT_ANY && b->port != port;
+
+	tally.astray += is_astray;
+	return (l->astray >> i & 1) == is_astray &&
+	       (l->ways >> i & 1) == !!(b->flags & DBX_BINDING_F_MAC);
+}
+
 static bool is_verdict(const struct dpk_looks *l, unsigned int i, const struct wanted *want)
 {
 	const struct dpk_source *s = &l->view->sources[l->source[i]];
@@ -279,7 +320,9 @@ static bool is_verdict(const struct dpk_looks *l, unsigned int i, const struct w
 	struct dbx_result res = {0};
 
 	dbx_result_outcome(&res, want->o, want->b->flags & DBX_BINDING_F_DRY_RUN);
-	return &l->view->outcomes[l->verdict[i] / 2] == want->o && s->b == want->b &&
+	tally.told += l->told >> i & 1;
+	return is_row(l, i, want->b->workspace_id, v) && is_way(l, i, want->b) &&
+	       &l->view->outcomes[l->verdict[i] / 2] == want->o && s->b == want->b &&
 	       s->p == want->p && l->class_id[i] == want->class_id && v->rule_uid == res.rule_uid &&
 	       v->key == ((uint64_t)res.reason | res.verdict << 16 | res.path << 24) &&
 	       (l->passes >> i & 1) == (res.verdict != DBX_VERDICT_DROP) &&
@@ -313,6 +356,30 @@ static bool is_right(const struct dbx_env *env, const struct dbx_image_header *h
 	return is_key(l, i, &pkt) && is_verdict(l, i, &want);
 }
 
+/* Sums over those of a burst that are told of. Tags are those of every other one, and of others. */
+static size_t compare_sums(struct dpk_looks *l)
+{
+	static uint16_t tags[DBX_NOTED_SLOTS];
+	const uint64_t some = l->looked & l->told & ((uint64_t)any32() << 32 | any32());
+	uint64_t want = 0, bytes = 0;
+
+	dpk_for_each(i, l->looked & l->told)
+		l->flow[i] = dpk_program_flow(l, (unsigned int)i);
+	for (unsigned int i = 0; i < DBX_NOTED_SLOTS; i++)
+		tags[i] = (uint16_t)(any32() | 1);
+	dpk_for_each(i, some & 0x5555555555555555)
+		tags[l->flow[i] % DBX_NOTED_SLOTS] = (uint16_t)(l->flow[i] >> 16 | 1);
+	dpk_for_each(i, some) {
+		bool is_tag = tags[l->flow[i] % DBX_NOTED_SLOTS] ==
+			      (uint16_t)(l->flow[i] >> 16 | 1);
+
+		want |= (uint64_t)is_tag << i;
+		bytes += l->bytes[i];
+		tally.tagged += is_tag;
+	}
+	return (dpk_walker->tagged(l, some, tags) != want) + (dpk_walker->bytes(l, some) != bytes);
+}
+
 static size_t compare(const struct vec_world *w)
 {
 	struct dbx_env env = {.base = w->image, .n_chunks = w->img.hdr->n_kernel_chunks};
@@ -326,13 +393,14 @@ static size_t compare(const struct vec_world *w)
 		unsigned int n = 1 + (unsigned int)rand() % DPK_BURST;
 
 		memset(&looks, 0xff, sizeof(looks));
-		for (unsigned int i = 0; i < n; i++) {
-			looks.bytes[i] = (uint32_t)make_frame(&env, w->img.hdr, &frames[i]);
-			looks.frame[i] = frames[i];
-		}
-		dpk_look_up(img, &looks, n);
+		for (unsigned int i = 0; i < n; i++)
+			make_frame(&env, w->img.hdr, &looks, i);
+		port = some_port(img->view);
+		dpk_look_up(img, port, &looks, n);
+		has_flows = dpk_walker->flows(&looks, looks.looked & looks.told);
 		for (unsigned int i = 0; i < n; i++)
 			n_bad += !is_right(&env, w->img.hdr, &looks, i);
+		n_bad += compare_sums(&looks);
 	}
 	dpk_image_free(img);
 	return n_bad;
@@ -343,9 +411,24 @@ static size_t compare_both(const struct vec_world *w)
 {
 	size_t n_bad;
 
-	dpk_walk_wide(false);
+	dpk_look_wide(false);
 	n_bad = compare(w);
-	return dpk_walk_wide(true) ? n_bad + compare(w) : n_bad;
+	return dpk_look_wide(true) ? n_bad + compare(w) : n_bad;
+}
+
+/* Some sources to interfaces, and some to addresses of Ethernet. */
+static void bind_some(const struct vec_world *w)
+{
+	struct dbx_env env = {.base = w->image, .n_chunks = w->img.hdr->n_kernel_chunks};
+	const struct dbx_section *s = &w->img.hdr->sec[DBX_SEC_BINDINGS];
+
+	for (uint32_t i = 0; i < s->n_items; i++) {
+		struct dbx_binding *b = (void *)dbx_item(&env, s, i, DBX_BINDING_SHIFT, sizeof(*b));
+
+		b->port = i % 3 ? 0x1234567800000000ull + i % 7 : 0;
+		b->flags = (uint8_t)(b->flags | (i % 5 ? 0 : DBX_BINDING_F_MAC));
+		b->product = i % 4;
+	}
 }
 
 static void check(int (*make)(struct vec_world *w), size_t n_owned_min)
@@ -353,17 +436,20 @@ static void check(int (*make)(struct vec_world *w), size_t n_owned_min)
 	struct vec_world w;
 
 	assert_int_equal(make(&w), 0);
+	bind_some(&w);
 	srand(1);
 	memset(&tally, 0, sizeof(tally));
 	assert_int_equal(compare_both(&w), 0);
 	printf("%zu looked up (%zu IPv6), %zu of them owned, %zu with an outcome, of which %zu want "
 	       "more; %zu left out\n",
 	       tally.looked, tally.v6, tally.owned, tally.found, tally.wanted, tally.left_out);
+	printf("%zu that came by another interface, %zu told of\n", tally.astray, tally.told);
 	printf("searched in the first word of IPv6 and on: %zu, %zu, %zu, %zu\n", tally.deepest[0],
 	       tally.deepest[1], tally.deepest[2], tally.deepest[3]);
 	assert_true(tally.owned >= n_owned_min && tally.found >= n_owned_min / 2);
 	assert_true(tally.deepest[3] > 1000);
-	assert_true(tally.v6 > BURSTS && tally.left_out > BURSTS);
+	assert_true(tally.v6 > BURSTS && tally.left_out > BURSTS && tally.told > BURSTS);
+	assert_true(tally.astray > BURSTS && tally.tagged > BURSTS);
 	vec_world_fini(&w);
 }
 
@@ -423,16 +509,28 @@ static void without_an_image_nothing_is_looked_up(void **state)
 	memset(&looks, 0xff, sizeof(looks));
 	looks.frame[0] = frame;
 	looks.bytes[0] = sizeof(frame);
-	dpk_look_up(NULL, &looks, 1);
+	dpk_look_up(NULL, DBX_PORT_ANY, &looks, 1);
 	assert_int_equal(looks.looked, 0);
+}
+
+static int setup(void **state)
+{
+	const size_t n = 2 * DPK_BURST * (size_t)PAGE;
+
+	(void)state;
+	pages = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return -1;
+	for (size_t i = PAGE; i < n; i += 2 * (size_t)PAGE)
+		if (mprotect(pages + i, PAGE, PROT_NONE))
+			return -1;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < DPK_BURST; i++)
-		free(frames[i]);
-	return 0;
+	return munmap(pages, 2 * DPK_BURST * (size_t)PAGE);
 }
 
 int main(void)
@@ -444,5 +542,5 @@ int main(void)
 		cmocka_unit_test(without_an_image_nothing_is_looked_up),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
