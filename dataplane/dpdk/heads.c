@@ -190,8 +190,7 @@ static WIDE inline __mmask16 l4_wide(__mmask16 m, __m512i proto, __m512i length,
 	__m512i len = _mm512_and_si512(length, dpk_all_of(0xffff));
 
 	len = _mm512_mask_and_epi32(len, is_tcp, _mm512_srli_epi32(length, 18), dpk_all_of(0x3c));
-	m = _mm512_mask_cmpge_epu32_mask(is_tcp | is_udp, left, least);
-	m = _mm512_mask_cmpge_epu32_mask(m, len, least);
+	m = _mm512_mask_cmpge_epu32_mask(is_tcp | is_udp, len, least);
 	return _mm512_mask_cmple_epu32_mask(m, len, left);
 }
 

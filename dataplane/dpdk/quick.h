@@ -146,7 +146,7 @@ static __attribute__((noinline)) void count_row(struct dpk_core *core, const str
 	};
 	struct dpk_row *row = dpk_rows_put(&core->rows, &core->totals[DBX_TOTAL_UNKEYED], &o);
 
-	if (!row || !l->view->serial)
+	if (!row)
 		return;
 	row->serial = l->view->serial;
 	row->tag = l->tag[i];

@@ -19,6 +19,7 @@
 #include "common/vec.h"
 #include "common/vec_world.h"
 #include "dataplane/dpdk/pipe.h"
+#include "dataplane/dpdk/view.h"
 #include "dbx/shim.h"
 
 #define VECTORS_DIR "tests/vectors"
@@ -234,6 +235,85 @@ static void vectors_in_bursts(void **state)
 	end();
 }
 
+/* What the rows must come to: of each verdict that was seen. */
+static struct {
+	struct dbx_counter_key key;
+	struct dbx_counter value;
+} sums[1024];
+static size_t n_sums;
+
+static void add_seen(const struct dbx_result *res, size_t n_bytes)
+{
+	const struct dbx_counter_key key = {
+		.workspace_id = res->workspace_id,
+		.rule_uid = res->rule_uid,
+		.reason = res->reason,
+		.verdict = res->verdict,
+		.path = res->path,
+	};
+	size_t i = 0;
+
+	while (i < n_sums && memcmp(&sums[i].key, &key, sizeof(key)) != 0)
+		i++;
+	assert_true(i < sizeof(sums) / sizeof(sums[0]));
+	if (i == n_sums)
+		sums[n_sums++].key = key;
+	sums[i].value.packets++;
+	sums[i].value.bytes += n_bytes;
+}
+
+static void add_bursts(void)
+{
+	struct rte_mbuf *m[DPK_BURST];
+	struct dpk_seen seen[DPK_BURST];
+	struct dpk_out out[DPK_BURST];
+
+	for (size_t i = 0; i + DPK_BURST <= table.n; i += DPK_BURST) {
+		forget();
+		for (size_t j = 0; j < DPK_BURST; j++)
+			m[j] = frame_in_pieces(table.v[i + j].steps[0].frame,
+					       table.v[i + j].steps[0].n_bytes, SIZE_MAX);
+		dpk_pipe_burst(core, IFINDEX, DBX_PORT_ANY, now += 1000, m, DPK_BURST, out, seen);
+		for (size_t j = 0; j < DPK_BURST; j++) {
+			add_seen(&seen[j].res, table.v[i + j].steps[0].n_bytes);
+			rte_pktmbuf_free(m[j]);
+		}
+	}
+}
+
+static size_t compare_rows(void)
+{
+	struct dbx_counter_key key;
+	struct dbx_counter value;
+	size_t n_right = 0;
+	uint32_t at = 0;
+
+	while (dpk_counters_next(core, &at, &key, &value))
+		for (size_t i = 0; i < n_sums; i++)
+			n_right += !memcmp(&sums[i].key, &key, sizeof(key)) &&
+				   sums[i].value.packets == value.packets &&
+				   sums[i].value.bytes == value.bytes;
+	return n_right;
+}
+
+/* Rows outlive images, and what stands for their keys does not: nor is there always something that does. */
+static void rows_are_those_of_verdicts(void **state)
+{
+	(void)state;
+	begin();
+	n_sums = 0;
+	for (int image = 0; image < 4; image++) {
+		use_image(world.image, world.img.hdr->n_kernel_chunks);
+		if (image == 2)
+			dpk_pipe_shared(pipe_)->image->view->serial = 0;
+		add_bursts();
+		add_bursts();
+		assert_int_equal(compare_rows(), n_sums);
+	}
+	assert_true(n_sums > 50);
+	end();
+}
+
 static void expect_all_denied(enum dbx_reason reason)
 {
 	for (size_t i = 0; i < table.n; i++) {
@@ -376,6 +456,7 @@ int main(void)
 		cmocka_unit_test(all_vectors_in_pieces),
 		cmocka_unit_test(what_cannot_be_joined_is_cut),
 		cmocka_unit_test(vectors_in_bursts),
+		cmocka_unit_test(rows_are_those_of_verdicts),
 		cmocka_unit_test(without_an_image_all_is_denied),
 		cmocka_unit_test(with_a_damaged_image_all_is_denied),
 		cmocka_unit_test(a_port_that_is_not_known_passes_nothing),
