@@ -374,7 +374,7 @@ static int commit(struct work *w, struct dbx_revision *r)
 	if (!rc)
 		return 0;
 	c->ops->abort(c->dp);
-	dbx_fail_set(&res->fail, rc, DBX_FAIL_INTERNAL,
+	dbx_fail_set(&res->fail, rc, dbx_fail_of_dp(rc),
 		     "putting generation %" PRIu64 " in force failed: %s; generation %" PRIu64
 		     " stays in force",
 		     r->generation, e.text, c->generation);
@@ -476,8 +476,7 @@ static int enact(struct work *w)
 		rc = c->ops->prepare(c->dp, w->built.mem, w->built.img.n_bytes, &e);
 	res->ms.build_and_flip += dbx_monotonic_ms() - t0;
 	if (rc)
-		return dbx_fail_set(&res->fail, rc,
-				    rc == -E2BIG ? DBX_FAIL_TOO_LARGE : DBX_FAIL_INTERNAL,
+		return dbx_fail_set(&res->fail, rc, dbx_fail_of_dp(rc),
 				    "preparing the new generation failed: %s; generation %" PRIu64
 				    " stays in force",
 				    e.text, c->generation);

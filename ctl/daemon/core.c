@@ -155,8 +155,7 @@ int dbx_core_enforce(struct dbx_core *c, const struct dbx_built *b, struct dbx_f
 			c->ops->abort(c->dp);
 	}
 	if (rc)
-		return dbx_fail_set(f, rc, rc == -E2BIG ? DBX_FAIL_TOO_LARGE : DBX_FAIL_INTERNAL,
-				    "%s", e.text);
+		return dbx_fail_set(f, rc, dbx_fail_of_dp(rc), "%s", e.text);
 	return 0;
 }
 

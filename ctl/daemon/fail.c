@@ -4,8 +4,21 @@
  */
 #include "daemon/fail.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+enum dbx_fail_kind dbx_fail_of_dp(int rc)
+{
+	switch (rc) {
+	case -E2BIG:
+		return DBX_FAIL_TOO_LARGE;
+	case -ENOTCONN:
+		return DBX_FAIL_AWAY;
+	default:
+		return DBX_FAIL_INTERNAL;
+	}
+}
 
 int dbx_fail_set(struct dbx_fail *f, int err, enum dbx_fail_kind kind, const char *fmt, ...)
 {

@@ -16,6 +16,7 @@ enum dbx_fail_kind {
 	DBX_FAIL_CONFLICT, /* removing what others need */
 	DBX_FAIL_DENIED,
 	DBX_FAIL_TOO_LARGE, /* does not fit, or over a limit */
+	DBX_FAIL_AWAY,      /* the data plane does not answer: later it may */
 	DBX_FAIL_INTERNAL,
 };
 
@@ -23,6 +24,9 @@ struct dbx_fail {
 	enum dbx_fail_kind kind;
 	char text[1024];
 };
+
+/* Of what a function of the data plane (dp.h) returned, not 0. */
+enum dbx_fail_kind dbx_fail_of_dp(int rc);
 
 /* Fills *f and returns err, so that a caller can return in one line. */
 __attribute__((format(printf, 4, 5))) int

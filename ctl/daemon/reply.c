@@ -188,6 +188,7 @@ void dbx_reply_fail(struct dbx_reply *r, const struct dbx_fail *f, const struct 
 		[DBX_FAIL_CONFLICT] = {409, "RESOURCE_CONFLICT"},
 		[DBX_FAIL_DENIED] = {403, "PERMISSION_DENIED"},
 		[DBX_FAIL_TOO_LARGE] = {413, "RESOURCE_EXHAUSTED"},
+		[DBX_FAIL_AWAY] = {503, "TEMPORARILY_UNAVAILABLE"},
 		[DBX_FAIL_INTERNAL] = {500, "INTERNAL_ERROR"},
 	};
 
