@@ -14,6 +14,12 @@
 #define WIDE   __attribute__((target("avx512f,avx512dq,bmi,bmi2")))
 #define GROUPS (DPK_BURST / DPK_LANES)
 #define PAIR   2u /* groups that go through the first word together */
+
+/* The groups that have some of `lanes`: m of them, from `at` on. */
+#define for_each_group(at, m, lanes)                               \
+	for (unsigned int at = 0; at < DPK_BURST; at += DPK_LANES) \
+		for (__mmask16 m = (__mmask16)((lanes) >> at); m; m = 0)
+
 _Static_assert(DBX_LEAF == 1u << 31, "the sign");
 _Static_assert(GROUPS % PAIR == 0, "whole steps");
 _Static_assert(DPK_NODE_KEYS == DPK_LANES, "a node is searched by one comparison");
@@ -87,81 +93,77 @@ static WIDE inline uint32_t find_wide(const struct dpk_node *node, uint32_t key)
 	return node->value[(uint32_t)__builtin_popcount(le)];
 }
 
-static WIDE inline __m512i set_one(__m512i v, uint64_t lane, uint32_t x)
-{
-	return _mm512_mask_set1_epi32(v, (__mmask16)(1u << lane), (int)x);
-}
+/* Who takes a step: those at nodes and at ranges, and of both those whose word before is not what it must be. */
+struct asked {
+	uint64_t nodes, tables, miss;
+};
 
-/*
- * A step of `lanes`, which are at nodes or ranges. Each search hangs on nothing but its own reference and
- * key, so that the processor has many of them under way; gathers are slower. miss: of them, those whose
- * word before is not what it must be.
- */
-static WIDE inline __m512i search_wide(const struct dpk_nodes *t, __m512i value, __m512i key,
-				       __mmask16 lanes, __mmask16 miss)
+/* Of 16 from `at` on, whose references are `value`. */
+static WIDE inline void add_asked(struct asked *a, unsigned int at, __m512i value, __mmask16 lanes,
+				  __mmask16 miss)
 {
 	const __mmask16 tables =
 		_mm512_mask_test_epi32_mask(lanes, value, dpk_all_of(DPK_NODE_TABLE));
-	uint32_t at[DPK_LANES] __attribute__((aligned(64))),
-		of[DPK_LANES] __attribute__((aligned(64)));
 
-	dpk_put(at, value);
-	dpk_put(of, key);
-	dpk_for_each(i, (uint32_t)(lanes & ~tables & ~miss))
-		value = set_one(value, i, find_wide(dpk_node_at(t, at[i]), of[i]));
-	dpk_for_each(i, (uint32_t)(tables & ~miss))
-		value = set_one(value, i, *dpk_cell_of(t, dpk_range_at(t, at[i]), of[i]));
-	dpk_for_each(i, (uint32_t)(miss & ~tables))
-		value = set_one(value, i, dpk_node_at(t, at[i])->start[0]);
-	dpk_for_each(i, (uint32_t)(miss & tables))
-		value = set_one(value, i, dpk_range_at(t, at[i])->other);
-	return value;
+	a->nodes |= (uint64_t)(uint16_t)(lanes & ~tables & ~miss) << at;
+	a->tables |= (uint64_t)(uint16_t)(tables & ~miss) << at;
+	a->miss |= (uint64_t)miss << at;
 }
 
-/* One step of 16 on one side, from `at` on; returns those that took it. */
-static WIDE inline __mmask16 climb_step(struct dpk_looks *l, const struct dpk_nodes *t,
-					unsigned int side, unsigned int at, __mmask16 lanes)
+/*
+ * The step. Each search hangs on nothing but its own reference and key, so that the processor has many of
+ * them under way; gathers are slower. How many there are of a kind is as random as packets are, and a loop's
+ * end that was not foreseen costs as much as several searches: so a loop for all of a burst.
+ */
+static WIDE void take_step(const struct dpk_nodes *t, const struct asked *a, const uint32_t *key,
+			   uint32_t *found)
+{
+	dpk_for_each(i, a->nodes)
+		found[i] = find_wide(dpk_node_at(t, found[i]), key[i]);
+	dpk_for_each(i, a->tables)
+		found[i] = *dpk_cell_of(t, dpk_range_at(t, found[i]), key[i]);
+	dpk_for_each(i, a->miss)
+		found[i] = found[i] & DPK_NODE_TABLE ? dpk_range_at(t, found[i])->other
+						     : dpk_node_at(t, found[i])->start[0];
+}
+
+/* What 16 of a side need for their next step, from `at` on. */
+static WIDE inline void ask_step(const struct dpk_looks *l, unsigned int side, unsigned int at,
+				 __mmask16 lanes, struct asked *a, uint32_t *keys)
 {
 	const __m512i value = dpk_get(&l->found[side][at]),
 		      third = dpk_all_of(3u << DPK_NODE_SHIFT);
 	const __m512i word = _mm512_and_si512(value, third);
-	__m512i key = dpk_get(&l->addr[side][1][at]), before = key;
-	__mmask16 is_third, miss;
+	const __m512i second = dpk_get(&l->addr[side][2][at]);
+	__m512i key = dpk_get(&l->addr[side][1][at]), before;
+	__mmask16 is_second, is_third, miss;
 
 	lanes = at_nodes(value, lanes);
-	if (!lanes)
-		return 0;
-	is_third = _mm512_mask_cmpeq_epi32_mask(lanes, word, third);
-	if (_mm512_mask_cmpneq_epi32_mask(lanes, word, dpk_all_of(1u << DPK_NODE_SHIFT))) {
-		const __m512i second = dpk_get(&l->addr[side][2][at]);
-
-		before = _mm512_mask_mov_epi32(key, is_third, second);
-		key = _mm512_mask_mov_epi32(
-			key, _mm512_cmpeq_epi32_mask(word, dpk_all_of(2u << DPK_NODE_SHIFT)),
-			second);
-		key = _mm512_mask_mov_epi32(key, is_third, dpk_get(&l->addr[side][3][at]));
-	}
+	is_second = _mm512_cmpeq_epi32_mask(word, dpk_all_of(2u << DPK_NODE_SHIFT));
+	is_third = _mm512_cmpeq_epi32_mask(word, third);
+	before = _mm512_mask_mov_epi32(key, is_third, second);
+	key = _mm512_mask_mov_epi32(key, is_second, second);
+	key = _mm512_mask_mov_epi32(key, is_third, dpk_get(&l->addr[side][3][at]));
 	miss = _mm512_mask_test_epi32_mask(lanes, value, dpk_all_of(DPK_NODE_ZERO));
 	miss = _mm512_mask_test_epi32_mask(miss, before, before);
-	dpk_put(&l->found[side][at], search_wide(t, value, key, lanes, miss));
-	return lanes;
+	dpk_put(&keys[at], key);
+	add_asked(a, at, value, lanes, miss);
 }
 
-/* IPv6, behind the first word: all groups of both sides take a step each, as long as any has one to take. */
-static WIDE void climb_wide(struct dpk_looks *l, uint64_t lanes)
+/* IPv6, behind the first word. */
+static WIDE void climb_wide(struct dpk_looks *l, unsigned int side, const struct dpk_nodes *t,
+			    uint64_t lanes)
 {
-	const struct dpk_nodes *t[2] = {&l->view->by_src6.nodes, &l->view->by_dst6.nodes};
-	uint32_t left = ~0u >> (32 - 2 * GROUPS), next;
+	uint32_t keys[DPK_BURST] __attribute__((aligned(64)));
 
-	for (; left; left = next) {
-		next = 0;
-		dpk_for_each(q, left) {
-			unsigned int side = (unsigned int)q / GROUPS,
-				     at = (unsigned int)q % GROUPS * DPK_LANES;
+	for (;;) {
+		struct asked a = {0, 0, 0};
 
-			if (climb_step(l, t[side], side, at, (__mmask16)(lanes >> at)))
-				next |= 1u << q;
-		}
+		for_each_group(at, m, lanes) ask_step(l, side, at, m, &a, keys);
+		lanes = a.nodes | a.tables | a.miss;
+		if (!lanes)
+			return;
+		take_step(t, &a, keys, l->found[side]);
 	}
 }
 
@@ -195,22 +197,27 @@ static WIDE uint64_t walk(struct dpk_looks *l, bool is_v6, uint64_t lanes)
 
 	for (unsigned int at = 0; at < l->n; at += PAIR * DPK_LANES)
 		first_words_wide(l, t, at, lanes);
-	if (is_v6)
-		climb_wide(l, lanes);
-	for (unsigned int at = 0; at < l->n; at += DPK_LANES)
-		has |= (uint64_t)rules_wide(l, at, (__mmask16)(lanes >> at)) << at;
+	for (unsigned int side = 0; side < 2 && is_v6; side++)
+		climb_wide(l, side, &t[side]->nodes, lanes);
+	for_each_group(at, m, lanes) has |= (uint64_t)rules_wide(l, at, m) << at;
 	return has;
 }
 
 static WIDE void ports(struct dpk_looks *l, uint64_t lanes)
 {
-	for (unsigned int at = 0; at < l->n; at += DPK_LANES) {
-		__m512i value = dpk_get(&l->set[at]), key = dpk_get(&l->port[at]);
-		__mmask16 m;
+	for (;;) {
+		struct asked a = {0, 0, 0};
 
-		while ((m = at_nodes(value, (__mmask16)(lanes >> at))))
-			value = search_wide(&l->view->ports, value, key, m, 0);
-		dpk_put(&l->set[at], value);
+		for_each_group(at, m, lanes)
+		{
+			const __m512i value = dpk_get(&l->set[at]);
+
+			add_asked(&a, at, value, at_nodes(value, m), 0);
+		}
+		lanes = a.nodes | a.tables;
+		if (!lanes)
+			return;
+		take_step(&l->view->ports, &a, l->port, l->set);
 	}
 }
 
@@ -296,8 +303,7 @@ static WIDE inline void verdicts_of(struct dpk_looks *l, unsigned int at, __mmas
 
 static WIDE void verdicts(struct dpk_looks *l, uint64_t lanes)
 {
-	for (unsigned int at = 0; at < l->n; at += DPK_LANES)
-		verdicts_of(l, at, (__mmask16)(lanes >> at));
+	for_each_group(at, m, lanes) verdicts_of(l, at, m);
 }
 
 /* ---- sums ---- */
