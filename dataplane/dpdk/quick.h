@@ -170,7 +170,6 @@ static __always_inline void count_totals(struct dpk_core *core, const struct dpk
 		uint32_t which;
 
 		same = dpk_walker->total(l, bits, &which, &bytes);
-
 		core->totals[which].packets += (__u64)__builtin_popcountll(same);
 		core->totals[which].bytes += bytes;
 		bits &= ~same;

@@ -159,7 +159,8 @@ static WIDE void climb_wide(struct dpk_looks *l, unsigned int side, const struct
 	for (;;) {
 		struct asked a = {0, 0, 0};
 
-		for_each_group(at, m, lanes) ask_step(l, side, at, m, &a, keys);
+		for_each_group(at, m, lanes)
+			ask_step(l, side, at, m, &a, keys);
 		lanes = a.nodes | a.tables | a.miss;
 		if (!lanes)
 			return;
@@ -199,7 +200,8 @@ static WIDE uint64_t walk(struct dpk_looks *l, bool is_v6, uint64_t lanes)
 		first_words_wide(l, t, at, lanes);
 	for (unsigned int side = 0; side < 2 && is_v6; side++)
 		climb_wide(l, side, &t[side]->nodes, lanes);
-	for_each_group(at, m, lanes) has |= (uint64_t)rules_wide(l, at, m) << at;
+	for_each_group(at, m, lanes)
+		has |= (uint64_t)rules_wide(l, at, m) << at;
 	return has;
 }
 
@@ -208,8 +210,7 @@ static WIDE void ports(struct dpk_looks *l, uint64_t lanes)
 	for (;;) {
 		struct asked a = {0, 0, 0};
 
-		for_each_group(at, m, lanes)
-		{
+		for_each_group(at, m, lanes) {
 			const __m512i value = dpk_get(&l->set[at]);
 
 			add_asked(&a, at, value, at_nodes(value, m), 0);
@@ -303,7 +304,8 @@ static WIDE inline void verdicts_of(struct dpk_looks *l, unsigned int at, __mmas
 
 static WIDE void verdicts(struct dpk_looks *l, uint64_t lanes)
 {
-	for_each_group(at, m, lanes) verdicts_of(l, at, m);
+	for_each_group(at, m, lanes)
+		verdicts_of(l, at, m);
 }
 
 /* ---- sums ---- */
