@@ -11,9 +11,8 @@
 #include "dbx/program.h"
 
 #if defined(__x86_64__)
-#define WIDE   __attribute__((target("avx512f,avx512dq,bmi,bmi2")))
-#define GROUPS (DPK_BURST / DPK_LANES)
-#define PAIR   2u /* groups that go through the first word together */
+#define WIDE __attribute__((target("avx512f,avx512dq,bmi,bmi2")))
+#define PAIR 2u /* groups that go through the first word together */
 
 /* The groups that have some of `lanes`: m of them, from `at` on. */
 #define for_each_group(at, m, lanes)                               \
@@ -21,7 +20,7 @@
 		for (__mmask16 m = (__mmask16)((lanes) >> at); m; m = 0)
 
 _Static_assert(DBX_LEAF == 1u << 31, "the sign");
-_Static_assert(GROUPS % PAIR == 0, "whole steps");
+_Static_assert(DPK_BURST % (PAIR * DPK_LANES) == 0, "whole steps");
 _Static_assert(DPK_NODE_KEYS == DPK_LANES, "a node is searched by one comparison");
 
 /* Of these, as a whole: what is read of it next would wait for a store of parts. */
